@@ -1,0 +1,67 @@
+"""Plan: the runs to train together, and what to measure and judge on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainlab.config import Config
+    from trainlab.report import Answer, Patch, Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRun:
+    """One run to train: its name in the report, what differs from the base, and its whole config (seed included)."""
+
+    name: str
+    patch: Patch
+    config: Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Runs to train together, probes and rules by name.
+
+    Attributes:
+        runs: the base first; with several seeds, runs of the same name follow each other.
+        probes: names of `trainlab.probes`, beside those that the rules need.
+        rules: names of `trainlab.rules`.
+    """
+
+    runs: tuple[PlannedRun, ...]
+    probes: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """A patch and the config it makes, seed not yet set."""
+
+    name: str
+    patch: Patch
+    config: Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line asks of a study.
+
+    Attributes:
+        arms: the base first, then one for each `--vs`, already validated.
+        seeds: `seed .. seed + N - 1`.
+        chosen: the study's own options by name (`{"steps": 10}`); one that was not given is absent.
+    """
+
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...]
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What a study says once everything is measured."""
+
+    answer: Answer
+    tables: tuple[Table, ...] = ()

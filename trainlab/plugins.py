@@ -1,0 +1,43 @@
+"""Every module of a plug-in package is one plug-in, named by its file; `_name.py` is none; there is no list to keep."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+from trainlab.errors import UserError, find_nearest
+
+
+def list_names(package: str) -> list[str]:
+    """The names of all plug-ins in `package`, sorted, without importing any of them.
+
+    A file `lr_sweep.py` is the plug-in `lr-sweep`.
+    """
+    path = importlib.import_module(package).__path__
+    return sorted(to_name(module.name) for module in pkgutil.iter_modules(path) if not module.name.startswith("_"))
+
+
+def load(package: str, name: str) -> ModuleType:
+    """Import the plug-in `name` of `package`.
+
+    Raises:
+        UserError: there is no such plug-in; the message lists those there are.
+    """
+    names = list_names(package)
+    if name not in names:
+        kind = package.rpartition(".")[2]
+        raise UserError(
+            f"there is none of that name in {kind}", value=repr(name), choices=tuple(names), nearest=find_nearest(name, names)
+        )
+    return importlib.import_module(f"{package}.{name.replace('-', '_')}")
+
+
+def load_all(package: str) -> dict[str, ModuleType]:
+    """Import every plug-in of `package`: name to module, sorted by name."""
+    return {name: load(package, name) for name in list_names(package)}
+
+
+def to_name(module: str) -> str:
+    """The plug-in name of a module: its file name with dashes (`trainlab.rules.vanishing_gradient` is `vanishing-gradient`)."""
+    return module.rpartition(".")[2].replace("_", "-")

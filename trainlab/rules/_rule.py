@@ -1,0 +1,26 @@
+"""What every rule is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Protocol
+
+from trainlab.report import Finding, Skipped, Trace
+
+
+class Rule(Protocol):
+    """A verdict on one run.
+
+    Attributes:
+        code: never reused; the letter is the family.
+        name: the file's name.
+        needs: names of the probes whose measurements it reads.
+    """
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]]
+
+    def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
+        """Yield what is wrong, nothing if all is well, or a Skipped with the reason if the trace cannot tell."""
+        ...

@@ -1,0 +1,96 @@
+"""Step and Evaluation: what a probe may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How the parameters of one run lie in a flat row.
+
+    Attributes:
+        names: parameter names, registration order.
+        shapes: their shapes.
+        sizes: their element counts.
+    """
+
+    names: tuple[str, ...]
+    shapes: tuple[torch.Size, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """Elements of one run, all parameters together."""
+        return sum(self.sizes)
+
+    def split(self, flat: Tensor) -> tuple[Tensor, ...]:
+        """`[run, total]` to one `[run, size]` view for each parameter; differentiable."""
+        return flat.split_with_sizes(list(self.sizes), dim=1)
+
+    def unflatten(self, flat: Tensor) -> dict[str, Tensor]:
+        """`[run, total]` to `{name: [run, *shape]}`, views where possible; differentiable."""
+        return {
+            name: part.unflatten(1, shape) if shape else part.squeeze(1)
+            for name, part, shape in zip(self.names, self.split(flat), self.shapes, strict=True)
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One finished update of every run of a stack. Frozen; probes look and never touch.
+
+    Attributes:
+        update: counted from 1.
+        layout: how the flat rows divide into parameters.
+        before: `[run, total]` parameters that the gradient was taken at.
+        raw: `[run, total]` gradient as backward left it.
+        used: `[run, total]` gradient after clipping, as the optimizer got it.
+        change: `[run, total]` what the update really added to the parameters.
+        loss: `[run]` loss before the update.
+        rate: `[run]` learning rate of this update.
+    """
+
+    update: int
+    layout: Layout
+    before: Tensor
+    raw: Tensor
+    used: Tensor
+    change: Tensor
+    loss: Tensor
+    rate: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Samples and their targets: `[run, sample, ...]`, or `[sample, ...]` where all runs share them. `target` is None if there is none."""
+
+    inputs: Tensor
+    target: Tensor | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The models of a stack at rest, in evaluation mode.
+
+    Attributes:
+        train: the training part.
+        test: the test part, or None.
+        loss_at: `(flat [run, total], batch) -> [run]` mean loss, without any penalty.
+        predict: `(batch) -> [run, sample, output]` the network's output.
+        outputs: `(batch) -> {module name: [run, sample, ...]}` the output of every leaf module.
+        task: what is learned, see `Trace.task`.
+        loss: name of the loss.
+    """
+
+    train: Batch
+    test: Batch | None
+    loss_at: Callable[[Tensor, Batch], Tensor]
+    predict: Callable[[Batch], Tensor]
+    outputs: Callable[[Batch], dict[str, Tensor]]
+    task: str
+    loss: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -50,7 +50,7 @@ class Step:
         before: `[run, total]` parameters that the gradient was taken at.
         raw: `[run, total]` gradient as backward left it.
         used: `[run, total]` gradient after clipping, as the optimizer got it.
-        change: `[run, total]` what the update really added to the parameters.
+        after: `[run, total]` parameters after the update.
         loss: `[run]` loss before the update.
         rate: `[run]` learning rate of this update.
     """
@@ -60,7 +60,7 @@ class Step:
     before: Tensor
     raw: Tensor
     used: Tensor
-    change: Tensor
+    after: Tensor
     loss: Tensor
     rate: Tensor
 
@@ -78,19 +78,23 @@ class Evaluation:
     """The models of a stack at rest, in evaluation mode.
 
     Attributes:
+        flat: `[run, total]` parameters.
         train: the training part.
         test: the test part, or None.
         loss_at: `(flat [run, total], batch) -> [run]` mean loss, without any penalty.
         predict: `(batch) -> [run, sample, output]` the network's output.
-        outputs: `(batch) -> {module name: [run, sample, ...]}` the output of every leaf module.
+        outputs: `(batch) ->` for each run `{module name: [sample, ...]}`, the output of every leaf module; one run at a time is held.
         task: what is learned, see `Trace.task`.
         loss: name of the loss.
+        kinds: class of every leaf module, by name.
     """
 
+    flat: Tensor
     train: Batch
     test: Batch | None
     loss_at: Callable[[Tensor, Batch], Tensor]
     predict: Callable[[Batch], Tensor]
-    outputs: Callable[[Batch], dict[str, Tensor]]
+    outputs: Callable[[Batch], Iterator[dict[str, Tensor]]]
     task: str
     loss: str
+    kinds: dict[str, str]

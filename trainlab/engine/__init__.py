@@ -1,0 +1,170 @@
+"""Trains every run of a plan, stacked where it pays, one by one where it must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from trainlab import plugins
+from trainlab.engine._batches import expand
+from trainlab.engine._grouping import group
+from trainlab.engine._loop import train_stack
+from trainlab.engine._programs import Program, Weights, choose_program, iterate_outputs
+from trainlab.engine._recorder import Recorder
+from trainlab.engine._stack import Stack
+from trainlab.engine._work import Work, prepare
+from trainlab.losses import LOSSES
+from trainlab.plan import PlannedRun
+from trainlab.report import Module, Number, Parameter, Trace
+from trainlab.step import Batch, Evaluation
+
+__all__ = ["Progress", "Work", "prepare", "train"]
+
+PIECE = 1024  # samples evaluated at a time: bounds memory, and no run's arithmetic depends on another's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a plan is. Updates are counted over all runs."""
+
+    runs: int
+    runs_done: int
+    updates: int
+    updates_done: int
+
+
+Listen = Callable[[Progress], bool]
+
+
+def train(runs: Sequence[PlannedRun], works: Sequence[Work], probes: Sequence[str], listen: Listen = lambda _: True) -> list[Trace]:
+    """Train all runs and measure them.
+
+    Args:
+        runs: what to train.
+        works: the same, prepared by `prepare`.
+        probes: names of `trainlab.probes`.
+        listen: told of the progress before every update of a stack; when it answers False, training stops and what has been measured
+            so far is returned (runs that had not begun are left out).
+
+    Returns:
+        One trace a run, in order.
+    """
+    modules = {name: plugins.load("trainlab.probes", name) for name in dict.fromkeys(probes)}
+    total = sum(work.updates for work in works)
+    traces: dict[int, Trace] = {}
+    finished = 0
+    going = True
+    for positions in group(works):
+        members = [works[position] for position in positions]
+
+        def tick(update: int, members: list[Work] = members, finished: int = finished) -> bool:
+            nonlocal going
+            done = finished + len(members) * (update - 1)
+            going = listen(Progress(runs=len(runs), runs_done=len(traces), updates=total, updates_done=done))
+            return going
+
+        part = _train_group([runs[position] for position in positions], members, modules, tick)
+        traces.update(zip(positions, part, strict=True))
+        finished += sum(work.updates for work in members)
+        if not going:
+            break
+    return [traces[position] for position in sorted(traces)]
+
+
+def _train_group(
+    runs: Sequence[PlannedRun], works: Sequence[Work], probes: dict[str, ModuleType], tick: Callable[[int], bool]
+) -> list[Trace]:
+    work = works[0]
+    program = choose_program(work.model, work.layout, work.config.loss, _first_batch(work))
+    stack = Stack(works)
+    recorder = Recorder()
+    train_stack(stack, program, works, {name: each for name, each in probes.items() if hasattr(each, "measure")}, recorder, tick)
+    weights = _gather([final for final in stack.final if final is not None])
+    evaluation = _evaluation(work, program, weights)
+    measured: dict[str, Tensor] = {}
+    with torch.no_grad():
+        for probe in probes.values():
+            if hasattr(probe, "evaluate"):
+                measured.update(probe.evaluate(evaluation))
+    found = {name: values.cpu().double().numpy() for name, values in measured.items()}
+    series = recorder.collect(len(runs))
+    modules = tuple(Module(name=name, kind=kind) for name, kind in evaluation.kinds.items())
+    owners = dict(work.model.named_modules())
+    parameters = tuple(
+        Parameter(name=name, module=type(owners[name.rpartition(".")[0]]).__name__, shape=tuple(shape))
+        for name, shape in zip(work.layout.names, work.layout.shapes, strict=True)
+    )
+    return [
+        Trace(
+            name=run.name,
+            patch=run.patch,
+            config=run.config,
+            seed=run.config.seed,
+            parameters=parameters,
+            modules=modules,
+            series=series[row],
+            arrays={name: values[row] for name, values in found.items() if values.ndim > 1},
+            metrics={name: _number(values[row]) for name, values in found.items() if values.ndim == 1},
+            updates=stack.updates[row],
+            planned=work.updates,
+            nonfinite=stack.fatal[row],
+            sizes={"train": work.samples, **({"test": len(work.test.inputs)} if work.test else {})},
+            task=work.task,
+            how=program.how,
+        )
+        for row, run in enumerate(runs)
+    ]
+
+
+def _number(value: float) -> Number:
+    return None if value != value else float(value)  # NaN is "nothing to measure"
+
+
+def _first_batch(work: Work) -> Batch:
+    train = work.train
+    return Batch(inputs=train.inputs[: work.batch_size], target=None if train.target is None else train.target[: work.batch_size])
+
+
+def _gather(weights: list[Weights]) -> Weights:
+    """Rows of ended runs as one stack again, never fewer than two."""
+    padded = weights if len(weights) > 1 else weights * 2
+    return Weights(
+        flat=torch.cat([each.flat for each in padded]),
+        fixed={name: torch.cat([each.fixed[name] for each in padded]) for name in padded[0].fixed},
+        random=tuple(state for each in padded for state in each.random),
+    )
+
+
+def _evaluation(work: Work, program: Program, weights: Weights) -> Evaluation:
+    runs = len(weights.flat)
+
+    def predict(batch: Batch, at: Weights = weights) -> Tensor:
+        pieces = [Batch(inputs=each, target=None) for each in batch.inputs.split(PIECE)]
+        return torch.cat([program.predict(at, expand(piece, runs).inputs) for piece in pieces], dim=1)
+
+    def loss_at(flat: Tensor, batch: Batch) -> Tensor:
+        output = predict(batch, Weights(flat=flat, fixed=weights.fixed, random=weights.random))
+        loss = LOSSES[work.config.loss]
+        return torch.stack([loss(each, batch.target) for each in output])  # type: ignore[arg-type]  # `sum` reads no target
+
+    def outputs(batch: Batch) -> Iterator[dict[str, Tensor]]:
+        return iterate_outputs(work.model, work.layout, weights, batch)
+
+    kinds = {name: type(module).__name__ for name, module in work.model.named_modules() if not list(module.children())}
+    return Evaluation(
+        flat=weights.flat,
+        train=work.train,
+        test=work.test,
+        loss_at=loss_at,
+        predict=predict,
+        outputs=outputs,
+        task=work.task,
+        loss=work.config.loss,
+        kinds=kinds,
+    )
+
+

@@ -1,0 +1,60 @@
+"""Which samples each run sees at each update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from trainlab.device import make_generator
+from trainlab.step import Batch
+
+
+class Order:
+    """The order of the samples, epoch after epoch, of one run for each seed: `[run, sample]` indices.
+
+    Each seed has a stream of its own, so runs with the same seed see the same batches, whatever else trains beside them.
+    """
+
+    def __init__(self, seeds: list[int], samples: int, *, shuffle: bool) -> None:
+        self.samples, self.shuffle = samples, shuffle
+        self.seeds = seeds
+        self.streams = {seed: make_generator(seed, "shuffle") for seed in dict.fromkeys(seeds)}
+
+    def next_epoch(self) -> Tensor:
+        """One order a run."""
+        if not self.shuffle:
+            return torch.arange(self.samples).expand(len(self.seeds), -1)
+        drawn = {seed: torch.randperm(self.samples, generator=stream) for seed, stream in self.streams.items()}
+        return torch.stack([drawn[seed] for seed in self.seeds])
+
+
+def iterate_batches(part: Batch, batch_size: int, order: Order, runs: Callable[[], list[int]]) -> Iterator[Batch]:
+    """The batches of one epoch, `[run, sample, ...]`.
+
+    The full batch is never reordered or copied; a mini-batch is gathered for each run, also where all runs have the same order: a
+    run's arithmetic must not depend on who trains beside it.
+
+    Args:
+        part: the training part, `[sample, ...]`.
+        batch_size: samples an update.
+        order: advanced by one epoch.
+        runs: asked before each batch for the runs still training, one a row: some may end within the epoch.
+    """
+    samples = len(part.inputs)
+    if batch_size >= samples:
+        yield expand(part, len(runs()))
+        return
+    indices = order.next_epoch()
+    for start in range(0, samples, batch_size):
+        chosen = indices[runs(), start : start + batch_size].to(part.inputs.device)
+        yield Batch(inputs=part.inputs[chosen], target=None if part.target is None else part.target[chosen])
+
+
+def expand(part: Batch, runs: int) -> Batch:
+    """The same samples for every run, as views."""
+    return Batch(
+        inputs=part.inputs.expand(runs, *part.inputs.shape),
+        target=None if part.target is None else part.target.expand(runs, *part.target.shape),
+    )

@@ -1,0 +1,195 @@
+"""Loss and gradient of every run of a stack, in one of two ways with the same signature.
+
+`Stacked` maps one network over the rows of a weight matrix, so that a step of all runs costs little more than a step of one.
+`OneByOne` loops, for networks that cannot be mapped: data-dependent branches, layers without a batching rule, random layers.
+Which one a run takes depends on its config and device alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from trainlab.device import derive_seed
+from trainlab.losses import LOSSES
+from trainlab.step import Batch, Layout
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """The state of a stack of networks.
+
+    Attributes:
+        flat: `[run, total]` trainable parameters.
+        fixed: `{name: [run, ...]}` buffers and frozen parameters; batch norm's running statistics are updated in place.
+        random: one state of torch's global stream a run, for networks that draw from it.
+    """
+
+    flat: Tensor
+    fixed: dict[str, Tensor]
+    random: tuple[Tensor, ...]
+
+    def select(self, rows: list[int]) -> Weights:
+        """A copy of some rows."""
+        index = torch.tensor(rows, device=self.flat.device)
+        fixed = {name: each[index] for name, each in self.fixed.items()}
+        return Weights(flat=self.flat[index], fixed=fixed, random=tuple(self.random[row] for row in rows))
+
+
+def stack_networks(networks: list[nn.Module], seeds: list[int]) -> Weights:
+    """The weights of networks of one architecture as rows."""
+    flat = torch.stack([torch.cat([p.detach().reshape(-1) for p in each.parameters() if p.requires_grad]) for each in networks])
+    frozen = [{name: p.detach() for name, p in each.named_parameters() if not p.requires_grad} for each in networks]
+    fixed = [{**held, **dict(each.named_buffers())} for held, each in zip(frozen, networks, strict=True)]
+    names = fixed[0]
+    streams = tuple(torch.Generator().manual_seed(derive_seed(seed, "dropout")).get_state() for seed in seeds)
+    return Weights(flat=flat, fixed={name: torch.stack([each[name] for each in fixed]) for name in names}, random=streams)
+
+
+class Program(Protocol):
+    """How a stack is computed."""
+
+    how: str
+
+    def loss_and_gradient(self, weights: Weights, batch: Batch) -> tuple[Tensor, Tensor, Weights]:
+        """Mean loss `[run]`, gradient `[run, total]`, and the weights with what the forward pass has moved. In training mode."""
+        ...
+
+    def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
+        """`[run, sample, output]` from `[run, sample, ...]`, in evaluation mode."""
+        ...
+
+
+class Stacked:
+    """All runs in one computation."""
+
+    how = "stacked"
+
+    def __init__(self, model: nn.Module, layout: Layout, loss: str) -> None:
+        self.model, self.layout, self.loss = model, layout, LOSSES[loss]
+
+    def loss_and_gradient(self, weights: Weights, batch: Batch) -> tuple[Tensor, Tensor, Weights]:
+        """See Program."""
+        self.model.train()
+
+        def compute(parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor, target: Tensor) -> Tensor:
+            return self.loss(functional_call(self.model, {**parameters, **fixed}, (inputs,)), target)
+
+        flat = weights.flat.detach().requires_grad_()
+        target_dim = None if batch.target is None else 0
+        loss = vmap(compute, in_dims=(0, 0, 0, target_dim))(self.layout.unflatten(flat), weights.fixed, batch.inputs, batch.target)
+        (gradient,) = torch.autograd.grad(loss.sum(), flat)
+        return loss.detach(), gradient, weights
+
+    def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
+        """See Program."""
+        self.model.eval()
+
+        def compute(parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor) -> Tensor:
+            output: Tensor = functional_call(self.model, {**parameters, **fixed}, (inputs,))
+            return output
+
+        with torch.no_grad():
+            return vmap(compute)(self.layout.unflatten(weights.flat), weights.fixed, inputs)
+
+
+class OneByOne:
+    """A loop over the runs, each with its own state of torch's global stream."""
+
+    def __init__(self, model: nn.Module, layout: Layout, loss: str, reason: str) -> None:
+        self.model, self.layout, self.loss = model, layout, LOSSES[loss]
+        self.how = f"one by one: {reason}"
+
+    def loss_and_gradient(self, weights: Weights, batch: Batch) -> tuple[Tensor, Tensor, Weights]:
+        """See Program."""
+        self.model.train()
+        losses, gradients, streams = [], [], []
+        with torch.random.fork_rng(devices=[]):
+            for row, (flat, state) in enumerate(zip(weights.flat, weights.random, strict=True)):
+                torch.set_rng_state(state)
+                leaf = flat.detach().requires_grad_()
+                target = None if batch.target is None else batch.target[row]
+                output = self._call(leaf, {name: each[row] for name, each in weights.fixed.items()}, batch.inputs[row])
+                loss = self.loss(output, target)  # type: ignore[arg-type]  # only the loss `sum` has no target, and it reads none
+                gradients += torch.autograd.grad(loss, leaf)
+                losses.append(loss.detach())
+                streams.append(torch.get_rng_state())
+        return torch.stack(losses), torch.stack(gradients), replace(weights, random=tuple(streams))
+
+    def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
+        """See Program."""
+        self.model.eval()
+        with torch.no_grad():
+            return torch.stack(
+                [
+                    self._call(flat, {name: each[row] for name, each in weights.fixed.items()}, inputs[row])
+                    for row, flat in enumerate(weights.flat)
+                ]
+            )
+
+    def _call(self, flat: Tensor, fixed: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        parameters = {name: each.squeeze(0) for name, each in self.layout.unflatten(flat[None]).items()}
+        output: Tensor = functional_call(self.model, {**parameters, **fixed}, (inputs,))
+        return output
+
+
+def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch) -> Program:
+    """`Stacked` where two copies of the network compute stacked what they compute alone, else `OneByOne` with the reason.
+
+    Args:
+        model: the network, with its initial weights.
+        layout: of its parameters.
+        loss: name of the loss.
+        batch: the first batch, `[sample, ...]`.
+    """
+    stacked, alone = Stacked(model, layout, loss), OneByOne(model, layout, loss, "")
+    pair = Batch(
+        inputs=batch.inputs.expand(2, *batch.inputs.shape),
+        target=None if batch.target is None else batch.target.expand(2, *batch.target.shape),
+    )
+    try:
+        loss_stacked, gradient_stacked, _ = stacked.loss_and_gradient(stack_networks([model, model], [0, 0]), pair)
+    except RuntimeError as error:
+        return OneByOne(model, layout, loss, f"torch cannot stack this network ({_first_line(error)})")
+    loss_alone, gradient_alone, _ = alone.loss_and_gradient(stack_networks([model, model], [0, 0]), pair)
+    same = all(
+        torch.allclose(got, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()), equal_nan=True)
+        for got, wanted in ((loss_stacked, loss_alone), (gradient_stacked, gradient_alone))
+    )
+    return stacked if same else OneByOne(model, layout, loss, "stacked, this network computes something else")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].split(". ")[0][:100]
+
+
+def iterate_outputs(model: nn.Module, layout: Layout, weights: Weights, batch: Batch) -> Iterator[dict[str, Tensor]]:
+    """For each run, the output of every leaf module on `batch` `[sample, ...]`, in evaluation mode."""
+    model.eval()
+    leaves = {name: module for name, module in model.named_modules() if not list(module.children())}
+    for row, flat in enumerate(weights.flat):
+        found: dict[str, Tensor] = {}
+
+        def keep(name: str, into: dict[str, Tensor]) -> Callable[..., None]:
+            def hook(_module: nn.Module, _arguments: object, output: object) -> None:
+                if isinstance(output, Tensor):
+                    into[name] = output
+
+            return hook
+
+        hooks = [module.register_forward_hook(keep(name, found)) for name, module in leaves.items()]
+        try:
+            with torch.no_grad():
+                parameters = {name: each.squeeze(0) for name, each in layout.unflatten(flat[None]).items()}
+                functional_call(model, {**parameters, **{name: each[row] for name, each in weights.fixed.items()}}, (batch.inputs,))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        yield found

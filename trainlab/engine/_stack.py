@@ -1,0 +1,147 @@
+"""The runs that train together: their weights, optimizer memory and clip limits as rows; runs leave as they end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from trainlab import clipping, optimizers
+from trainlab.config.training import ClipBy
+from trainlab.engine._autopsy import find_nonfinite
+from trainlab.engine._programs import Program, Weights, stack_networks
+from trainlab.engine._work import Work
+from trainlab.numerics import norm_rows
+from trainlab.report import NonFinite
+from trainlab.step import Batch, Step
+
+PADDING = -1
+
+
+class Stack:
+    """Runs of one structure, still training or ended.
+
+    Attributes:
+        rows: the run in each row, PADDING for a row that only fills up: a stack of one is computed by other kernels than a stack of
+            many, so there are never fewer than two. Replaced, never changed.
+        final: weights of each ended run, one row each.
+        fatal: where it left the finite numbers, if it did.
+        updates: how many updates each ended run has had.
+        seen: samples since the epoch began.
+    """
+
+    def __init__(self, works: Sequence[Work]) -> None:
+        self.works = works
+        self.rows = _pad(list(range(len(works))))
+        own = [works[run] for run in self.runs]
+        self.weights = stack_networks([work.model for work in own], [work.config.seed for work in own])
+        self._step, self._state, self._columns = optimizers.start([work.config.optimizer for work in own], self.weights.flat)
+        self._limits = {mode: _limit([work.config.clip for work in own], mode, self.weights.flat) for mode in ("value", "norm")}
+        self.final: list[Weights | None] = [None] * len(works)
+        self.fatal: list[NonFinite | None] = [None] * len(works)
+        self.updates = [0] * len(works)
+        self.begin_epoch()
+
+    @property
+    def runs(self) -> list[int]:
+        """The run whose data each row sees; padding repeats its neighbour."""
+        return [run if run != PADDING else self.rows[0] for run in self.rows]
+
+    @property
+    def epoch_loss(self) -> Tensor:
+        """`[row]` mean loss of the samples since the epoch began."""
+        return self._loss / self.seen
+
+    def begin_epoch(self) -> None:
+        """Start the mean loss anew."""
+        self._loss = torch.zeros_like(self.weights.flat[:, 0])
+        self.seen = 0
+
+    def advance(self, program: Program, batch: Batch, factor: float, update: int) -> Step:
+        """One update of every row."""
+        loss, raw, weights = program.loss_and_gradient(self.weights, batch)
+        used = self._clip(raw)
+        rate = self._columns["lr"] * factor
+        after, self._state = self._step(weights.flat, used, self._state, {**self._columns, "lr": rate})
+        self.weights = replace(weights, flat=after)
+        samples = batch.inputs.shape[1]
+        self._loss, self.seen = self._loss + loss * samples, self.seen + samples
+        return Step(
+            update=update,
+            layout=self.works[0].layout,
+            before=weights.flat,
+            raw=raw,
+            used=used,
+            after=after,
+            loss=loss,
+            rate=rate[:, 0],
+        )
+
+    def _clip(self, gradient: Tensor) -> Tensor:
+        value, norm = self._limits["value"], self._limits["norm"]
+        if value is not None:
+            gradient = clipping.clip_by_value(gradient, value)
+        if norm is not None:
+            gradient = clipping.clip_by_norm(gradient, norm_rows(gradient)[:, None], norm)
+        return gradient
+
+    def only(self, positions: Sequence[int]) -> list[int]:
+        """The rows, all but those at `positions` made padding."""
+        return [run if position in positions else PADDING for position, run in enumerate(self.rows)]
+
+    def end(self, positions: Sequence[int], step: Step, batch: Batch) -> None:
+        """Take the runs at `positions`, which `step` has broken, out of the stack: they cost nothing from here on."""
+        for position in positions:
+            if self.rows[position] != PADDING:
+                self._close(position, step.update, self._examine(position, step, batch))
+        alive = [position for position, run in enumerate(self.rows) if run != PADDING and position not in positions]
+        self.rows = _pad([self.rows[position] for position in alive])
+        if alive:
+            self._select(alive if len(alive) > 1 else alive * 2)
+
+    def finish(self, update: int) -> None:
+        """Close the runs that are still training."""
+        for position, run in enumerate(self.rows):
+            if run != PADDING:
+                self._close(position, update, None)
+        self.rows = []
+
+    def _close(self, position: int, update: int, fatal: NonFinite | None) -> None:
+        run = self.rows[position]
+        self.updates[run], self.fatal[run] = update, fatal
+        self.final[run] = self.weights.select([position])
+
+    def _examine(self, position: int, step: Step, batch: Batch) -> NonFinite:
+        work = self.works[self.rows[position]]
+        parameters = {name: each.squeeze(0) for name, each in step.layout.unflatten(step.before[position : position + 1]).items()}
+        return find_nonfinite(
+            work.model,
+            {**parameters, **{name: each[position] for name, each in self.weights.fixed.items()}},
+            Batch(inputs=batch.inputs[position], target=None),
+            update=step.update,
+            loss=step.loss[position],
+            raw=step.raw[position],
+            layout=step.layout,
+        )
+
+    def _select(self, positions: list[int]) -> None:
+        index = torch.tensor(positions)
+        on_device = index.to(self.weights.flat.device)
+        self.weights = self.weights.select(positions)
+        self._loss = self._loss[on_device]
+        self._state = optimizers.State({name: each[on_device] for name, each in self._state.rows.items()}, self._state.updates)
+        self._columns = {name: each[index.to(each.device)] for name, each in self._columns.items()}
+        self._limits = {mode: None if each is None else each[on_device] for mode, each in self._limits.items()}
+
+
+def _pad(rows: list[int]) -> list[int]:
+    return rows if len(rows) != 1 else [*rows, PADDING]
+
+
+def _limit(clips: Sequence[object], mode: str, like: Tensor) -> Tensor | None:
+    """Thresholds `[row, 1]`, infinite for runs that do not clip this way; None if none does."""
+    thresholds = [clip.threshold if isinstance(clip, ClipBy) and clip.mode == mode else math.inf for clip in clips]
+    return None if all(map(math.isinf, thresholds)) else torch.tensor(thresholds).to(like)[:, None]

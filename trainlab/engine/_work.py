@@ -1,0 +1,151 @@
+"""Everything a run needs before its first update, checked."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from trainlab import data, losses, models
+from trainlab.config import Config
+from trainlab.config.model import Model
+from trainlab.errors import UserError
+from trainlab.step import Batch, Layout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A run, ready to train.
+
+    Attributes:
+        config: of the run.
+        model: the network with its initial weights, in the run's number format and on its device. Never trained itself.
+        layout: how its trainable parameters lie in a row.
+        train: the training part, `[sample, ...]`.
+        test: the test part, or None.
+        task: see `trainlab.report.Trace.task`.
+        batch_size: samples an update; all of them for the full batch.
+        updates: updates in all.
+    """
+
+    config: Config
+    model: nn.Module
+    layout: Layout
+    train: Batch
+    test: Batch | None
+    task: str
+    batch_size: int
+    updates: int
+
+    @property
+    def samples(self) -> int:
+        """Size of the training part."""
+        return len(self.train.inputs)
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Batches an epoch, the last one possibly smaller."""
+        return math.ceil(self.samples / self.batch_size)
+
+
+def prepare(config: Config, device: torch.device) -> Work:
+    """Load the data, build the network, and try one batch.
+
+    Raises:
+        UserError: config, data and network do not go together; the key says where.
+    """
+    dtype = {"float32": torch.float32, "float64": torch.float64}[config.train.precision]
+    if dtype == torch.float64 and device.type == "mps":
+        raise UserError("MPS has no float64", key="train.precision", value="float64")
+    dataset = data.load(config.data)
+    outputs = losses.count_outputs(config.loss, dataset.task, dataset.classes, dataset.targets)
+    model = _build(config.model, dataset.features, outputs, config.seed).to(device=device, dtype=dtype)
+    samples = len(dataset.train[0])
+    batch_size = min(config.train.batch_size or samples, samples)
+    _check_batch_norm(model, samples, batch_size)
+    found = _try_one_batch(model, dataset.train[0][:batch_size].to(device=device, dtype=dtype))
+
+    def place(part: tuple[Tensor, Tensor | None]) -> Batch:
+        target = losses.shape_target(
+            part[1], loss=config.loss, task=dataset.task, outputs=found, classes=dataset.classes, dtype=dtype
+        )
+        return Batch(inputs=part[0].to(device=device, dtype=dtype), target=None if target is None else target.to(device))
+
+    train = place(dataset.train)
+    if outputs is not None and config.loss != "sum" and found != outputs:
+        key = "model.outputs" if config.model.kind == "mlp" else "model.modules"
+        raise UserError(f"the network has {found} outputs, but these data and the loss {config.loss} need {outputs}", key=key)
+    trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if not trainable:
+        raise UserError("nothing is left to train", key="model.freeze" if config.model.freeze else "model")
+    per_epoch = math.ceil(samples / batch_size)
+    return Work(
+        config=config,
+        model=model,
+        layout=Layout(
+            names=tuple(trainable),
+            shapes=tuple(parameter.shape for parameter in trainable.values()),
+            sizes=tuple(parameter.numel() for parameter in trainable.values()),
+        ),
+        train=train,
+        test=place(dataset.test) if dataset.test else None,
+        task=dataset.task,
+        batch_size=batch_size,
+        updates=min(config.train.epochs * per_epoch, config.train.updates or math.inf),  # type: ignore[arg-type]  # inf is never the least
+    )
+
+
+_built: dict[tuple[str, int, int | None, int], nn.Module] = {}
+
+
+def _build(spec: Model, features: int, outputs: int | None, seed: int) -> nn.Module:
+    """A network of its own, built once for all runs that start alike: a sweep starts thousands of the same."""
+    key = (repr(spec), features, outputs, seed)
+    if key not in _built:
+        if len(_built) >= 64:
+            _built.clear()
+        _built[key] = models.build(spec, features=features, outputs=outputs, seed=seed)
+    return copy.deepcopy(_built[key])
+
+
+def _check_batch_norm(model: nn.Module, samples: int, batch_size: int) -> None:
+    if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+        return
+    last = samples % batch_size or batch_size
+    if min(batch_size, last) == 1:
+        which = "every batch has" if batch_size == 1 else f"the last batch of {samples} samples has"
+        raise UserError(f"batch norm cannot train on one sample, and {which} only one", key="model.norm", value="batch")
+
+
+def _try_one_batch(model: nn.Module, inputs: Tensor) -> int:
+    """Run one batch through the network; the number of its outputs.
+
+    Raises:
+        UserError: a module refuses what the one before it gives; both shapes are shown.
+    """
+    seen: list[tuple[str, str, tuple[int, ...]]] = []
+    names = {module: name for name, module in model.named_modules()}
+
+    def note(module: nn.Module, arguments: tuple[object, ...]) -> None:
+        if not list(module.children()) and arguments and isinstance(arguments[0], Tensor):
+            seen.append((names[module], type(module).__name__, tuple(arguments[0].shape)))
+
+    hooks = [module.register_forward_pre_hook(note) for module in model.modules()]
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            model.eval()  # the batch only tests shapes: running statistics must not move
+            output = model(inputs)
+    except Exception as error:  # torch raises many kinds; all of them say that the network and the data do not fit
+        name, kind, shape = seen[-1] if seen else ("", type(model).__name__, tuple(inputs.shape))
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{kind} {name} cannot take an input of shape {list(shape)}: {reason}", key="model") from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not isinstance(output, Tensor) or output.dim() < 2 or len(output) != len(inputs):
+        shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise UserError(f"the network must give one row a sample, but gives {shape} for {list(inputs.shape)}", key="model")
+    return output.shape[1]

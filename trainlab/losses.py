@@ -1,0 +1,72 @@
+"""Losses: what a run minimises, and the shape of target and output that each one needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # torch's own convention
+from torch import Tensor
+
+from trainlab.errors import UserError
+
+
+def _sum(output: Tensor, target: Tensor | None) -> Tensor:  # noqa: ARG001  # one signature for all losses
+    return output.sum()
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "sum": _sum,
+    "mse": F.mse_loss,
+    "l1": F.l1_loss,
+    "huber": F.huber_loss,
+    "bce": F.binary_cross_entropy,
+    "bce_logits": F.binary_cross_entropy_with_logits,
+    "cross_entropy": F.cross_entropy,
+}
+
+
+def count_outputs(loss: str, task: str, classes: int, targets: int) -> int | None:
+    """Output units that `loss` needs on data of this kind; None if any number will do.
+
+    Args:
+        loss: a key of LOSSES.
+        task: see `trainlab.report.Trace.task`.
+        classes: number of classes, 0 for regression.
+        targets: numbers to predict a sample, for regression.
+    """
+    if loss == "sum":
+        return classes or targets or None
+    if task == "regression":
+        return targets
+    if task == "binary" and loss != "cross_entropy":
+        return 1
+    return classes
+
+
+def shape_target(target: Tensor | None, *, loss: str, task: str, outputs: int, classes: int, dtype: torch.dtype) -> Tensor | None:
+    """The target as `loss` wants it.
+
+    Class numbers `[sample]` (int64) for cross-entropy; otherwise `[sample, output]` numbers: a single 0 or 1 for two classes and one
+    output, one-hot rows for more.
+
+    Raises:
+        UserError: loss and data do not go together.
+    """
+    if loss == "sum":
+        return None
+    if task == "none" or target is None:
+        raise UserError("these data have no target, so only the loss `sum` is possible", key="loss", value=loss)
+    if loss == "cross_entropy":
+        if task == "regression":
+            raise UserError("cross_entropy needs classes, and these data have numbers to predict", key="loss", value=loss)
+        return target.long()
+    if task == "regression":
+        if loss in ("bce", "bce_logits"):
+            raise UserError(f"{loss} needs classes, and these data have numbers to predict", key="loss", value=loss)
+        return target.to(dtype).reshape(len(target), -1)
+    if outputs == 1:
+        if task == "multiclass" and loss in ("bce", "bce_logits"):
+            raise UserError(f"one output can tell two classes apart, and these data have {classes}", key="model.outputs", value="1")
+        return target.to(dtype).reshape(-1, 1)
+    return F.one_hot(target.long(), outputs).to(dtype)

@@ -1,0 +1,57 @@
+"""How well a run does at its end, on both parts: loss, share right, R2."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from trainlab.step import Batch, Evaluation
+
+
+def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
+    """In evaluation mode, after the last update.
+
+    Returns:
+        train_loss, test_loss: `[run]`, without any penalty.
+        train_accuracy, test_accuracy, accuracy_gap: `[run]`, for classes.
+        train_r2, test_r2: `[run]`, for numbers: 1 - squared error / variance.
+        train-correct, test-correct: `[run, sample]`, 1 where the class is right.
+    """
+    measured: dict[str, Tensor] = {}
+    for name, part in (("train", evaluation.train), ("test", evaluation.test)):
+        if part is None:
+            continue
+        measured[f"{name}_loss"] = evaluation.loss_at(evaluation.flat, part)
+        if part.target is None:
+            continue
+        output = evaluation.predict(part)
+        if evaluation.task == "regression":
+            measured[f"{name}_r2"] = _r2(output, part.target)
+        else:
+            right = _decide(output, evaluation.loss) == _classes(part)
+            finite = torch.isfinite(output).flatten(1).all(dim=1)  # a network of NaN has no opinion, right or wrong
+            measured[f"{name}-correct"] = torch.where(finite[:, None], right.double(), torch.nan)
+            measured[f"{name}_accuracy"] = measured[f"{name}-correct"].mean(dim=1)
+    if "test_accuracy" in measured:
+        measured["accuracy_gap"] = measured["train_accuracy"] - measured["test_accuracy"]
+    return measured
+
+
+def _decide(output: Tensor, loss: str) -> Tensor:
+    """`[run, sample]` class numbers from `[run, sample, output]`."""
+    if output.shape[2] > 1:
+        return output.argmax(dim=2)
+    return (output[:, :, 0] > (0.0 if loss == "bce_logits" else 0.5)).long()
+
+
+def _classes(part: Batch) -> Tensor:
+    assert part.target is not None
+    if part.target.dim() == 1:
+        return part.target
+    return part.target.argmax(dim=1) if part.target.shape[1] > 1 else part.target[:, 0].long()
+
+
+def _r2(output: Tensor, target: Tensor) -> Tensor:
+    error = (output - target).double().square().sum(dim=(1, 2))
+    spread = (target - target.mean(dim=0)).double().square().sum()
+    return 1 - error / spread

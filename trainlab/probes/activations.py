@@ -1,0 +1,49 @@
+"""What the modules put out at the end of training: mean, spread, share saturated, share of dead units, `[run, module]`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from trainlab.models.activations import BOUNDS, RECTIFIERS
+from trainlab.step import Batch, Evaluation
+
+SAMPLES = 512
+NEAR = 0.03
+
+
+def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
+    """On at most 512 training samples, evenly spread, in evaluation mode.
+
+    Returns:
+        activation-mean, activation-std: of all values.
+        activation-variance: over the samples, mean of the units.
+        activation-saturated: share of values within 3 % of a bound; NaN for a module that has none.
+        activation-dead: share of units that no sample wakes; NaN for a module that does not rectify.
+    """
+    inputs = evaluation.train.inputs
+    chosen = torch.linspace(0, len(inputs) - 1, min(len(inputs), SAMPLES)).long()
+    batch = Batch(inputs=inputs[chosen.to(inputs.device)], target=None)
+    rows = [
+        torch.stack([_describe(outputs.get(name), kind) for name, kind in evaluation.kinds.items()])
+        for outputs in evaluation.outputs(batch)
+    ]
+    names = ("mean", "std", "variance", "saturated", "dead")
+    return {f"activation-{name}": torch.stack(rows)[:, :, index] for index, name in enumerate(names)}
+
+
+def _describe(output: Tensor | None, kind: str) -> Tensor:
+    nothing = torch.full((5,), torch.nan, dtype=torch.float64)
+    if output is None:
+        return nothing
+    values = output.double().cpu()
+    nothing[0] = values.mean()
+    nothing[1] = values.std(unbiased=False)
+    nothing[2] = values.var(dim=0, unbiased=False).mean()
+    if kind in BOUNDS:
+        low, high = BOUNDS[kind]
+        margin = NEAR * (high - low)
+        nothing[3] = ((values < low + margin) | (values > high - margin)).double().mean()
+    if kind in RECTIFIERS:
+        nothing[4] = (values == 0).all(dim=0).double().mean()
+    return nothing

@@ -1,0 +1,1 @@
+"""How a report is written: every module is one format, named by its file, with one function `render(report, target)`."""

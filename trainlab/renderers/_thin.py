@@ -1,0 +1,49 @@
+"""Fewer points of a long series, without losing what a reader looks for in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from trainlab.report import Series
+
+LIMIT = 200
+
+
+def thin(series: Series, limit: int = LIMIT) -> Series:
+    """At most `limit` points: evenly spaced, with the first, the last, the extremes and the first that is not finite.
+
+    Of several columns, the extremes are those of the largest absolute value in a row.
+    """
+    if len(series.at) <= limit:
+        return series
+    rows = series.values.tolist()
+    sizes = [_measure(row) if isinstance(row, list) else row for row in rows]
+    broken = next((at for at, row in enumerate(rows) if isinstance(row, list) and not all(map(math.isfinite, row))), 0)
+    chosen = choose(sizes, limit, also=broken)
+    return Series(per=series.per, at=series.at[chosen], values=series.values[chosen])
+
+
+def _measure(row: Sequence[float]) -> float:
+    """The largest finite absolute value; NaN if there is none."""
+    return max((abs(value) for value in row if math.isfinite(value)), default=math.nan)
+
+
+def choose(values: Sequence[float], limit: int, *, also: int = 0) -> list[int]:
+    """Positions of at most `limit` (6 or more) of the values, in order; `also` is one of them."""
+    last = len(values) - 1
+    if last < limit:
+        return list(range(last + 1))
+    finite = [position for position, value in enumerate(values) if math.isfinite(value)]
+    special = {0, last, also}
+    if finite:
+        special |= {min(finite, key=values.__getitem__), max(finite, key=values.__getitem__)}
+    if len(finite) <= last:
+        special.add(next(position for position, value in enumerate(values) if not math.isfinite(value)))
+    even = [round(step * last / (limit - 1)) for step in range(limit)]
+    # Each special point takes the place of the evenly spaced one nearest to it.
+    for point in sorted(special - set(even)):
+        nearest = min((place for place in even if place not in special), key=lambda place: abs(place - point), default=None)
+        if nearest is not None:
+            even[even.index(nearest)] = point
+    return sorted(even)

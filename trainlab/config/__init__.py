@@ -1,5 +1,25 @@
 """One run, completely described: what stands in the YAML file, checked at the door."""
 
 from trainlab.config.config import Config
+from trainlab.config.load import Document, find_config, list_configs, load, parse_value
+from trainlab.config.patch import Patched, apply_patch, list_keys, name_patch, parse_patch
+from trainlab.config.validate import to_values, validate
+from trainlab.config.write import format_sections, format_value
 
-__all__ = ["Config"]
+__all__ = [
+    "Config",
+    "Document",
+    "Patched",
+    "apply_patch",
+    "find_config",
+    "format_sections",
+    "format_value",
+    "list_configs",
+    "list_keys",
+    "load",
+    "name_patch",
+    "parse_patch",
+    "parse_value",
+    "to_values",
+    "validate",
+]

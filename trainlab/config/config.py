@@ -6,32 +6,32 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
 from trainlab.config.data import Data, Ones
 from trainlab.config.model import MLP, Model
 from trainlab.config.training import SGD, Clip, ConstantSchedule, LossName, NoClip, Optimizer, Schedule, Train
-from trainlab.config.types import STRICT, Seed
+from trainlab.config.types import OR_EMPTY, STRICT, Seed, refuse
 
 
 def _check_vary(value: Any) -> Any:
-    if isinstance(value, dict) and all(isinstance(key, str) and isinstance(values, list) and values for key, values in value.items()):
+    if isinstance(value, dict) and all(isinstance(values, list) and values for values in value.values()):
         return value
-    raise PydanticCustomError("vary", "must map dotted keys to lists of values, as in `{optimizer.lr: [0.01, 0.1]}`", {})
+    raise refuse("must map dotted keys to lists of values, as in `{optimizer.lr: [0.01, 0.1]}`")
 
 
 def _check_rules(value: Any) -> Any:
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise PydanticCustomError("rules", "must map rule codes to thresholds, as in `{G001: {ratio: 1.0e-3}}`", {})
-    return value
+    if isinstance(value, dict) and all(isinstance(entry, list if code == "ignore" else dict) for code, entry in value.items()):
+        return value
+    raise refuse("must map rule codes to thresholds (`{G001: {ratio: 1.0e-3}}`), and `ignore` to a list of codes and reasons")
 
 
 Vary = Annotated[
     dict[str, list[Any]],
     BeforeValidator(_check_vary),
+    OR_EMPTY,
     WithJsonSchema({"type": "object", "additionalProperties": {"type": "array", "minItems": 1}}),
 ]
-Rules = Annotated[dict[str, Any], BeforeValidator(_check_rules), WithJsonSchema({"type": "object"})]
+Rules = Annotated[dict[str, Any], BeforeValidator(_check_rules), OR_EMPTY, WithJsonSchema({"type": "object"})]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,6 @@ class Config:
     optimizer: Optimizer = field(default_factory=SGD)
     schedule: Schedule = field(default_factory=ConstantSchedule)
     clip: Clip = field(default_factory=NoClip)
-    train: Train = field(default_factory=Train)
+    train: Annotated[Train, OR_EMPTY] = field(default_factory=Train)
     rules: Rules = field(default_factory=dict)
     vary: Vary = field(default_factory=dict)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Discriminator
+from trainlab.config.types import STRICT, Count, Finite, Flag, NonNegative, PositiveInt, Seed, Share, Tagged, refuse
 
-from trainlab.config.types import STRICT, Flag, Count, Finite, NonNegative, PositiveInt, Seed, Share, tagged
+
+def _check_classes(classes: int, samples: int) -> None:
+    if classes > samples:
+        raise refuse(f"must not exceed `samples`, which is {samples}", "classes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,9 @@ class Random:
     classes: PositiveInt = 64
     test_fraction: Share = 0.0
     seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        _check_classes(self.classes, self.samples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +72,16 @@ class Classification:
     test_fraction: Share = 0.2
     seed: Seed = 42
 
+    def __post_init__(self) -> None:
+        _check_classes(self.classes, self.samples)
+        used = self.informative + self.redundant
+        if used > self.features:
+            raise refuse(f"must be at least {used}: `informative` and `redundant` together", "features")
+        # Each class has two clusters, each at a corner of its own; beyond 64 features there are corners enough.
+        corners = 2 ** min(self.informative, 64)
+        if 2 * self.classes > corners:
+            raise refuse(f"must be at most {corners // 2} with `informative: {self.informative}`: each needs 2 corners", "classes")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipped:
@@ -93,5 +109,7 @@ class Shape2D:
 
 
 Data = Annotated[
-    Annotated[Ones | Random | Linear | Classification | Shipped | Shape2D, Discriminator("name")], tagged("name", "ones")
+    Ones | Random | Linear | Classification | Shipped | Shape2D,
+    # The default size of one data set says nothing about another.
+    Tagged("name", "ones", keeps_defaults=False),
 ]

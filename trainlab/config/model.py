@@ -5,22 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from trainlab.config.activations import ACTIVATIONS
-from trainlab.config.types import STRICT, Flag, Finite, Names, NonNegative, Positive, PositiveInt, Share, Widths, one_of, tagged
+from trainlab.config.types import (
+    STRICT,
+    Finite,
+    Flag,
+    Names,
+    NonNegative,
+    OneOf,
+    Positive,
+    PositiveInt,
+    Share,
+    Tagged,
+    Widths,
+    refuse,
+)
 
-ActivationName = one_of(ACTIVATIONS)
-OutputName = one_of(["none", "same", "softmax", *ACTIVATIONS])
+ActivationName = Annotated[str, OneOf(tuple(ACTIVATIONS))]
+OutputName = Annotated[str, OneOf(("none", "same", "softmax", *ACTIVATIONS))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByRule:
     """A rule that needs no number.
 
-    `default` is what torch does when nothing is asked for; `auto` is the one that belongs to the activation; `lecun_normal` has
-    variance 1/fan_in; `orthogonal` is a random rotation times `gain`.
+    `default` is what torch does when nothing is asked for; `auto` is the one that belongs to the activation.
     """
 
     __pydantic_config__ = STRICT
@@ -61,7 +72,7 @@ class Uniform:
 
     def __post_init__(self) -> None:
         if self.low > self.high:
-            raise PydanticCustomError("range", "`low` must not exceed `high`", {})
+            raise refuse(f"must not exceed `high`, which is {self.high}", "low")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +83,14 @@ class Scaled:
     """
 
     __pydantic_config__ = STRICT
-    name: Literal[
-        "xavier_uniform", "xavier_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal"
-    ] = "xavier_uniform"
+    name: Literal["xavier_uniform", "xavier_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal"] = (
+        "xavier_uniform"
+    )
     gain: Positive = 1.0
     bias: Finite | None = None
 
 
-Init = Annotated[ByRule | Constant | Normal | Uniform | Scaled, Discriminator("name")]
+Init = Annotated[ByRule | Constant | Normal | Uniform | Scaled, Tagged("name", "default")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +124,7 @@ class SampleNorm:
     place: Literal["before", "after"] = "before"
 
 
-Norm = Annotated[Annotated[NoNorm | BatchNorm | SampleNorm, Discriminator("name")], tagged("name")]
+Norm = Annotated[NoNorm | BatchNorm | SampleNorm, Tagged("name", "none")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +148,7 @@ class MLP:
     outputs: PositiveInt | None = None
     activation: ActivationName = "relu"
     output: OutputName = "none"
-    init: Annotated[Init, tagged("name")] = field(default_factory=ByRule)
+    init: Init = field(default_factory=ByRule)
     norm: Norm = field(default_factory=NoNorm)
     input_norm: Norm = field(default_factory=NoNorm)
     residual: Flag = False
@@ -148,10 +159,11 @@ class MLP:
 
     def __post_init__(self) -> None:
         if isinstance(self.width, tuple) and len(self.width) != self.layers - 1:
-            raise PydanticCustomError(
+            hidden = self.layers - 1
+            raise refuse(
+                f"lists {len(self.width)} hidden layers, but `layers: {self.layers}` has {hidden}, the last being the output: "
+                "set `layers` and `width` together",
                 "width",
-                "`width` lists {listed} hidden layers, but {layers} layers have {hidden} (the last layer is the output)",
-                {"listed": len(self.width), "layers": self.layers, "hidden": self.layers - 1},
             )
 
 
@@ -163,9 +175,7 @@ def _check_module(value: Any) -> Any:
         ((name, arguments),) = value.items()
         if isinstance(name, str) and name.isidentifier() and isinstance(arguments, list | dict):
             return value
-    raise PydanticCustomError(
-        "module", "must name one torch.nn module: `ReLU`, `{Linear: [20, 100]}` or `{Linear: {in_features: 20, out_features: 100}}`", {}
-    )
+    raise refuse("must name one torch.nn module: `ReLU`, `{Linear: [20, 100]}` or `{Linear: {in_features: 20, out_features: 100}}`")
 
 
 Module = Annotated[
@@ -187,8 +197,8 @@ class Layers:
     __pydantic_config__ = STRICT
     kind: Literal["layers"] = "layers"
     modules: Annotated[list[Module], Field(min_length=1)]
-    init: Annotated[Init, tagged("name")] = field(default_factory=ByRule)
+    init: Init = field(default_factory=ByRule)
     freeze: Names = ()
 
 
-Model = Annotated[Annotated[MLP | Layers, Discriminator("kind")], tagged("kind", "mlp")]
+Model = Annotated[MLP | Layers, Tagged("kind", "mlp")]

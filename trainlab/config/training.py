@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Discriminator
-from pydantic_core import PydanticCustomError
-
-from trainlab.config.types import STRICT, Flag, BatchSize, Betas, NonNegative, Positive, PositiveInt, Share, tagged
+from trainlab.config.types import STRICT, BatchSize, Betas, Flag, NonNegative, Positive, PositiveInt, Share, Tagged, refuse
 
 LossName = Literal["sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy"]
 
@@ -30,7 +27,7 @@ class SGD:
 
     def __post_init__(self) -> None:
         if self.nesterov and (self.momentum == 0 or self.dampening != 0):
-            raise PydanticCustomError("nesterov", "`nesterov` needs a momentum above 0 and a dampening of 0", {})
+            raise refuse("needs a momentum above 0 and a dampening of 0", "nesterov")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +46,7 @@ class Adam:
     weight_decay: NonNegative = 0.0
 
 
-Optimizer = Annotated[Annotated[SGD | Adam, Discriminator("name")], tagged("name", "sgd")]
+Optimizer = Annotated[SGD | Adam, Tagged("name", "sgd")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +57,7 @@ class ConstantSchedule:
     name: Literal["constant"] = "constant"
 
 
-Schedule = Annotated[ConstantSchedule, tagged("name", "constant")]
+Schedule = Annotated[ConstantSchedule, Tagged("name", "constant")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +77,7 @@ class ClipBy:
     threshold: Positive = 1.0
 
 
-Clip = Annotated[Annotated[NoClip | ClipBy, Discriminator("mode")], tagged("mode", "none")]
+Clip = Annotated[NoClip | ClipBy, Tagged("mode", "none")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ Everything is strict: a bool is no number, "3" is no number, NaN and infinity ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_type_hints
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic_core import PydanticCustomError, core_schema
 
 STRICT = ConfigDict(extra="forbid")
 
@@ -24,16 +24,64 @@ Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False, strict=True)]
 Beta = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False, strict=True)]
 
 
-def one_of(choices: Iterable[str]) -> Any:
-    """A string type whose values are the keys of a table that plain `Literal` cannot list."""
-    names = tuple(choices)
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A string that is one of `choices`: for a table that plain `Literal` cannot list."""
 
-    def check(value: Any) -> Any:
-        if value not in names or not isinstance(value, str):
-            raise PydanticCustomError("choice", "is none of the choices", {"choices": names})
-        return value
+    choices: tuple[str, ...]
 
-    return Annotated[str, BeforeValidator(check), WithJsonSchema({"enum": list(names)})]
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.literal_schema(list(self.choices))
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A section of several kinds, told apart by the key `tag`.
+
+    `norm: batch` is short for `norm: {name: batch}`; a mapping without the tag means `default`; null is `none` where there is such
+    a kind, else `default`, so that a section whose lines are all commented out is a section left out.
+
+    Attributes:
+        keeps_defaults: when a patch names another kind, a setting that both have stays, even one that was left at its default.
+    """
+
+    tag: str
+    default: str
+    keeps_defaults: bool = True
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        kinds = get_args(source)
+        schema = handler.generate_schema(Annotated[source, Discriminator(self.tag)] if kinds else source)
+        null = "none" if any("none" in get_args(get_type_hints(kind)[self.tag]) for kind in kinds) else self.default
+
+        def complete(value: Any) -> Any:
+            if value is None:
+                return {self.tag: null}
+            if isinstance(value, str):
+                return {self.tag: value}
+            if isinstance(value, dict) and self.tag not in value:
+                return {self.tag: self.default, **value}
+            return value
+
+        return core_schema.no_info_before_validator_function(complete, schema)
+
+
+def _to_empty(value: Any) -> Any:
+    return {} if value is None else value
+
+
+# A section of one kind: null (all its lines commented out) leaves every setting at its default.
+OR_EMPTY = BeforeValidator(_to_empty)
+
+
+def refuse(message: str, field: str = "") -> PydanticCustomError:
+    """What a check raises, in words that the user reads as they are.
+
+    Args:
+        message: a phrase, as in `Problem`.
+        field: for the `__post_init__` of a dataclass, where settings contradict each other, which of them to name.
+    """
+    return PydanticCustomError("refused", "{text}", {"text": message, "field": field})
 
 
 def _is_count(value: Any) -> bool:
@@ -45,7 +93,7 @@ def _check_widths(value: Any) -> Any:
         return value
     if isinstance(value, list | tuple) and value and all(map(_is_count, value)):
         return tuple(value)
-    raise PydanticCustomError("widths", "must be a positive integer, or a list of them, one a hidden layer", {})
+    raise refuse("must be a whole number of at least 1, or a list of them, one a hidden layer")
 
 
 def _check_batch_size(value: Any) -> Any:
@@ -53,41 +101,27 @@ def _check_batch_size(value: Any) -> Any:
         return None
     if _is_count(value):
         return value
-    raise PydanticCustomError("batch_size", "must be a positive integer, or null for the full batch", {})
+    raise refuse("must be a whole number of at least 1, or null for the full batch")
 
 
 def _check_betas(value: Any) -> Any:
     if isinstance(value, list | tuple) and len(value) == 2 and all(_is_beta(beta) for beta in value):
         return tuple(map(float, value))
-    raise PydanticCustomError("betas", "must be two numbers of at least 0 and below 1", {})
+    raise refuse("must be two numbers of at least 0 and below 1")
 
 
 def _is_beta(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1
 
 
-def tagged(tag: str, default: str | None = None) -> BeforeValidator:
-    """`norm: batch` is short for `norm: {name: batch}`, null for `{name: none}`; a mapping without the tag means `default`."""
-
-    def complete(value: Any) -> Any:
-        if value is None:
-            return {tag: "none"}
-        if isinstance(value, str):
-            return {tag: value}
-        if isinstance(value, dict) and tag not in value and default is not None:
-            return {tag: default, **value}
-        return value
-
-    return BeforeValidator(complete)
-
-
-def check_names(value: Any) -> Any:
+def _check_names(value: Any) -> Any:
     """A list of strings, as a tuple."""
     if isinstance(value, list | tuple) and all(isinstance(item, str) and item for item in value):
         return tuple(value)
-    raise PydanticCustomError("names", "must be a list of names", {})
+    raise refuse("must be a list of names")
 
 
+_BETA = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 _POSITIVE_INT = {"type": "integer", "minimum": 1}
 Widths = Annotated[
     int | tuple[int, ...],
@@ -102,8 +136,8 @@ BatchSize = Annotated[
 Betas = Annotated[
     tuple[float, float],
     BeforeValidator(_check_betas),
-    WithJsonSchema({"type": "array", "items": {"type": "number", "minimum": 0, "exclusiveMaximum": 1}, "minItems": 2, "maxItems": 2}),
+    WithJsonSchema({"type": "array", "items": _BETA, "minItems": 2, "maxItems": 2}),
 ]
 Names = Annotated[
-    tuple[str, ...], BeforeValidator(check_names), WithJsonSchema({"type": "array", "items": {"type": "string", "minLength": 1}})
+    tuple[str, ...], BeforeValidator(_check_names), WithJsonSchema({"type": "array", "items": {"type": "string", "minLength": 1}})
 ]

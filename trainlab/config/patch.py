@@ -1,0 +1,206 @@
+"""Patches: changes to a Config by dotted key, as `--set`, `--vs` and remedies write them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trainlab.config.config import Config
+from trainlab.config.explain import explain_unknown, find_nearest_key
+from trainlab.config.load import parse_value
+from trainlab.config.sections import Key, Section, list_keys_of, walk_keys
+from trainlab.config.validate import to_plain, to_values, validate
+from trainlab.config.write import format_value
+from trainlab.errors import Problem, UserError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patched:
+    """A config with a patch applied.
+
+    Attributes:
+        config: the new config.
+        dropped: dotted keys whose setting was lost because another `name`, `kind` or `mode` does not know them.
+    """
+
+    config: Config
+    dropped: tuple[str, ...] = ()
+
+
+def parse_patch(text: str, source: str | None = None) -> dict[str, Any]:
+    """Read `key=value[,key=value]`; a comma inside brackets or quotes belongs to the value.
+
+    Raises:
+        UserError: with every part that is not `key=value`, is given twice, or whose value is not YAML.
+    """
+    patch: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for part in _split(text):
+        key, sign, value = part.partition("=")
+        key = key.strip()
+        if not sign or not key:
+            message = "must be `key=value`; a list goes in brackets: `key=[a,b]`"
+            problems.append(Problem(message=message, value=repr(part), source=source))
+        elif key in patch:
+            problems.append(Problem(message="is given twice", key=key, source=source))
+        else:
+            try:
+                patch[key] = parse_value(value, source)
+            except UserError as error:
+                patch[key] = None
+                problems += [Problem(message=each.message, key=key, value=value, source=source) for each in error.problems]
+    if problems:
+        raise UserError(problems)
+    return patch
+
+
+def name_patch(patch: Mapping[str, Any]) -> str:
+    """The patch as it would be typed, which is also the name of its run: `model.activation=relu,model.residual=true`."""
+    return ",".join(f"{key}={format_value(value)}" for key, value in patch.items())
+
+
+def list_keys(config: Config) -> list[str]:
+    """Every dotted key that a patch of this config may set, sections included."""
+    return [key for key, _ in walk_keys(Config, to_values(config))]
+
+
+def apply_patch(config: Config, patch: Mapping[str, Any], source: str | None = None) -> Patched:
+    """Change settings.
+
+    A section may be set to a name (`model.norm=batch`, the same as `model.norm.name=batch`), or to a mapping, which replaces it.
+    Another `name`, `kind` or `mode` keeps the settings that the new one has too, and drops the others. Names, kinds and modes are
+    set before all else, whatever their order in the patch.
+
+    Args:
+        config: the config to start from; it is left as it is.
+        patch: values by dotted key.
+        source: the option that set it, for messages.
+
+    Raises:
+        UserError: with every key that is not known and every value that is not valid.
+    """
+    values = to_values(config)
+    dropped: list[str] = []
+    problems: list[Problem] = []
+    for key in _order(patch):
+        try:
+            dropped += _set(values, tuple(key.split(".")), patch[key])
+        except UserError as error:
+            problems += error.problems
+    try:
+        patched = validate(values)
+    except UserError as error:
+        problems += error.problems
+    if problems:
+        raise UserError(problems).located({"": source} if source else {})
+    return Patched(config=patched, dropped=tuple(dropped))
+
+
+def _split(text: str) -> list[str]:
+    parts = [""]
+    depth = 0
+    quote = before = ""
+    for character in text:
+        if quote:
+            quote = "" if character == quote and before != "\\" else quote
+        elif character in "'\"" and before in "=[{,:":  # elsewhere it is an apostrophe
+            quote = character
+        elif character in "[{":
+            depth += 1
+        elif character in "]}":
+            depth -= 1
+        if character == "," and depth <= 0 and not quote:
+            parts.append("")
+        else:
+            parts[-1] += character
+        if not character.isspace():
+            before = character
+    return parts
+
+
+def _order(patch: Mapping[str, Any]) -> list[str]:
+    """Names, kinds and modes first, the outer before the inner; then the rest as given."""
+    first = {key for key, each in walk_keys(Config) if each.section is not None}
+    first |= {f"{key}.{each.section.tag}" for key, each in walk_keys(Config) if each.section is not None and each.section.tag}
+    return sorted(patch, key=lambda key: (key not in first, key.count(".") if key in first else 0))
+
+
+def _set(values: dict[str, Any], path: tuple[str, ...], value: Any) -> list[str]:
+    """Set one key in plain values, in place; returns the dotted keys that were dropped."""
+    node = values
+    kind: type = Config
+    section: Section | None = None
+    for depth, part in enumerate(path):
+        key = list_keys_of(kind).get(part)
+        is_last = depth == len(path) - 1
+        if key is None or not (is_last or key.section or key.is_free):
+            raise UserError(_explain_path(path, depth, values))
+        if is_last:
+            if section is not None and part == section.tag:
+                return _switch(node, section, value, path[:-1])
+            if key.section is not None and key.section.tag is not None and not isinstance(value, Mapping):
+                return _switch(node[part], key.section, value, path)
+            node[part] = value
+        elif key.section is None:
+            _set_free(node[part], path[depth + 1 :], value, is_flat=part == "vary")
+            return []
+        else:
+            section, node = key.section, node[part]
+            found = section.find_kind(node)
+            if found is None:  # an earlier key of the patch set no valid kind: that is the message to give
+                return []
+            kind = section.kinds[found]
+            if not isinstance(node, dict):
+                return []
+    return []
+
+
+def _switch(node: dict[str, Any], section: Section, value: Any, path: tuple[str, ...]) -> list[str]:
+    """Make a section another kind of itself, in place."""
+    old, new = section.find_kind(node), section.find_kind(value)
+    node[section.tag or ""] = value if new is None else new
+    if old is None or new is None:  # validation will tell
+        return []
+    known, before = list_keys_of(section.kinds[new]), list_keys_of(section.kinds[old])
+    dropped = []
+    for name in [name for name in node if name != section.tag]:
+        key, setting = before[name], node[name]
+        is_default = key.default is not None and _to_plain_default(key) == setting
+        if name not in known:
+            del node[name]
+            if not is_default:  # to lose a default is no loss
+                dropped.append(".".join([*path, name]))
+        elif (is_default and not section.keeps_defaults) or (setting is None and not _may_be_null(known[name])):
+            del node[name]
+    return dropped
+
+
+def _may_be_null(key: Key) -> bool:
+    return key.may_be_null or key.section is not None
+
+
+def _to_plain_default(key: Key) -> Any:
+    default = key.default()
+    return to_plain(default if key.section is None else dataclasses.asdict(default))
+
+
+def _set_free(node: dict[str, Any], path: tuple[str, ...], value: Any, *, is_flat: bool) -> None:
+    """Set a key in a mapping whose keys the config does not prescribe; those of `vary` are dotted keys themselves."""
+    if is_flat:
+        path = (".".join(path),)
+    for part in path[:-1]:
+        below = node.get(part)
+        node[part] = dict(below) if isinstance(below, Mapping) else {}
+        node = node[part]
+    node[path[-1]] = value
+
+
+def _explain_path(path: tuple[str, ...], depth: int, values: Mapping[str, Any]) -> Problem:
+    if depth == len(path) - 1:
+        return explain_unknown(path, values)
+    whole = ".".join(path)
+    return Problem(
+        key=whole, message="is not a setting", nearest=find_nearest_key(whole, [key for key, _ in walk_keys(Config, values)])
+    )

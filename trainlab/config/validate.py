@@ -1,0 +1,86 @@
+"""Plain values to a Config, or every problem in them at once; and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from trainlab.config.config import Config
+from trainlab.config.explain import explain, find_nearest_key
+from trainlab.config.sections import walk_keys
+from trainlab.config.write import shorten_value
+from trainlab.errors import Problem, UserError
+
+
+def validate(values: Any, sources: Mapping[str, str] | None = None) -> Config:
+    """The Config that `values` describe.
+
+    Args:
+        values: plain nested data, as `load` gives.
+        sources: `file:line` by dotted key.
+
+    Raises:
+        UserError: with every problem found, in the order of the file.
+    """
+    problems = {problem.key: problem for problem in _find_nonfinite(values, "")}
+    try:
+        config = _adapter().validate_python(values)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            problem = explain(details, values)
+            problems.setdefault(problem.key, problem)
+    else:
+        problems |= {problem.key: problem for problem in _check_vary(config)}
+        if not problems:
+            return config
+    order = {key: place for place, key in enumerate(sources or ())}
+    raise UserError(sorted(problems.values(), key=lambda problem: _find_place(problem.key, order))).located(dict(sources or {}))
+
+
+def to_values(config: Config) -> dict[str, Any]:
+    """The config as plain nested data, complete, in the order of its fields; `validate` makes the same config of it."""
+    values: dict[str, Any] = to_plain(dataclasses.asdict(config))
+    return values
+
+
+def to_plain(value: Any) -> Any:
+    """Nested data with every tuple a list, as YAML would give it."""
+    if isinstance(value, Mapping):
+        return {key: to_plain(item) for key, item in value.items()}
+    return [to_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@cache
+def _adapter() -> TypeAdapter[Config]:
+    return TypeAdapter(Config)
+
+
+def _find_nonfinite(value: Any, path: str) -> Iterator[Problem]:
+    """NaN and infinity, also where the config prescribes no type (thresholds, arguments of modules)."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _find_nonfinite(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _find_nonfinite(item, f"{path}.{index}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield Problem(key=path, message="must be finite", value=shorten_value(value))
+
+
+def _check_vary(config: Config) -> Iterator[Problem]:
+    """Its keys must exist, under whatever kind; whether a value fits shows only once the patch is applied."""
+    keys = list(dict.fromkeys(key for key, _ in walk_keys(Config)))
+    for key in config.vary:
+        if key not in keys and not key.startswith("rules."):
+            yield Problem(key=f"vary.{key}", message="is not a setting", nearest=find_nearest_key(key, keys))
+
+
+def _find_place(key: str, order: Mapping[str, int]) -> int:
+    while key and key not in order:
+        key = key.rpartition(".")[0]
+    return order.get(key, 0)

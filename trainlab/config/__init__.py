@@ -3,6 +3,7 @@
 from trainlab.config.config import Config
 from trainlab.config.load import Document, find_config, list_configs, load, parse_value
 from trainlab.config.patch import Patched, apply_patch, list_keys, name_patch, parse_patch
+from trainlab.config.schema import build_schema
 from trainlab.config.validate import to_values, validate
 from trainlab.config.write import format_sections, format_value
 
@@ -11,6 +12,7 @@ __all__ = [
     "Document",
     "Patched",
     "apply_patch",
+    "build_schema",
     "find_config",
     "format_sections",
     "format_value",

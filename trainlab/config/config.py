@@ -29,9 +29,9 @@ Vary = Annotated[
     dict[str, list[Any]],
     BeforeValidator(_check_vary),
     OR_EMPTY,
-    WithJsonSchema({"type": "object", "additionalProperties": {"type": "array", "minItems": 1}}),
+    WithJsonSchema({"type": ["object", "null"], "additionalProperties": {"type": "array", "minItems": 1}}),
 ]
-Rules = Annotated[dict[str, Any], BeforeValidator(_check_rules), OR_EMPTY, WithJsonSchema({"type": "object"})]
+Rules = Annotated[dict[str, Any], BeforeValidator(_check_rules), OR_EMPTY, WithJsonSchema({"type": ["object", "null"]})]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +40,15 @@ class Config:
 
     Attributes:
         seed: initial weights, shuffling, dropout and noise: one stream for each (seed, purpose). The data have a seed of their own.
-        vary: values that the command tries beside the base, by dotted key; empty in the config of a single run.
+        model: which network.
+        data: what it learns from.
+        loss: what it minimises; `sum` adds up its outputs, whatever the target.
+        optimizer: how a gradient becomes an update.
+        schedule: how the learning rate changes.
+        clip: whether gradients are cut.
+        train: how long, in what portions.
         rules: thresholds by rule code, and `ignore: [{code: ..., reason: ...}]`.
+        vary: values that the command tries beside the base, by dotted key; empty in the config of a single run.
     """
 
     __pydantic_config__ = STRICT

@@ -15,7 +15,11 @@ def _check_classes(classes: int, samples: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ones:
-    """Inputs that are all `value`, without a target: what the gradient experiments feed."""
+    """Inputs that are all `value`, without a target: what the gradient experiments feed.
+
+    Attributes:
+        value: what every input is.
+    """
 
     __pydantic_config__ = STRICT
     name: Literal["ones"] = "ones"
@@ -26,7 +30,11 @@ class Ones:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Random:
-    """Standard normal inputs with random class labels: signal propagation without any structure to learn."""
+    """Standard normal inputs with random class labels: signal propagation without any structure to learn.
+
+    Attributes:
+        seed: of the data alone: `seed` at the top level leaves them as they are.
+    """
 
     __pydantic_config__ = STRICT
     name: Literal["random"] = "random"
@@ -42,7 +50,14 @@ class Random:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linear:
-    """A straight line with noise: x uniform in [0, 1), y = slope x + intercept + noise * N(0, 1)."""
+    """A straight line with noise: x uniform in [0, 1), y = slope x + intercept + noise * N(0, 1).
+
+    Attributes:
+        noise: standard deviation of what is added to y.
+        outliers: share of the samples whose y is `outlier_value`.
+        test_fraction: share of the samples kept for testing.
+        seed: of the data alone.
+    """
 
     __pydantic_config__ = STRICT
     name: Literal["linear"] = "linear"
@@ -58,7 +73,16 @@ class Linear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
-    """scikit-learn's `make_classification`: Gaussian clusters at the corners of a hypercube, with uninformative features beside."""
+    """scikit-learn's `make_classification`: Gaussian clusters at the corners of a hypercube, with uninformative features beside.
+
+    Attributes:
+        informative: features that tell the classes apart.
+        redundant: features that are mixtures of the informative ones.
+        label_noise: share of the samples whose class is drawn at random.
+        standardize: scale each feature to mean 0 and variance 1, as measured on the training part.
+        test_fraction: share of the samples kept for testing.
+        seed: of the data alone.
+    """
 
     __pydantic_config__ = STRICT
     name: Literal["classification"] = "classification"
@@ -85,7 +109,14 @@ class Classification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipped:
-    """A real data set that scikit-learn ships."""
+    """A real data set that scikit-learn ships.
+
+    Attributes:
+        samples: how many of them; null for all.
+        standardize: scale each feature to mean 0 and variance 1, as measured on the training part.
+        test_fraction: share of the samples kept for testing.
+        seed: of the data alone.
+    """
 
     __pydantic_config__ = STRICT
     name: Literal["digits", "breast_cancer", "wine", "iris", "diabetes"]
@@ -97,7 +128,14 @@ class Shipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape2D:
-    """Two classes in the plane that no line can part: half moons or concentric circles, with Gaussian noise."""
+    """Two classes in the plane that no line can part: half moons or concentric circles, with Gaussian noise.
+
+    Attributes:
+        noise: standard deviation of what is added to each coordinate.
+        standardize: scale each feature to mean 0 and variance 1, as measured on the training part.
+        test_fraction: share of the samples kept for testing.
+        seed: of the data alone.
+    """
 
     __pydantic_config__ = STRICT
     name: Literal["moons", "circles"]

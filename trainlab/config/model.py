@@ -32,6 +32,9 @@ class ByRule:
     """A rule that needs no number.
 
     `default` is what torch does when nothing is asked for; `auto` is the one that belongs to the activation.
+
+    Attributes:
+        bias: every bias; null is 0, and under `default` what torch makes of it.
     """
 
     __pydantic_config__ = STRICT
@@ -41,7 +44,12 @@ class ByRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constant:
-    """Every weight has the same value."""
+    """Every weight has the same value.
+
+    Attributes:
+        value: every weight.
+        bias: every bias; null is 0.
+    """
 
     __pydantic_config__ = STRICT
     name: Literal["constant"] = "constant"
@@ -51,7 +59,12 @@ class Constant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normal:
-    """Gaussian weights."""
+    """Gaussian weights.
+
+    Attributes:
+        std: standard deviation of the weights.
+        bias: every bias; null is 0.
+    """
 
     __pydantic_config__ = STRICT
     name: Literal["normal"] = "normal"
@@ -62,7 +75,11 @@ class Normal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uniform:
-    """Weights uniform between `low` and `high`."""
+    """Weights uniform between `low` and `high`.
+
+    Attributes:
+        bias: every bias; null is 0.
+    """
 
     __pydantic_config__ = STRICT
     name: Literal["uniform"] = "uniform"
@@ -80,6 +97,10 @@ class Scaled:
     """Variance set by the layer's fan, times `gain` squared.
 
     Xavier (Glorot & Bengio, 2010): 1/fan_avg. He (He et al., 2015): 2/fan_in. LeCun: 1/fan_in. Orthogonal (Saxe et al., 2014).
+
+    Attributes:
+        gain: factor on the standard deviation.
+        bias: every bias; null is 0.
     """
 
     __pydantic_config__ = STRICT
@@ -103,7 +124,13 @@ class NoNorm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchNorm:
-    """Normalise each feature over the batch (Ioffe & Szegedy, 2015). `momentum` is torch's: 0.1 is Keras' 0.9."""
+    """Normalise each feature over the batch (Ioffe & Szegedy, 2015). `momentum` is torch's: 0.1 is Keras' 0.9.
+
+    Attributes:
+        momentum: share of the new batch in the running statistics.
+        affine: learn a scale and a shift.
+        place: before or after the activation.
+    """
 
     __pydantic_config__ = STRICT
     name: Literal["batch"] = "batch"
@@ -115,7 +142,12 @@ class BatchNorm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleNorm:
-    """Normalise each sample over its features: layer norm (Ba et al., 2016) or RMS norm (Zhang & Sennrich, 2019)."""
+    """Normalise each sample over its features: layer norm (Ba et al., 2016) or RMS norm (Zhang & Sennrich, 2019).
+
+    Attributes:
+        affine: learn a scale and a shift.
+        place: before or after the activation.
+    """
 
     __pydantic_config__ = STRICT
     name: Literal["layer", "rms"] = "layer"

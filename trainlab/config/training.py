@@ -15,6 +15,9 @@ class SGD:
     """Stochastic gradient descent; with `momentum` the speed is v = momentum v + g, with `nesterov` the step looks ahead.
 
     `weight_decay` has torch's meaning: it adds weight_decay * w to the gradient, the gradient of (weight_decay/2) * norm(w)^2.
+
+    Attributes:
+        lr: learning rate.
     """
 
     __pydantic_config__ = STRICT
@@ -36,6 +39,10 @@ class Adam:
 
     `weight_decay` under `adam` is coupled: it is added to the gradient, and so divided by its running size. Under `adamw` the
     weights shrink by lr * weight_decay at each update. The same number does very different things in the two.
+
+    Attributes:
+        lr: learning rate.
+        betas: how much of the running mean of the gradient, and of its square, is kept at each update.
     """
 
     __pydantic_config__ = STRICT
@@ -70,7 +77,12 @@ class NoClip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipBy:
-    """Cut gradients: each number (`value`), or the length of the whole gradient (`norm`), at `threshold`."""
+    """Cut gradients: each number (`value`), or the length of the whole gradient (`norm`), at `threshold`.
+
+    Attributes:
+        mode: `value` cuts each number, `norm` shortens the whole gradient.
+        threshold: the largest absolute value, or the largest length, that passes.
+    """
 
     __pydantic_config__ = STRICT
     mode: Literal["value", "norm"]

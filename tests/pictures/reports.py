@@ -1,0 +1,134 @@
+"""Made-up reports, one a command, with the numbers that its picture is drawn from."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from trainlab.report import Answer, Comparison, Report, Run, Series
+
+COUNTED = {"torch": "2.13.0"}
+
+
+def make_run(name="base", *, seed=0, config=None, metrics=None, layers=(), series=None):
+    return Run(
+        name=name, patch={}, seed=seed, config=config or {}, metrics=metrics or {}, layers=layers, modules=(), series=series or {}
+    )
+
+
+def make_report(command, text, runs, comparisons=()):
+    return Report(
+        command=command,
+        complete=True,
+        environment=COUNTED,
+        answer=Answer(text=text),
+        runs=tuple(runs),
+        comparisons=tuple(comparisons),
+    )
+
+
+def make_layers(norms):
+    return tuple(
+        {"name": f"model.{2 * depth}.weight", "module": "Linear", "shape": [1, 1], "grad_norm": norm}
+        for depth, norm in enumerate(norms)
+    )
+
+
+def make_gradients(layers=30, seeds=3):
+    rng = np.random.default_rng(0)
+    runs = []
+    for name, factor in (
+        ("base", 0.22),
+        ("model.activation=relu", 1.0),
+        ("model.activation=tanh", 0.8),
+        ("model.init=he_normal", 1.3),
+    ):
+        for seed in range(seeds):
+            norms = [0.5 * factor ** (layers - depth) * math.exp(rng.normal(0, 0.3)) for depth in range(layers)]
+            if name.endswith("tanh"):
+                norms[: layers // 5] = [0.0] * (layers // 5)
+            runs.append(make_run(name, seed=seed, layers=make_layers(norms)))
+    text = "No: with sigmoid the gradient shrinks 4.9e18-fold from model.58.weight (0.1481) to model.0.weight (2.999e-20)."
+    return make_report("gradients", text, runs)
+
+
+def make_lr_sweep(rates=10, seeds=3):
+    rng = np.random.default_rng(0)
+    runs = []
+    epochs = np.arange(1, 201)
+    for rate in np.geomspace(1e-4, 3.0, rates):
+        for seed in range(seeds):
+            loss = 1.0 + 8.5 * np.exp(-epochs * rate * 2) + 0.02 * rng.random(200)
+            died = rate > 0.5
+            if died:
+                loss = np.minimum(9.5 * np.exp(epochs * rate), np.inf)
+                loss[loss > 1e30] = np.inf
+            elif rate > 0.1:
+                loss[10:] = 1.6 + 0.5 * (epochs[10:] % 2)
+            metrics = {"train_loss": math.inf if died else float(loss[-1]), "diverged_at": 70 if died else None}
+            series = {"loss": Series(per="epoch", at=epochs, values=loss)}
+            name = f"optimizer.lr={rate:.3g}"
+            runs.append(
+                make_run(name, seed=seed, config={"optimizer": {"name": "sgd", "lr": float(rate)}}, metrics=metrics, series=series)
+            )
+    text = "Learning rate 0.03: the safe band is 0.003 to 0.1, and from 0.9 on training diverges in every seed; $5 says so."
+    return make_report("lr-sweep", text, runs)
+
+
+def make_overfit():
+    rng = np.random.default_rng(0)
+    runs, comparisons = [], []
+    arms = {
+        "base": (1.0, 0.815, None),
+        "optimizer.weight_decay=0.04": (0.882, 0.875, "helps"),
+        "model.dropout=0.5": (0.95, 0.85, "helps"),
+        "train.early_stopping=10,optimizer.weight_decay=0.001": (0.97, 0.82, "no-difference"),
+        "regularize.l1=0.5": (0.6, 0.58, "harms"),
+    }
+    for name, (train, test, verdict) in arms.items():
+        for seed in range(5):
+            metrics = {"train_accuracy": min(train + rng.normal(0, 0.004), 1.0), "test_accuracy": test + rng.normal(0, 0.01)}
+            runs.append(make_run(name, seed=seed, metrics=metrics))
+        if verdict:
+            gap = (train - test) - 0.185
+            comparisons.append(
+                Comparison(
+                    run=name,
+                    metric="accuracy_gap",
+                    difference=gap,
+                    interval=(gap - 0.03, gap + 0.03),
+                    corrected=(gap - 0.045, gap + 0.045),
+                    verdict=verdict,
+                )
+            )
+    text = "The gap is 0.185 (0.15 to 0.22): weight decay 0.04 closes it and raises test accuracy from 0.815 to 0.875."
+    return make_report("overfit", text, runs, comparisons)
+
+
+def make_clip():
+    rng = np.random.default_rng(0)
+    updates = np.arange(1, 401)
+    runs = []
+    for name, mode, threshold in (
+        ("base", "none", None),
+        ("clip.mode=norm,clip.threshold=1.0", "norm", 1.0),
+        ("clip.mode=value,clip.threshold=0.1", "value", 0.1),
+    ):
+        for seed in range(2):
+            raw = np.exp(rng.normal(0, 0.4, 400)) * np.where(rng.random(400) < 0.03, 50, 1)
+            used = np.minimum(raw, threshold * 3 if mode == "value" else threshold) if threshold else raw
+            if mode == "none":
+                raw[300:] = np.inf
+            series = {
+                name: Series(per="update", at=updates, values=values) for name, values in (("total-norm", raw), ("used-norm", used))
+            }
+            runs.append(make_run(name, seed=seed, config={"clip": {"mode": mode, "threshold": threshold}}, series=series))
+    return make_report(
+        "clip",
+        "Yes: clip by norm at 1.0. 3 % of the updates are 50 times larger than the rest, and one of them ends the training.",
+        runs,
+    )
+
+
+ALL = {"gradients": make_gradients, "lr-sweep": make_lr_sweep, "overfit": make_overfit, "clip": make_clip}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainlab.config import Config
-    from trainlab.report import Answer, Patch, Table
+    from trainlab.report import Answer, Comparison, Finding, Patch, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,17 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """What a study says once everything is measured."""
+    """What a study says once everything is measured.
+
+    Attributes:
+        answer: the first line of the report.
+        tables: the details.
+        comparisons: of arms with the base.
+        findings: those that concern the question, of all that the rules found. A rate that a sweep tried and rejected is a row of its
+            table, not a fault of the user's.
+    """
 
     answer: Answer
     tables: tuple[Table, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    findings: tuple[Finding, ...] = ()

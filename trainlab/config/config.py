@@ -13,10 +13,10 @@ from trainlab.config.training import SGD, Clip, ConstantSchedule, LossName, NoCl
 from trainlab.config.types import OR_EMPTY, STRICT, Seed, refuse
 
 
-def _check_vary(value: Any) -> Any:
-    if isinstance(value, dict) and all(isinstance(values, list) and values for values in value.values()):
+def _check_vs(value: Any) -> Any:
+    if isinstance(value, list) and all(isinstance(patch, dict) and patch for patch in value):
         return value
-    raise refuse("must map dotted keys to lists of values, as in `{optimizer.lr: [0.01, 0.1]}`")
+    raise refuse("must be a list of changes by dotted key, as in `[{optimizer.lr: 0.1}, {model.norm: batch}]`")
 
 
 def _check_rules(value: Any) -> Any:
@@ -25,11 +25,10 @@ def _check_rules(value: Any) -> Any:
     raise refuse("must map rule codes to thresholds (`{G001: {ratio: 1.0e-3}}`), and `ignore` to a list of codes and reasons")
 
 
-Vary = Annotated[
-    dict[str, list[Any]],
-    BeforeValidator(_check_vary),
-    OR_EMPTY,
-    WithJsonSchema({"type": ["object", "null"], "additionalProperties": {"type": "array", "minItems": 1}}),
+Vs = Annotated[
+    list[dict[str, Any]],
+    BeforeValidator(_check_vs),
+    WithJsonSchema({"type": "array", "items": {"type": "object", "minProperties": 1}}),
 ]
 Rules = Annotated[dict[str, Any], BeforeValidator(_check_rules), OR_EMPTY, WithJsonSchema({"type": ["object", "null"]})]
 
@@ -48,7 +47,7 @@ class Config:
         clip: whether gradients are cut.
         train: how long, in what portions.
         rules: thresholds by rule code, and `ignore: [{code: ..., reason: ...}]`.
-        vary: values that the command tries beside the base, by dotted key; empty in the config of a single run.
+        vs: changes to run beside the base, each like one `--vs`; empty in the config of a single run.
     """
 
     __pydantic_config__ = STRICT
@@ -61,4 +60,4 @@ class Config:
     clip: Clip = field(default_factory=NoClip)
     train: Annotated[Train, OR_EMPTY] = field(default_factory=Train)
     rules: Rules = field(default_factory=dict)
-    vary: Vary = field(default_factory=dict)
+    vs: Vs = field(default_factory=list)

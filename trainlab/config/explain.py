@@ -61,26 +61,24 @@ def explain_unknown(path: tuple[str, ...], values: Any) -> Problem:
             tag = ".".join([*above, section.tag])
             have = f"`{others[0]}` has" if len(others) == 1 else f"{_enumerate(f'`{other}`' for other in others)} have"
             return Problem(key=key, message=f"`{found}` has no `{name}`; {have} it: set `{tag}`")
+    everywhere = [each for each, _ in walk_keys(Config, values if isinstance(values, Mapping) else {})]
+    if key in everywhere:
+        inner, outer = name.rpartition(".")[::2][::-1]
+        return Problem(key=key, message=f"must be nested in a file: `{inner}:` below `{outer}:`")
     nearest = find_nearest(name, list_keys_of(kind))
-    if nearest is not None:
-        nearest = ".".join([*above, nearest])
-    else:
-        nearest = find_nearest_key(key, [each for each, _ in walk_keys(Config, values if isinstance(values, Mapping) else {})])
+    nearest = find_nearest_key(key, everywhere) if nearest is None else ".".join([*above, nearest])
     message = f"`{found}` has no `{name}`" if found else "is not a setting"
     return Problem(key=key, message=message, nearest=nearest, choices=() if nearest else tuple(list_keys_of(kind)))
 
 
 def find_nearest_key(key: str, keys: Iterable[str]) -> str | None:
-    """The dotted key that `key` most likely means: the same last part somewhere else, a like spelling, a like last part."""
-    keys = list(dict.fromkeys(keys))
-    if key in keys:
-        return key
+    """The dotted key that `key` most likely means: one that ends the same, or nearly so, wherever it stands."""
+    by_last: dict[str, list[str]] = {}
+    for each in dict.fromkeys(keys):
+        by_last.setdefault(each.rpartition(".")[2], []).append(each)
     last = key.rpartition(".")[2]
-    same = [each for each in keys if each.rpartition(".")[2] == last]
-    if same:
-        return find_nearest(key, same) or same[0]
-    by_last = {each.rpartition(".")[2]: each for each in reversed(keys)}
-    return find_nearest(key, keys) or by_last.get(find_nearest(last, by_last) or "")
+    same = by_last.get(last) or by_last.get(find_nearest(last, by_last) or "") or []
+    return find_nearest(key, same) or (same[0] if same else None)
 
 
 def _follow(path: Iterable[str], values: Any) -> tuple[Section | None, str | None, type]:
@@ -103,10 +101,13 @@ def _strip_kinds(loc: tuple[int | str, ...], values: Any) -> tuple[tuple[str, ..
     path: list[str] = []
     kind: type | None = Config
     key: Key | None = None
+    section: Section | None = None
     parts = list(loc)
     while parts:
         part = parts.pop(0)
-        path.append(str(part))
+        is_short = isinstance(values, str) and section is not None and part == section.tag
+        if not is_short:
+            path.append(str(part))
         key = list_keys_of(kind).get(str(part)) if kind else None
         kind = None
         if isinstance(values, Mapping):
@@ -114,9 +115,10 @@ def _strip_kinds(loc: tuple[int | str, ...], values: Any) -> tuple[tuple[str, ..
         elif isinstance(values, list) and isinstance(part, int):
             values = values[part]
         # else: a short form such as `norm: batch`; what the user wrote stands in the section's place
-        if key is not None and key.section is not None and parts:
-            found = str(parts.pop(0)) if key.section.is_union else key.section.find_kind(values)
-            kind = key.section.kinds[found or key.section.default]
+        section = key.section if key is not None else None
+        if section is not None and parts:
+            found = str(parts.pop(0)) if section.is_union else section.find_kind(values)
+            kind = section.kinds[found or section.default]
     return tuple(path), key, values
 
 

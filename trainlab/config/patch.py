@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -98,26 +99,30 @@ def apply_patch(config: Config, patch: Mapping[str, Any], source: str | None = N
     return Patched(config=patched, dropped=tuple(dropped))
 
 
+_QUOTED = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^']|'')*'""", re.DOTALL)
+
+
 def _split(text: str) -> list[str]:
-    parts = [""]
-    depth = 0
-    quote = before = ""
-    for character in text:
-        if quote:
-            quote = "" if character == quote and before != "\\" else quote
-        elif character in "'\"" and before in "=[{,:":  # elsewhere it is an apostrophe
-            quote = character
+    """The parts of `text` between commas that stand in no brackets and no quotes."""
+    parts = []
+    start = place = depth = 0
+    before = ""
+    while place < len(text):
+        character = text[place]
+        # Quotes open only where a value may start; elsewhere they are apostrophes.
+        quoted = _QUOTED.match(text, place) if before in "=[{,:" else None
+        if quoted:
+            place = quoted.end() - 1
         elif character in "[{":
             depth += 1
         elif character in "]}":
             depth -= 1
-        if character == "," and depth <= 0 and not quote:
-            parts.append("")
-        else:
-            parts[-1] += character
-        if not character.isspace():
-            before = character
-    return parts
+        elif character == "," and depth <= 0:
+            parts.append(text[start:place])
+            start = place + 1
+        before = before if character.isspace() else character
+        place += 1
+    return [*parts, text[start:]]
 
 
 def _order(patch: Mapping[str, Any]) -> list[str]:
@@ -144,7 +149,7 @@ def _set(values: dict[str, Any], path: tuple[str, ...], value: Any) -> list[str]
                 return _switch(node[part], key.section, value, path)
             node[part] = value
         elif key.section is None:
-            _set_free(node[part], path[depth + 1 :], value, is_flat=part == "vary")
+            _set_free(node[part], path[depth + 1 :], value)
             return []
         else:
             section, node = key.section, node[part]
@@ -186,10 +191,8 @@ def _to_plain_default(key: Key) -> Any:
     return to_plain(default if key.section is None else dataclasses.asdict(default))
 
 
-def _set_free(node: dict[str, Any], path: tuple[str, ...], value: Any, *, is_flat: bool) -> None:
-    """Set a key in a mapping whose keys the config does not prescribe; those of `vary` are dotted keys themselves."""
-    if is_flat:
-        path = (".".join(path),)
+def _set_free(node: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Set a key in a mapping whose keys the config does not prescribe."""
     for part in path[:-1]:
         below = node.get(part)
         node[part] = dict(below) if isinstance(below, Mapping) else {}

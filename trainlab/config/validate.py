@@ -35,7 +35,7 @@ def validate(values: Any, sources: Mapping[str, str] | None = None) -> Config:
             problem = explain(details, values)
             problems.setdefault(problem.key, problem)
     else:
-        problems |= {problem.key: problem for problem in _check_vary(config)}
+        problems |= {problem.key: problem for problem in _check_vs(config)}
         if not problems:
             return config
     order = {key: place for place, key in enumerate(sources or ())}
@@ -72,12 +72,13 @@ def _find_nonfinite(value: Any, path: str) -> Iterator[Problem]:
         yield Problem(key=path, message="must be finite", value=shorten_value(value))
 
 
-def _check_vary(config: Config) -> Iterator[Problem]:
+def _check_vs(config: Config) -> Iterator[Problem]:
     """Its keys must exist, under whatever kind; whether a value fits shows only once the patch is applied."""
     keys = list(dict.fromkeys(key for key, _ in walk_keys(Config)))
-    for key in config.vary:
-        if key not in keys and not key.startswith("rules."):
-            yield Problem(key=f"vary.{key}", message="is not a setting", nearest=find_nearest_key(key, keys))
+    for index, patch in enumerate(config.vs):
+        for key in patch:
+            if key not in keys and not key.startswith("rules."):
+                yield Problem(key=f"vs.{index}.{key}", message="is not a setting", nearest=find_nearest_key(key, keys))
 
 
 def _find_place(key: str, order: Mapping[str, int]) -> int:

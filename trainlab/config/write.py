@@ -54,7 +54,7 @@ def _format_lines(values: Mapping[str, Any], indent: str) -> list[str]:
 
 
 def _format_number(number: float) -> str:
-    if math.isfinite(number):
+    if isinstance(number, int) or math.isfinite(number):
         return repr(number)
     return ".nan" if math.isnan(number) else (".inf" if number > 0 else "-.inf")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -10,8 +11,9 @@ import torch
 from torch import Tensor
 
 from trainlab import plugins
+from trainlab.device import choose_device
 from trainlab.engine._batches import expand
-from trainlab.engine._grouping import group
+from trainlab.engine._grouping import count_bytes, group
 from trainlab.engine._loop import train_stack
 from trainlab.engine._programs import Program, Weights, choose_program, iterate_outputs
 from trainlab.engine._recorder import Recorder
@@ -22,7 +24,10 @@ from trainlab.plan import PlannedRun
 from trainlab.report import Module, Number, Parameter, Trace
 from trainlab.step import Batch, Evaluation
 
-__all__ = ["Progress", "Work", "prepare", "train"]
+__all__ = ["ALWAYS", "Progress", "Work", "choose_device", "measure_cost", "prepare", "train"]
+
+ALWAYS = ("loss",)  # measured whatever is asked for: the mean training loss of each epoch
+
 
 PIECE = 1024  # samples evaluated at a time: bounds memory, and no run's arithmetic depends on another's
 
@@ -73,6 +78,24 @@ def train(runs: Sequence[PlannedRun], works: Sequence[Work], probes: Sequence[st
         if not going:
             break
     return [traces[position] for position in sorted(traces)]
+
+
+def measure_cost(runs: Sequence[PlannedRun], works: Sequence[Work], updates: int = 5) -> tuple[float, int]:
+    """What training would cost: seconds, extrapolated from a few updates of each stack, and bytes at the peak."""
+    seconds = 0.0
+    for positions in group(works):
+        members = [works[position] for position in positions]
+        times: list[float] = []
+
+        def tick(update: int, times: list[float] = times) -> bool:
+            times.append(time.perf_counter())
+            return update <= updates
+
+        began = time.perf_counter()
+        _train_group([runs[position] for position in positions], members, {}, tick)
+        each = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else time.perf_counter() - began
+        seconds += each * members[0].updates
+    return seconds, max((count_bytes([works[position] for position in positions]) for positions in group(works)), default=0)
 
 
 def _train_group(

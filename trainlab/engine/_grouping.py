@@ -30,25 +30,35 @@ def _structure(work: Work) -> str:
     config = work.config
     optimizer = config.optimizer
     family = (optimizer.name, isinstance(optimizer, SGD) and optimizer.nesterov)
-    same = replace(config, seed=0, model=replace(config.model, init=ByRule()), clip=NoClip(), rules={}, vary={})
+    same = replace(config, seed=0, model=replace(config.model, init=ByRule()), clip=NoClip(), rules={}, vs=[])
     return repr((replace(same, optimizer=SGD()), family))
 
 
+def count_bytes(works: Sequence[Work]) -> int:
+    """Memory that a stack takes while it trains, beside the data: weights, gradients, optimizer memory, activations."""
+    rows = max(len(works), 2)
+    return rows * (_count_state(works[0]) + 2 * sum(_measure_activations(works[0])))
+
+
 def _count_rows(work: Work) -> int:
-    activation = max(_largest_activation(work), 1)
-    parameters = max(work.layout.total * work.train.inputs.element_size() * 8, 1)  # weights, gradients, optimizer memory, temporaries
-    return max(2, min(MAX_ROWS, CACHE_BYTES // activation, STATE_BYTES // parameters))
+    largest = max(_measure_activations(work), default=0)
+    return max(2, min(MAX_ROWS, CACHE_BYTES // max(largest, 1), STATE_BYTES // max(_count_state(work), 1)))
 
 
-def _largest_activation(work: Work) -> int:
-    """Bytes of the largest output of any module for one batch."""
-    sizes = [0]
+def _count_state(work: Work) -> int:
+    return work.layout.total * work.train.inputs.element_size() * 8  # weights, gradients, optimizer memory, temporaries
+
+
+def _measure_activations(work: Work) -> list[int]:
+    """Bytes of the output of each module for one batch of one run."""
+    sizes: list[int] = []
 
     def note(_module: nn.Module, _arguments: object, output: object) -> None:
         if isinstance(output, Tensor):
             sizes.append(output[:1].numel() * work.batch_size * output.element_size())
 
-    hooks = [module.register_forward_hook(note) for module in work.model.modules()]
+    leaves = [module for module in work.model.modules() if not list(module.children())]
+    hooks = [module.register_forward_hook(note) for module in leaves]
     try:
         with torch.no_grad():
             work.model.eval()
@@ -56,7 +66,7 @@ def _largest_activation(work: Work) -> int:
     finally:
         for hook in hooks:
             hook.remove()
-    return max(sizes)
+    return sizes
 
 
 def _cut(positions: list[int], rows: int) -> list[list[int]]:

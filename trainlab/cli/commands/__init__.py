@@ -1,0 +1,1 @@
+"""One subcommand a file: its signature and its help."""

@@ -1,0 +1,53 @@
+"""`trainlab config show | schema | init`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trainlab.errors import UserError
+
+app = typer.Typer(help="Show, describe or start a config.", no_args_is_help=True)
+
+
+@app.command()
+def show(
+    config: Annotated[str, typer.Argument(help="YAML file, or the name of a config that comes with trainlab.")] = "gradients",
+    set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change the config. Repeatable.")] = None,
+) -> None:
+    """Print the whole config as it would be used, defaults included."""
+    from trainlab.cli import streams
+    from trainlab.config import apply_patch, find_config, format_sections, load, parse_patch, to_values, validate
+
+    document = load(find_config(config))
+    resolved = validate(document.values, document.sources)
+    for text in set or []:
+        resolved = apply_patch(resolved, parse_patch(text, f"--set {text}"), f"--set {text}").config
+    streams.write(format_sections(to_values(resolved)), None)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of config files, for editors."""
+    from trainlab.cli import streams
+    from trainlab.config import build_schema
+
+    streams.write(json.dumps(build_schema(), indent=2) + "\n", None)
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("trainlab.yaml"),
+    like: Annotated[str, typer.Option(metavar="NAME", help="The config that comes with trainlab to start from.")] = "overfit",
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Write a commented config to start from."""
+    from trainlab.cli import streams
+    from trainlab.config import find_config
+
+    if file.exists() and not force:
+        raise UserError("is there already; --force replaces it", value=str(file))
+    streams.check_writable(file, "FILE")
+    streams.write(find_config(like).read_text(encoding="utf-8"), file)
+    streams.write(f"wrote {file}; try: trainlab {like if like in ('gradients', 'lr-sweep', 'clip') else 'overfit'} {file}\n", None)

@@ -1,0 +1,246 @@
+"""Runs a study: plan, train, judge, conclude, and put it all into a Report."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from trainlab import engine, plugins
+from trainlab.config import Config, to_values
+from trainlab.engine import Progress, Work
+from trainlab.errors import UserError
+from trainlab.judging import SEVERITIES, choose_rules, judge
+from trainlab.plan import Options, PlannedRun
+from trainlab.report import Finding, Number, Report, Run, Skipped, Trace
+from trainlab.settling import find_settling_epoch
+
+NOTHING_JUDGED = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a study is carried out, whatever it asks.
+
+    Attributes:
+        device: see `trainlab.device.choose_device`.
+        threads: of torch, within one operation.
+        select: prefixes of rule codes that judge; all of the study's if empty.
+        ignore: prefixes of rule codes that do not.
+        fail_on: least severity that makes the exit code 1, or `never`.
+        baseline: `(code, run, where)` of findings that are known and do not count.
+        trainings: how many trainings of the base it may cost; None for any number.
+        seconds: how long it may take; None for as long as it takes.
+    """
+
+    device: str = "auto"
+    threads: int = 1
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fail_on: str = "never"
+    baseline: frozenset[tuple[str, str, str]] = field(default_factory=frozenset)
+    trainings: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a plan would cost. Updates are counted over all runs; time is measured on a few updates of each stack."""
+
+    runs: int
+    updates: int
+    bytes: int
+    seconds: float
+    skipped: tuple[Skipped, ...]
+
+
+def run(
+    command: str, config: Config, options: Options, settings: Settings, listen: Callable[[Progress], bool] = lambda _: True
+) -> Report:
+    """Carry out the study `command`.
+
+    Args:
+        command: name of a module in `trainlab.studies`.
+        config: the base.
+        options: arms, seeds and the study's own options.
+        settings: device, threads, which rules, what counts.
+        listen: told of the progress; answers False to stop, and the report says what was measured until then.
+
+    Raises:
+        UserError: the base cannot run; an arm that cannot is skipped with its reason.
+    """
+    began = time.perf_counter()
+    study = plugins.load("trainlab.studies", command)
+    torch.set_num_threads(settings.threads)
+    device = engine.choose_device(settings.device)
+    plan = study.first(config, options)
+    rules, skipped = choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
+    probes = [name for rule in rules for name in rule.needs if name not in engine.ALWAYS]
+    traces: list[Trace] = []
+    stopped = False
+
+    def heed(progress: Progress) -> bool:
+        nonlocal stopped
+        late = settings.seconds is not None and time.perf_counter() - began > settings.seconds
+        stopped = stopped or late or not listen(progress)
+        return not stopped
+
+    cost = 0.0
+    while plan is not None and not stopped:
+        runs, works, left_out = prepare(plan.runs, device)
+        skipped += left_out
+        runs, works, cost, left_out = _afford(runs, works, cost, settings.trainings)
+        skipped += left_out
+        traces += engine.train(runs, works, [*plan.probes, *probes], heed)
+        plan = study.then(config, options, traces)
+    trained = time.perf_counter()
+    findings, unjudged, judged = judge(rules, traces)
+    conclusion = study.conclude(config, options, traces, findings)
+    skipped += unjudged
+    kept = tuple(replace(each, known=(each.code, each.run, each.where) in settings.baseline) for each in conclusion.findings)
+    return Report(
+        command=command,
+        complete=not stopped,
+        environment={
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "device": str(device),
+            "threads": settings.threads,
+            "seed": config.seed,
+        },
+        answer=conclusion.answer,
+        runs=tuple(map(describe, traces)),
+        tables=conclusion.tables,
+        comparisons=conclusion.comparisons,
+        findings=kept,
+        skipped=tuple(skipped),
+        notes=_explain_fallbacks(traces),
+        exit_code=choose_exit_code(kept, judged, settings.fail_on),
+        seconds={"train_s": trained - began, "judge_s": time.perf_counter() - trained},
+    )
+
+
+def prepare(
+    runs: Sequence[PlannedRun], device: torch.device
+) -> tuple[list[PlannedRun], list[Work], list[Skipped]]:
+    """Prepare every run; those that cannot be are skipped with the reason, but the base must be able to run."""
+    kept, works, skipped = [], [], {}
+    for each in runs:
+        try:
+            works.append(engine.prepare(each.config, device))
+            kept.append(each)
+        except UserError as error:
+            if each.name == runs[0].name:
+                raise
+            reason = "; ".join(problem.message for problem in error.problems)
+            skipped[each.name] = Skipped(code="run", run=each.name, reason=reason)
+    return kept, works, list(skipped.values())
+
+
+def _afford(
+    runs: list[PlannedRun], works: list[Work], cost: float, limit: float | None
+) -> tuple[list[PlannedRun], list[Work], float, list[Skipped]]:
+    """The runs that fit the budget, in order; a training of the first run costs 1, and the first run is always made."""
+    if limit is None or not works:
+        return runs, works, cost, []
+    unit = works[0].updates
+    kept: list[int] = []
+    for position, work in enumerate(works):
+        if cost + work.updates / unit > limit and (kept or cost):
+            continue
+        cost += work.updates / unit
+        kept.append(position)
+    dropped = {runs[position].name: None for position in range(len(runs)) if position not in kept}
+    skipped = [Skipped(code="run", run=name, reason=f"beyond the budget of {limit:g} trainings") for name in dropped]
+    return [runs[position] for position in kept], [works[position] for position in kept], cost, skipped
+
+
+def estimate(command: str, config: Config, options: Options, settings: Settings) -> Estimate:
+    """What the study's first plan would cost, measured on a few updates of each stack. Trains nothing to its end.
+
+    Raises:
+        UserError: the base cannot run.
+    """
+    study = plugins.load("trainlab.studies", command)
+    torch.set_num_threads(settings.threads)
+    plan = study.first(config, options)
+    runs, works, skipped = prepare(plan.runs, engine.choose_device(settings.device))
+    runs, works, _, left_out = _afford(runs, works, 0.0, settings.trainings)
+    seconds, peak = engine.measure_cost(runs, works)
+    return Estimate(
+        runs=len(works), updates=sum(work.updates for work in works), bytes=peak, seconds=seconds, skipped=(*skipped, *left_out)
+    )
+
+
+def choose_exit_code(findings: Sequence[Finding], judged: int, fail_on: str) -> int:
+    """0: nothing at or above `fail_on`; 1: something; 4: nothing could be judged, which must not look clean."""
+    if not judged:
+        return NOTHING_JUDGED
+    if fail_on == "never":
+        return 0
+    counted = SEVERITIES[: SEVERITIES.index(fail_on) + 1]  # type: ignore[arg-type]  # checked by the command line
+    return int(any(each.severity in counted and not each.known for each in findings))
+
+
+def describe(trace: Trace) -> Run:
+    """A trace as a report shows it."""
+    last = {name: series.values[-1] for name, series in trace.series.items() if series.values.ndim == 2}
+    columns = {
+        "grad_norm": "gradient-norm",
+        "grad_mean_abs": "gradient-mean-abs",
+        "grad_max_abs": "gradient-max-abs",
+        "zero_fraction": "zero-fraction",
+        "update_ratio": "update-ratio",
+    }
+    layers = tuple(
+        {
+            "name": parameter.name,
+            "module": parameter.module,
+            "shape": list(parameter.shape),
+            **{column: float(last[name][index]) for column, name in columns.items() if name in last},
+        }
+        for index, parameter in enumerate(trace.parameters)
+    )
+    statistics = ("mean", "std", "saturated", "dead")
+    modules = tuple(
+        {
+            "name": module.name,
+            "kind": module.kind,
+            **{name: float(trace.arrays[f"activation-{name}"][index]) for name in statistics},
+        }
+        for index, module in enumerate(trace.modules)
+        if "activation-mean" in trace.arrays
+    )
+    return Run(
+        name=trace.name,
+        patch=trace.patch,
+        seed=trace.seed,
+        config=to_values(trace.config),
+        metrics=_metrics(trace),
+        layers=layers,
+        modules=modules,
+        series=trace.series,
+        how=trace.how,
+    )
+
+
+def _metrics(trace: Trace) -> Mapping[str, Number]:
+    loss = trace.series.get("loss")
+    return {
+        **trace.metrics,
+        "epochs_to_converge": find_settling_epoch(loss) if loss else None,
+        "updates": trace.updates,
+        "diverged_at": trace.nonfinite.update if trace.nonfinite else None,
+    }
+
+
+def _explain_fallbacks(traces: Sequence[Trace]) -> tuple[str, ...]:
+    slow: dict[str, Any] = {}
+    for trace in traces:
+        if trace.how != "stacked":
+            slow.setdefault(trace.how, []).append(trace.name)
+    return tuple(f"trained {how} ({', '.join(dict.fromkeys(names))})" for how, names in slow.items())

@@ -16,6 +16,7 @@ from trainlab.report import Column, Table
 
 GAP = 2  # spaces between columns
 DRAWING = {"log-bar": (8, 20), "curve": (8, 24), "strip": (8, 24)}  # fewest and most cells
+LEGIBLE = 16  # cells of a drawing beyond which prose is served first
 PROSE = 32  # a text of more than this may be wrapped at its spaces
 FOLDED = 8  # the narrowest column into which a word is folded, when nothing else helps
 
@@ -119,6 +120,7 @@ def _write_cells(column: Column, values: Sequence[Any], width: int, glyphs: Glyp
 
 
 def _draw_lists(column: Column, plain: Sequence[Any], width: int, glyphs: Glyphs) -> tuple[str, ...]:
+    plain = [value if value != [] else None for value in plain]
     lists = [value for value in plain if isinstance(value, list | tuple)]
     if column.kind == "curve":
         drawn = iter([draw_curve(value, width, glyphs) for value in lists])
@@ -156,8 +158,11 @@ def fit(columns: Sequence[Laid], room: int | None) -> list[int | None]:
             break
         widest = max(texts, key=widths.__getitem__)
         widths[widest] = max(widths[widest] - excess, FOLDED)
-    for position in sorted(kept, key=lambda position: columns[position].is_drawing):
-        widths[position] += min(max(-find_excess(), 0), max(columns[position].most - widths[position], 0))
+    # What is left goes to drawings until they can be read, then to headings and prose, then to drawings again.
+    wishes = [(at, min(columns[at].most, LEGIBLE)) for at in kept if columns[at].is_drawing]
+    wishes += [(at, columns[at].most) for at in sorted(kept, key=lambda at: columns[at].is_drawing)]
+    for position, wish in wishes:
+        widths[position] += min(max(-find_excess(), 0), max(wish - widths[position], 0))
     return [widths[position] if position in kept else None for position in range(len(columns))]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from trainlab.renderers._numbers import format_patch
 from trainlab.report import Finding, Suggestion
 
 RANK = {"error": 0, "warning": 1, "info": 2}
@@ -60,7 +59,7 @@ def group_suggestions(findings: Sequence[Finding]) -> list[tuple[Suggestion, lis
     for group in group_findings(findings):
         for finding in group.findings:
             for suggestion in finding.suggestions:
-                _, codes = grouped.setdefault((suggestion.remedy, format_patch(suggestion.patch)), (suggestion, []))
+                _, codes = grouped.setdefault((suggestion.remedy, repr(suggestion.patch)), (suggestion, []))
                 if finding.code not in codes:
                     codes.append(finding.code)
     return list(grouped.values())

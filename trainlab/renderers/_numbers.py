@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,25 +77,13 @@ def format_value(value: Any) -> str:
     return str(value)
 
 
-def format_patch(patch: Mapping[str, Any]) -> str:
-    """A patch as `--set` takes it: `model.activation=relu,optimizer.lr=0.1`."""
-    return ",".join(f"{key}={_to_yaml(value)}" for key, value in patch.items())
+def format_options(patch: Mapping[str, Any]) -> str:
+    """A patch as options to paste into a shell: `--set model.activation=relu --set 'model.init={name: he_normal}'`."""
+    from trainlab.config.write import format_value as format_setting  # pydantic stands behind it; most reports need none
+
+    return " ".join(f"--set {shlex.quote(f'{key}={format_setting(to_plain(value))}')}" for key, value in patch.items())
 
 
 def count(number: int, noun: str) -> str:
     """`1 error`, `2 errors`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _to_yaml(value: Any) -> str:
-    """A value in the flow style of YAML; every digit of a number, since this is to be typed again."""
-    value = to_plain(value)
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_to_yaml(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_to_yaml, value))}]"
-    return str(value)

@@ -14,7 +14,7 @@ from rich.text import Text
 from trainlab.renderers import _columns
 from trainlab.renderers._findings import Group, group_findings, group_suggestions, join_seeds
 from trainlab.renderers._glyphs import ASCII, UNICODE, Glyphs, to_printable
-from trainlab.renderers._numbers import count, format_patch, format_signed, format_value
+from trainlab.renderers._numbers import count, format_options, format_signed, format_value
 from trainlab.renderers._target import Target
 from trainlab.report import Column, Comparison, Finding, Report, Run, Severity, Skipped, Table
 
@@ -24,7 +24,7 @@ STYLES: dict[str, str] = {
     "error": "bold color(160)",
     "warning": "bold color(166)",
     "info": "bold color(32)",
-    "bad": "color(160)",
+    "bad": "color(167)",
     "good": "color(29)",
     "neutral": "",
     "quiet": "color(243)",
@@ -133,9 +133,13 @@ def _write_group(page: _Page, group: Group, *, several: bool) -> None:
     if alone and first.where:
         head.append(f"  {page.clean(first.where)}")
     # The base is what a report is about: only another run is named, unless several are listed.
-    for fact in _list_facts(first, several=several and first.run != "base") if alone else [f"{len(group.findings)} times"]:
+    facts = [
+        f"run {first.run}" if alone and several and first.run != "base" else "",
+        join_seeds(first) if alone else f"{len(group.findings)} times",
+    ]
+    for fact in filter(None, facts):
         head.append(f"  {page.clean(fact)}", style=STYLES["quiet"])
-    if first.because:
+    if first.because and not group.depth:  # the branch says it otherwise
         head.append(f"  because of {first.because}", style=STYLES["quiet"])
     if first.known:
         head.append("  known", style=STYLES["quiet"])
@@ -147,18 +151,14 @@ def _write_group(page: _Page, group: Group, *, several: bool) -> None:
     cut = page.target.width is not None and not page.target.verbose and len(group.findings) > FEW + 1
     for finding in group.findings[: FEW if cut else None]:
         line = Text()
-        label = "  ".join([*([finding.where] if finding.where else []), *_list_facts(finding, several=several)])
-        line.append(f"{page.clean(label)}: ", style=STYLES["quiet"])
+        if label := ", ".join(filter(None, [finding.run if several else "", finding.where])):
+            line.append(page.clean(f"{label}: "), style=STYLES["quiet"])
         line.append(page.clean(finding.message))
+        if seeds := join_seeds(finding):
+            line.append(f"  {seeds}", style=STYLES["quiet"])
         page.write(line, indent=body, hang=INDENT)
     if cut:
         page.write(Text(f"and {len(group.findings) - FEW} more (--verbose)", style=STYLES["quiet"]), indent=body)
-
-
-def _list_facts(finding: Finding, *, several: bool) -> list[str]:
-    """Where a finding was made, beyond the place in the network."""
-    seeds = join_seeds(finding)
-    return [*([f"run {finding.run}"] if several else []), *([seeds] if seeds else [])]
 
 
 def _write_table(page: _Page, table: Table, places: Sequence[str] | set[str]) -> None:
@@ -186,7 +186,7 @@ def _write_table(page: _Page, table: Table, places: Sequence[str] | set[str]) ->
 def _make_grid(page: _Page, columns: Sequence[tuple[_columns.Laid, int]], shown: Sequence[int]) -> Grid:
     rule = page.glyphs.rule
     box = Box(f"    \n    \n {rule}{rule} \n    \n    \n    \n    \n    \n")  # nothing but a line under the headings
-    grid = Grid(box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    grid = Grid(box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), border_style=STYLES["quiet"])
     for laid, width in columns:
         grid.add_column(
             Text(page.clean(laid.column.name)),
@@ -254,7 +254,7 @@ def _write_suggestions(page: _Page, findings: Sequence[Finding]) -> None:
         page.write_title("Suggestions")
     for suggestion, codes in suggestions:
         line = Text()
-        line.append(page.clean(f"--set {format_patch(suggestion.patch)}" if suggestion.patch else suggestion.remedy), style="bold")
+        line.append(page.clean(format_options(suggestion.patch) or suggestion.remedy), style="bold")
         line.append(page.clean(f"  {suggestion.remedy}, for {', '.join(codes)}"), style=STYLES["quiet"])
         page.write(line, indent=INDENT, hang=INDENT)
         page.write(Text(page.clean(suggestion.reason)), indent=2 * INDENT)

@@ -1,0 +1,56 @@
+import math
+
+import numpy as np
+import pytest
+
+from trainlab.pictures.lr_sweep import draw
+from trainlab.report import Series
+
+from .reports import make_lr_sweep, make_report, make_run
+
+
+def make_rate(rate, end, *, seed=0, diverged_at=None, values=(9.0, 1.0)):
+    series = {"loss": Series(per="epoch", at=np.arange(1, len(values) + 1), values=np.array(values))}
+    metrics = {"train_loss": end, "diverged_at": diverged_at}
+    return make_run(f"optimizer.lr={rate}", seed=seed, config={"optimizer": {"lr": rate}}, metrics=metrics, series=series)
+
+
+def test_the_median_end_of_every_rate_that_survived_in_every_seed():
+    runs = [make_rate(0.1, 3.0), make_rate(0.1, 1.0, seed=1), make_rate(0.1, 2.0, seed=2), make_rate(0.01, 5.0)]
+    runs += [make_rate(1.0, 0.5), make_rate(1.0, math.nan, seed=1, diverged_at=3)]
+    _, end = draw(make_report("lr-sweep", "0.1", runs)).axes
+    through = next(
+        line for line in end.lines if line.get_linestyle() == "-" and len(line.get_xdata()) == 2 and line.get_marker() == "None"
+    )
+    assert through.get_xdata().tolist() == [0.01, 0.1]
+    assert through.get_ydata().tolist() == [5.0, 2.0]
+    assert end.get_xscale() == "log"
+    assert end.get_title() == "lowest at 0.1"
+    crosses = next(line for line in end.lines if line.get_marker() == "x")
+    assert list(crosses.get_xdata()) == [1.0]
+    assert "diverged" in [text.get_text() for text in end.texts]
+
+
+def test_a_curve_that_explodes_does_not_flatten_the_others():
+    runs = [
+        make_rate(0.1, 1.0),
+        make_rate(0.2, 2.0, values=(9.0, 2.0)),
+        make_rate(9.0, math.inf, diverged_at=2, values=(9.0, 1e30, math.inf)),
+    ]
+    course, _ = draw(make_report("lr-sweep", "0.1", runs)).axes
+    assert course.get_ylim()[1] < 40
+    assert any(line.get_marker() == "x" for line in course.lines)
+
+
+@pytest.mark.parametrize("values", [(-1.0, -5.0), (0.0, 0.0), (3.0, -2.0)])
+def test_a_loss_may_be_zero_or_negative(values):
+    course, end = draw(make_report("lr-sweep", "0.1", [make_rate(0.1, values[-1], values=values)])).axes
+    low, high = course.get_ylim()
+    assert low < min(values) <= max(values) < high
+    assert (course.get_yscale(), end.get_yscale()) == ("linear", "linear")
+
+
+def test_many_rates_are_explained_by_a_few():
+    course, _ = draw(make_lr_sweep(rates=40, seeds=1)).axes
+    assert len(course.get_legend().get_texts()) == 7
+    assert course.get_legend().get_title().get_text() == "rate\n(40 tried)"

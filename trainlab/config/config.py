@@ -14,6 +14,8 @@ from trainlab.config.types import OR_EMPTY, STRICT, Seed, refuse
 
 
 def _check_vs(value: Any) -> Any:
+    if value is None:
+        return []
     if isinstance(value, list) and all(isinstance(patch, dict) and patch for patch in value):
         return value
     raise refuse("must be a list of changes by dotted key, as in `[{optimizer.lr: 0.1}, {model.norm: batch}]`")
@@ -28,7 +30,7 @@ def _check_rules(value: Any) -> Any:
 Vs = Annotated[
     list[dict[str, Any]],
     BeforeValidator(_check_vs),
-    WithJsonSchema({"type": "array", "items": {"type": "object", "minProperties": 1}}),
+    WithJsonSchema({"type": ["array", "null"], "items": {"type": "object", "minProperties": 1}}),
 ]
 Rules = Annotated[dict[str, Any], BeforeValidator(_check_rules), OR_EMPTY, WithJsonSchema({"type": ["object", "null"]})]
 

@@ -146,31 +146,42 @@ def _set(values: dict[str, Any], path: tuple[str, ...], value: Any) -> list[str]
             if section is not None and part == section.tag:
                 return _switch(node, section, value, path[:-1])
             if key.section is not None and key.section.tag is not None and not isinstance(value, Mapping):
-                return _switch(node[part], key.section, value, path)
-            node[part] = value
+                return _switch(_open(node, part, key), key.section, value, path)
+            node[part] = to_plain(value)
         elif key.section is None:
             _set_free(node[part], path[depth + 1 :], value)
-            return []
+            break
         else:
-            section, node = key.section, node[part]
+            section, node = key.section, _open(node, part, key)
             found = section.find_kind(node)
-            if found is None:  # an earlier key of the patch set no valid kind: that is the message to give
-                return []
+            if found is None or not isinstance(node, dict):  # an earlier key of the patch set nothing valid: validation will tell
+                break
             kind = section.kinds[found]
-            if not isinstance(node, dict):
-                return []
     return []
 
 
-def _switch(node: dict[str, Any], section: Section, value: Any, path: tuple[str, ...]) -> list[str]:
+def _open(node: dict[str, Any], part: str, key: Key) -> Any:
+    """What stands in a section, written out: an earlier key of the patch may have left it out, or given it in short."""
+    section = key.section
+    below = node[part] if part in node else _to_plain_default(key)
+    if section is not None and section.tag is not None and not isinstance(below, Mapping):
+        kind = section.find_kind(below)
+        below = below if kind is None else {section.tag: kind}
+    node[part] = below
+    return below
+
+
+def _switch(node: Any, section: Section, value: Any, path: tuple[str, ...]) -> list[str]:
     """Make a section another kind of itself, in place."""
+    if not isinstance(node, dict):  # an earlier key of the patch set nothing valid: validation will tell
+        return []
     old, new = section.find_kind(node), section.find_kind(value)
     node[section.tag or ""] = value if new is None else new
     if old is None or new is None:  # validation will tell
         return []
     known, before = list_keys_of(section.kinds[new]), list_keys_of(section.kinds[old])
     dropped = []
-    for name in [name for name in node if name != section.tag]:
+    for name in [name for name in node if name != section.tag and name in before]:
         key, setting = before[name], node[name]
         is_default = key.default is not None and _to_plain_default(key) == setting
         if name not in known:
@@ -191,19 +202,20 @@ def _to_plain_default(key: Key) -> Any:
     return to_plain(default if key.section is None else dataclasses.asdict(default))
 
 
-def _set_free(node: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+def _set_free(node: Any, path: tuple[str, ...], value: Any) -> None:
     """Set a key in a mapping whose keys the config does not prescribe."""
+    if not isinstance(node, dict):
+        return
     for part in path[:-1]:
         below = node.get(part)
         node[part] = dict(below) if isinstance(below, Mapping) else {}
         node = node[part]
-    node[path[-1]] = value
+    node[path[-1]] = to_plain(value)
 
 
 def _explain_path(path: tuple[str, ...], depth: int, values: Mapping[str, Any]) -> Problem:
     if depth == len(path) - 1:
         return explain_unknown(path, values)
     whole = ".".join(path)
-    return Problem(
-        key=whole, message="is not a setting", nearest=find_nearest_key(whole, [key for key, _ in walk_keys(Config, values)])
-    )
+    keys = [key for key, _ in walk_keys(Config, values)]
+    return Problem(key=whole, message="is not a setting", nearest=find_nearest_key(whole, keys))

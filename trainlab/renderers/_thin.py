@@ -17,16 +17,15 @@ def thin(series: Series, limit: int = LIMIT) -> Series:
     """
     if len(series.at) <= limit:
         return series
-    rows = series.values.tolist()
-    sizes = [_measure(row) if isinstance(row, list) else row for row in rows]
-    broken = next((at for at, row in enumerate(rows) if isinstance(row, list) and not all(map(math.isfinite, row))), 0)
-    chosen = choose(sizes, limit, also=broken)
+    import numpy as np  # whoever has a series has loaded it already
+
+    sizes, broken = series.values, 0
+    if series.values.ndim > 1:
+        finite = np.isfinite(series.values)
+        sizes = np.where(finite, np.abs(series.values), -np.inf).max(axis=1, initial=-np.inf)
+        broken = int(np.argmin(finite.all(axis=1)))
+    chosen = choose(sizes.tolist(), limit, also=broken)
     return Series(per=series.per, at=series.at[chosen], values=series.values[chosen])
-
-
-def _measure(row: Sequence[float]) -> float:
-    """The largest finite absolute value; NaN if there is none."""
-    return max((abs(value) for value in row if math.isfinite(value)), default=math.nan)
 
 
 def choose(values: Sequence[float], limit: int, *, also: int = 0) -> list[int]:

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from trainlab.pictures._save import save
 from trainlab.pictures.lr_sweep import draw
 from trainlab.report import Series
 
@@ -48,6 +49,12 @@ def test_a_loss_may_be_zero_or_negative(values):
     low, high = course.get_ylim()
     assert low < min(values) <= max(values) < high
     assert (course.get_yscale(), end.get_yscale()) == ("linear", "linear")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rates", [1, 2, 3, 5, 40])
+def test_any_number_of_rates_has_room(rates, tmp_path):
+    save(make_lr_sweep(rates=rates, seeds=1), tmp_path / "picture.png")
 
 
 def test_many_rates_are_explained_by_a_few():

@@ -53,10 +53,10 @@ def _draw_courses(axes: Axes, rates: Mapping[float, Sequence[Run]]) -> None:
     seen = find_finite([value for curve in curves.values() for value in curve.values.tolist()])
     top = (median(starts) if starts else 1.0) * HEADROOM
     for rate, curve in curves.items():
-        values = curve.values.tolist()
-        axes.plot(curve.at, values, color=colors[rate], label=f"{rate:.3g}")
-        _mark_end(axes, curve.at.tolist(), values, top, colors[rate])
+        axes.plot(curve.at, curve.values, color=colors[rate], label=f"{rate:.3g}")
     _scale(axes, [value for value in seen if value <= top or top <= 0])
+    for rate, curve in curves.items():
+        _mark_end(axes, curve.at.tolist(), curve.values.tolist(), colors[rate])
     axes.set_xlabel(next(iter(curves.values())).per)
     axes.set_ylabel("training loss")
     _explain_colors(axes, len(rates))
@@ -76,11 +76,14 @@ def _scale(axes: Axes, shown: Sequence[float]) -> None:
         axes.set_ylim(low - margin, high + margin)
 
 
-def _mark_end(axes: Axes, at: Sequence[int], values: Sequence[float], top: float, color: Any) -> None:
-    """A cross where a curve leaves the finite numbers."""
+def _mark_end(axes: Axes, at: Sequence[int], values: Sequence[float], color: Any) -> None:
+    """A cross where a curve leaves the finite numbers; at the upper edge if it has left the picture before."""
     broken = next((place for place, value in enumerate(values) if not math.isfinite(value)), None)
-    if broken:
-        axes.plot(at[broken - 1], min(values[broken - 1], top), "x", color=color, markersize=9, markeredgewidth=2.2, clip_on=False)
+    if not broken:
+        return
+    outside = values[broken - 1] > axes.get_ylim()[1]
+    height, transform = (0.97, axes.get_xaxis_transform()) if outside else (values[broken - 1], axes.transData)
+    axes.plot(at[broken - 1], height, "x", transform=transform, color=color, markersize=9, markeredgewidth=2.2)
 
 
 def _choose_colors(rates: Sequence[float]) -> dict[float, Any]:

@@ -15,7 +15,10 @@ def _sum(output: Tensor, target: Tensor | None) -> Tensor:  # noqa: ARG001  # on
     return output.sum()
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+Loss = Callable[..., Tensor]
+"""`(output, target) -> mean loss`; the target is None for `sum`, which reads none."""
+
+LOSSES: dict[str, Loss] = {
     "sum": _sum,
     "mse": F.mse_loss,
     "l1": F.l1_loss,

@@ -13,6 +13,8 @@ from trainlab.config.data import Data
 from trainlab.data._samples import Samples, Task
 from trainlab.errors import UserError
 
+__all__ = ["Dataset", "Task", "load"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
@@ -67,7 +69,9 @@ def _split(samples: Samples, fraction: float, seed: int) -> Dataset:
     try:
         train, test = train_test_split(torch.arange(len(inputs)).numpy(), test_size=fraction, random_state=seed)
     except ValueError as error:
-        raise UserError(f"leaves a part of the {len(inputs)} samples empty", key="data.test_fraction", value=str(fraction)) from error
+        raise UserError(
+            f"leaves a part of the {len(inputs)} samples empty", key="data.test_fraction", value=str(fraction)
+        ) from error
     parts = [(inputs[part], None if target is None else target[part]) for part in map(torch.from_numpy, (train, test))]
     return Dataset(train=parts[0], test=parts[1], task=samples.task, classes=samples.classes)
 

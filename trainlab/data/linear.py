@@ -9,7 +9,7 @@ from trainlab.data._samples import Samples
 
 
 def draw(spec: Linear) -> Samples:
-    """x uniform in [0, 1), y = slope x + intercept + noise N(0, 1); the first `outliers` share of targets is `outlier_value`."""
+    """X uniform in [0, 1), y = slope x + intercept + noise N(0, 1); the first `outliers` share of targets is `outlier_value`."""
     stream = torch.Generator().manual_seed(spec.seed)
     inputs = torch.rand(spec.samples, 1, generator=stream)
     target = spec.slope * inputs + spec.intercept + spec.noise * torch.randn(spec.samples, 1, generator=stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from trainlab.device import choose_device
 from trainlab.engine._batches import expand
 from trainlab.engine._grouping import count_bytes, group
 from trainlab.engine._loop import train_stack
+from trainlab.engine._mlp import HandWritten, read_layers
 from trainlab.engine._programs import Program, Weights, choose_program, iterate_outputs
 from trainlab.engine._recorder import Recorder
 from trainlab.engine._stack import Stack
@@ -52,8 +54,8 @@ def train(runs: Sequence[PlannedRun], works: Sequence[Work], probes: Sequence[st
         runs: what to train.
         works: the same, prepared by `prepare`.
         probes: names of `trainlab.probes`.
-        listen: told of the progress before every update of a stack; when it answers False, training stops and what has been measured
-            so far is returned (runs that had not begun are left out).
+        listen: told of the progress before every update of a stack; when it answers False, training stops and what has been
+            measured so far is returned (runs that had not begun are left out).
 
     Returns:
         One trace a run, in order.
@@ -102,7 +104,7 @@ def _train_group(
     runs: Sequence[PlannedRun], works: Sequence[Work], probes: dict[str, ModuleType], tick: Callable[[int], bool]
 ) -> list[Trace]:
     work = works[0]
-    program = choose_program(work.model, work.layout, work.config.loss, _first_batch(work))
+    program = _choose_program(work)
     stack = Stack(works)
     recorder = Recorder()
     train_stack(stack, program, works, {name: each for name, each in probes.items() if hasattr(each, "measure")}, recorder, tick)
@@ -144,12 +146,17 @@ def _train_group(
 
 
 def _number(value: float) -> Number:
-    return None if value != value else float(value)  # NaN is "nothing to measure"
+    return None if math.isnan(value) else float(value)  # NaN is "nothing to measure"
 
 
-def _first_batch(work: Work) -> Batch:
+def _choose_program(work: Work) -> Program:
+    """How to compute this structure: a pure function of config and device."""
+    layers = read_layers(work.model, work.layout)
+    if layers is not None and work.train.inputs.dim() == 2:
+        return HandWritten(layers, work.layout, work.config.loss)
     train = work.train
-    return Batch(inputs=train.inputs[: work.batch_size], target=None if train.target is None else train.target[: work.batch_size])
+    batch = Batch(inputs=train.inputs[: work.batch_size], target=None if train.target is None else train.target[: work.batch_size])
+    return choose_program(work.model, work.layout, work.config.loss, batch)
 
 
 def _gather(weights: list[Weights]) -> Weights:
@@ -166,13 +173,13 @@ def _evaluation(work: Work, program: Program, weights: Weights) -> Evaluation:
     runs = len(weights.flat)
 
     def predict(batch: Batch, at: Weights = weights) -> Tensor:
-        pieces = [Batch(inputs=each, target=None) for each in batch.inputs.split(PIECE)]
+        pieces = [Batch(inputs=each, target=None) for each in torch.split(batch.inputs, PIECE)]
         return torch.cat([program.predict(at, expand(piece, runs).inputs) for piece in pieces], dim=1)
 
     def loss_at(flat: Tensor, batch: Batch) -> Tensor:
         output = predict(batch, Weights(flat=flat, fixed=weights.fixed, random=weights.random))
         loss = LOSSES[work.config.loss]
-        return torch.stack([loss(each, batch.target) for each in output])  # type: ignore[arg-type]  # `sum` reads no target
+        return torch.stack([loss(each, batch.target) for each in output])
 
     def outputs(batch: Batch) -> Iterator[dict[str, Tensor]]:
         return iterate_outputs(work.model, work.layout, weights, batch)
@@ -189,5 +196,3 @@ def _evaluation(work: Work, program: Program, weights: Weights) -> Evaluation:
         loss=work.config.loss,
         kinds=kinds,
     )
-
-

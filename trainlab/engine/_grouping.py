@@ -13,7 +13,7 @@ from trainlab.config.training import SGD, NoClip
 from trainlab.engine._work import Work
 
 CACHE_BYTES = 8 * 2**20
-"""Activations of one layer that a stack may hold: more than this leaves the processor's cache, and a stack gets slower, not faster."""
+"""Activations of one layer that a stack may hold: more of them leave the processor's cache, and the stack gets slower."""
 MAX_ROWS = 1024
 STATE_BYTES = 2**28
 

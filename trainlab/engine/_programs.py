@@ -7,6 +7,7 @@ Which one a run takes depends on its config and device alone.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -16,10 +17,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from trainlab.device import derive_seed
-from trainlab.losses import LOSSES
+from trainlab.losses import LOSSES, Loss
 from trainlab.step import Batch, Layout
-
-Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +78,9 @@ class Stacked:
         """See Program."""
         self.model.train()
 
-        def compute(parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor, target: Tensor) -> Tensor:
-            return self.loss(functional_call(self.model, {**parameters, **fixed}, (inputs,)), target)
+        def compute(parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor, target: Tensor | None) -> Tensor:
+            output: Tensor = functional_call(self.model, {**parameters, **fixed}, (inputs,))
+            return self.loss(output, target)
 
         flat = weights.flat.detach().requires_grad_()
         target_dim = None if batch.target is None else 0
@@ -117,7 +117,7 @@ class OneByOne:
                 leaf = flat.detach().requires_grad_()
                 target = None if batch.target is None else batch.target[row]
                 output = self._call(leaf, {name: each[row] for name, each in weights.fixed.items()}, batch.inputs[row])
-                loss = self.loss(output, target)  # type: ignore[arg-type]  # only the loss `sum` has no target, and it reads none
+                loss = self.loss(output, target)
                 gradients += torch.autograd.grad(loss, leaf)
                 losses.append(loss.detach())
                 streams.append(torch.get_rng_state())
@@ -176,15 +176,7 @@ def iterate_outputs(model: nn.Module, layout: Layout, weights: Weights, batch: B
     leaves = {name: module for name, module in model.named_modules() if not list(module.children())}
     for row, flat in enumerate(weights.flat):
         found: dict[str, Tensor] = {}
-
-        def keep(name: str, into: dict[str, Tensor]) -> Callable[..., None]:
-            def hook(_module: nn.Module, _arguments: object, output: object) -> None:
-                if isinstance(output, Tensor):
-                    into[name] = output
-
-            return hook
-
-        hooks = [module.register_forward_hook(keep(name, found)) for name, module in leaves.items()]
+        hooks = [module.register_forward_hook(functools.partial(_keep, found, name)) for name, module in leaves.items()]
         try:
             with torch.no_grad():
                 parameters = {name: each.squeeze(0) for name, each in layout.unflatten(flat[None]).items()}
@@ -193,3 +185,8 @@ def iterate_outputs(model: nn.Module, layout: Layout, weights: Weights, batch: B
             for hook in hooks:
                 hook.remove()
         yield found
+
+
+def _keep(found: dict[str, Tensor], name: str, _module: nn.Module, _arguments: object, output: object) -> None:
+    if isinstance(output, Tensor):
+        found[name] = output

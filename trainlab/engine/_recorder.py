@@ -45,7 +45,7 @@ class Recorder:
 
 
 def choose_updates(total: int, limit: int = 200) -> frozenset[int]:
-    """The updates to measure closely: all of them up to `limit`, else `limit` evenly spread ones, the first and the last included."""
+    """The updates to measure closely: all up to `limit`, else `limit` evenly spread ones, the first and the last included."""
     if total <= limit:
         return frozenset(range(1, total + 1))
-    return frozenset(int(round(each)) for each in np.linspace(1, total, limit))
+    return frozenset(round(each) for each in np.linspace(1, total, limit).tolist())

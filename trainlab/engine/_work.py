@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from trainlab import data, losses, models
 from trainlab.config import Config
-from trainlab.config.model import Model
+from trainlab.config.training import SGD, NoClip
+from trainlab.data import Task
 from trainlab.errors import UserError
 from trainlab.step import Batch, Layout
+
+CACHED = 64  # structures kept prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class Work:
     layout: Layout
     train: Batch
     test: Batch | None
-    task: str
+    task: Task
     batch_size: int
     updates: int
 
@@ -51,18 +53,31 @@ class Work:
         return math.ceil(self.samples / self.batch_size)
 
 
+_prepared: dict[tuple[str, str], Work] = {}
+
+
 def prepare(config: Config, device: torch.device) -> Work:
-    """Load the data, build the network, and try one batch.
+    """Load the data, build the network, and try one batch. Runs that start alike share all of it: a sweep starts thousands.
 
     Raises:
         UserError: config, data and network do not go together; the key says where.
     """
+    start = replace(config, optimizer=SGD(), clip=NoClip(), rules={}, vs=[])
+    key = (repr(start), str(device))
+    if key not in _prepared:
+        if len(_prepared) >= CACHED:
+            _prepared.clear()
+        _prepared[key] = _prepare(config, device)
+    return replace(_prepared[key], config=config)
+
+
+def _prepare(config: Config, device: torch.device) -> Work:
     dtype = {"float32": torch.float32, "float64": torch.float64}[config.train.precision]
     if dtype == torch.float64 and device.type == "mps":
         raise UserError("MPS has no float64", key="train.precision", value="float64")
     dataset = data.load(config.data)
     outputs = losses.count_outputs(config.loss, dataset.task, dataset.classes, dataset.targets)
-    model = _build(config.model, dataset.features, outputs, config.seed).to(device=device, dtype=dtype)
+    model = models.build(config.model, features=dataset.features, outputs=outputs, seed=config.seed).to(device=device, dtype=dtype)
     samples = len(dataset.train[0])
     batch_size = min(config.train.batch_size or samples, samples)
     _check_batch_norm(model, samples, batch_size)
@@ -96,19 +111,6 @@ def prepare(config: Config, device: torch.device) -> Work:
         batch_size=batch_size,
         updates=min(config.train.epochs * per_epoch, config.train.updates or math.inf),  # type: ignore[arg-type]  # inf is never the least
     )
-
-
-_built: dict[tuple[str, int, int | None, int], nn.Module] = {}
-
-
-def _build(spec: Model, features: int, outputs: int | None, seed: int) -> nn.Module:
-    """A network of its own, built once for all runs that start alike: a sweep starts thousands of the same."""
-    key = (repr(spec), features, outputs, seed)
-    if key not in _built:
-        if len(_built) >= 64:
-            _built.clear()
-        _built[key] = models.build(spec, features=features, outputs=outputs, seed=seed)
-    return copy.deepcopy(_built[key])
 
 
 def _check_batch_norm(model: nn.Module, samples: int, batch_size: int) -> None:
@@ -146,6 +148,6 @@ def _try_one_batch(model: nn.Module, inputs: Tensor) -> int:
         for hook in hooks:
             hook.remove()
     if not isinstance(output, Tensor) or output.dim() < 2 or len(output) != len(inputs):
-        shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise UserError(f"the network must give one row a sample, but gives {shape} for {list(inputs.shape)}", key="model")
+        given = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise UserError(f"the network must give one row a sample, but gives {given} for {list(inputs.shape)}", key="model")
     return output.shape[1]

@@ -2,7 +2,8 @@
 
 A module here has one of two functions:
 
-- `measure(step: Step) -> Tensor`: `[run]` or `[run, parameter]`, with `EVERY = "update"` (each update) or `"sample"` (at most about 200
-  updates of a run). The series in the trace is called like the probe.
-- `evaluate(evaluation: Evaluation) -> dict[str, Tensor]`: once, at the end of training: `[run]` values become metrics, longer ones arrays.
+- `measure(step: Step) -> Tensor`: `[run]` or `[run, parameter]`, with `EVERY = "update"` (each update) or `"sample"` (at most
+  about 200 updates of a run). The series in the trace is called like the probe.
+- `evaluate(evaluation: Evaluation) -> dict[str, Tensor]`: once, at the end of training: `[run]` values become metrics, longer
+  ones arrays.
 """

@@ -11,5 +11,5 @@ EVERY = "sample"
 
 
 def measure(step: Step) -> Tensor:
-    """max |g_i| for each parameter."""
+    """Max |g_i| for each parameter."""
     return torch.stack([part.abs().amax(dim=1) for part in step.layout.split(step.raw)], dim=1)

@@ -11,5 +11,5 @@ EVERY = "sample"
 
 
 def measure(step: Step) -> Tensor:
-    """mean |g_i| for each parameter."""
+    """Mean |g_i| for each parameter."""
     return torch.stack([part.abs().mean(dim=1) for part in step.layout.split(step.raw)], dim=1)

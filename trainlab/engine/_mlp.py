@@ -1,0 +1,176 @@
+"""Fully connected networks, forward and backward written by hand on stacked tensors.
+
+They are most of what a sweep trains, and a step of theirs is a few dozen small operations: what autograd and vmap spend on each
+costs more than the arithmetic. Every derivative is the kernel that autograd itself would call, so the numbers are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # torch's own convention
+from torch import Tensor, nn
+
+from trainlab.engine._programs import Weights
+from trainlab.losses import LOSSES
+from trainlab.models.mlp import FullyConnected
+from trainlab.step import Batch, Layout
+
+aten = torch.ops.aten
+
+Backward = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(gradient at the output, input, output) to the gradient at the input."""
+
+ACTIVATIONS: dict[type[nn.Module], tuple[Callable[[Tensor], Tensor], Backward]] = {
+    nn.Identity: (lambda z: z, lambda g, _z, _a: g),
+    nn.ReLU: (torch.relu, lambda g, _z, a: aten.threshold_backward(g, a, 0)),
+    nn.Sigmoid: (torch.sigmoid, lambda g, _z, a: aten.sigmoid_backward(g, a)),
+    nn.Tanh: (torch.tanh, lambda g, _z, a: aten.tanh_backward(g, a)),
+    nn.LeakyReLU: (F.leaky_relu, lambda g, z, _a: aten.leaky_relu_backward(g, z, 0.01, False)),
+    nn.ELU: (F.elu, lambda g, z, _a: aten.elu_backward(g, 1.0, 1.0, 1.0, False, z)),
+    nn.SELU: (
+        F.selu,
+        lambda g, z, _a: aten.elu_backward(g, 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0, False, z),
+    ),
+    nn.GELU: (F.gelu, lambda g, z, _a: aten.gelu_backward(g, z)),
+    nn.SiLU: (F.silu, lambda g, z, _a: aten.silu_backward(g, z)),
+    nn.Softplus: (F.softplus, lambda g, z, _a: aten.softplus_backward(g, z, 1.0, 20.0)),
+    nn.Hardtanh: (F.hardtanh, lambda g, z, _a: aten.hardtanh_backward(g, z, -1.0, 1.0)),
+    nn.ReLU6: (F.relu6, lambda g, z, _a: aten.hardtanh_backward(g, z, 0.0, 6.0)),
+}
+"""Only with the arguments that torch gives them by default, which is how `trainlab.models` makes them."""
+
+
+def _loss_sum(output: Tensor, _target: Tensor | None) -> tuple[Tensor, Tensor]:
+    return output.sum(dim=(1, 2)), torch.ones_like(output)
+
+
+def _loss_mse(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    error = output - target
+    return error.square().mean(dim=(1, 2)), error * (2 / error[0].numel())
+
+
+def _loss_l1(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    error = output - target
+    return error.abs().mean(dim=(1, 2)), error.sign() / error[0].numel()
+
+
+def _loss_huber(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    error = output - target
+    loss = F.huber_loss(output, target, reduction="none").mean(dim=(1, 2))
+    return loss, error.clamp(-1, 1) / error[0].numel()
+
+
+def _loss_bce(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    loss = F.binary_cross_entropy(output, target, reduction="none").mean(dim=(1, 2))
+    return loss, aten.binary_cross_entropy_backward(torch.ones_like(output), output, target, None, 0) / output[0].numel()
+
+
+def _loss_bce_logits(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    loss = F.binary_cross_entropy_with_logits(output, target, reduction="none").mean(dim=(1, 2))
+    return loss, (output.sigmoid() - target) / output[0].numel()
+
+
+def _loss_cross_entropy(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    log_shares = output.log_softmax(dim=2)
+    index = target[:, :, None]
+    gradient = log_shares.exp().scatter_add_(2, index, torch.full_like(log_shares[:, :, :1], -1.0))
+    return -log_shares.gather(2, index)[:, :, 0].mean(dim=1), gradient / output.shape[1]
+
+
+GradedLoss = Callable[..., tuple[Tensor, Tensor]]
+"""`[run, sample, output]` and the target to the mean loss `[run]` and its gradient at the output."""
+
+GRADED: dict[str, GradedLoss] = {
+    "sum": _loss_sum,
+    "mse": _loss_mse,
+    "l1": _loss_l1,
+    "huber": _loss_huber,
+    "bce": _loss_bce,
+    "bce_logits": _loss_bce_logits,
+    "cross_entropy": _loss_cross_entropy,
+}
+assert GRADED.keys() == LOSSES.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """A linear layer and its activation: where its parameters lie, and whether its input is added to its output."""
+
+    weight: str
+    bias: str | None
+    activate: Callable[[Tensor], Tensor]
+    differentiate: Backward
+    adds_input: bool
+
+
+def read_layers(model: nn.Module, layout: Layout) -> list[_Layer] | None:
+    """The network as linear layers with activations; None if it has anything else in it, or frozen parameters."""
+    if not isinstance(model, FullyConnected):
+        return None
+    layers, start = [], 0
+    for length in model.lengths:
+        linear, *rest = list(model.model)[start : start + length]
+        activation = rest[0] if rest else nn.Identity()
+        if not isinstance(linear, nn.Linear) or len(rest) > 1 or type(activation) not in ACTIVATIONS:
+            return None
+        names = [f"model.{start}.weight"] + ([f"model.{start}.bias"] if linear.bias is not None else [])
+        if not set(names) <= set(layout.names):
+            return None
+        adds = model.residual and linear.in_features == linear.out_features
+        layers.append(_Layer(names[0], names[1] if len(names) > 1 else None, *ACTIVATIONS[type(activation)], adds))
+        start += length
+    return layers
+
+
+class HandWritten:
+    """See `trainlab.engine._programs.Program`."""
+
+    how = "stacked"
+
+    def __init__(self, layers: list[_Layer], layout: Layout, loss: str) -> None:
+        self.layers, self.layout, self.loss = layers, layout, GRADED[loss]
+
+    def loss_and_gradient(self, weights: Weights, batch: Batch) -> tuple[Tensor, Tensor, Weights]:
+        """See Program."""
+        parameters = self.layout.unflatten(weights.flat)
+        entered, linear, left = [], [], []
+        hidden = batch.inputs
+        for layer in self.layers:
+            entered.append(hidden)
+            z = _apply(layer, parameters, hidden)
+            a = layer.activate(z)
+            linear.append(z)
+            left.append(a)
+            hidden = hidden + a if layer.adds_input else a
+        loss, gradient = self.loss(hidden, batch.target)
+        found: dict[str, Tensor] = {}
+        for index in range(len(self.layers) - 1, -1, -1):
+            layer = self.layers[index]
+            inner = layer.differentiate(gradient, linear[index], left[index])  # [run, sample, out]
+            found[layer.weight] = torch.bmm(inner.transpose(1, 2), entered[index])
+            if layer.bias is not None:
+                found[layer.bias] = inner.sum(dim=1)
+            if index:
+                below = torch.bmm(inner, parameters[layer.weight])
+                gradient = gradient + below if layer.adds_input else below
+        return loss, torch.cat([found[name].flatten(1) for name in self.layout.names], dim=1), weights
+
+    def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
+        """See Program."""
+        parameters = self.layout.unflatten(weights.flat)
+        hidden = inputs
+        for layer in self.layers:
+            a = layer.activate(_apply(layer, parameters, hidden))
+            hidden = hidden + a if layer.adds_input else a
+        return hidden
+
+
+def _apply(layer: _Layer, parameters: dict[str, Tensor], hidden: Tensor) -> Tensor:
+    """`[run, sample, in]` to `[run, sample, out]`."""
+    weight = parameters[layer.weight].transpose(1, 2)
+    if layer.bias is None:
+        return torch.bmm(hidden, weight)
+    return torch.baddbmm(parameters[layer.bias][:, None], hidden, weight)

@@ -16,9 +16,9 @@ LEVEL = 0.05
 def compare_accuracy(arms: Sequence[Sequence[Trace]]) -> tuple[Comparison, ...]:
     """Test accuracy of every arm next to the first one.
 
-    A bootstrap over seeds and test samples at once, paired: an arm and the base are resampled with the same seeds and the same samples,
-    so that what both have in common cancels (Efron & Tibshirani, 1993, chapter 8). The corrected interval is widened by Holm's (1979)
-    step-down rule over the arms, and the verdict goes by it. Arms without a matching base run are left out.
+    A bootstrap over seeds and test samples at once, paired: an arm and the base are resampled with the same seeds and the same
+    samples, so that what both have in common cancels (Efron & Tibshirani, 1993, chapter 8). The corrected interval is widened by
+    Holm's (1979) step-down rule over the arms, and the verdict goes by it. Arms without a matching base run are left out.
 
     Args:
         arms: the traces of each arm, the base first; runs are paired by seed.
@@ -72,7 +72,7 @@ def _p_value(drawn: np.ndarray) -> float:
 
 
 def _holm(p_values: dict[int, float]) -> dict[int, float]:
-    """The level each arm is tested at: the k-th smallest of m p-values at LEVEL/(m - k + 1); once one fails, the rest fail there too."""
+    """The level of each arm: the k-th smallest of m p-values at LEVEL/(m - k + 1); once one fails, the rest fail there too."""
     levels, failed = {}, 0.0
     for rank, (position, p_value) in enumerate(sorted(p_values.items(), key=lambda each: each[1])):
         level = failed or LEVEL / (len(p_values) - rank)

@@ -45,7 +45,11 @@ def choose_rules(
     known = list_rules()
     problems = [
         Problem(
-            message="no rule's code begins with this", key=option, value=prefix, choices=tuple(known), nearest=find_nearest(prefix, known)
+            message="no rule's code begins with this",
+            key=option,
+            value=prefix,
+            choices=tuple(known),
+            nearest=find_nearest(prefix, known),
         )
         for option, prefixes in (("--select", select), ("--ignore", ignore))
         for prefix in prefixes
@@ -59,7 +63,9 @@ def choose_rules(
     for code in thresholds:
         if code != "ignore" and code not in known:
             problems.append(
-                Problem(message="there is no such rule", key=f"rules.{code}", choices=tuple(known), nearest=find_nearest(code, known))
+                Problem(
+                    message="there is no such rule", key=f"rules.{code}", choices=tuple(known), nearest=find_nearest(code, known)
+                )
             )
     if problems:
         raise UserError(problems)
@@ -77,12 +83,19 @@ def _read_ignored(entries: Any, known: Mapping[str, Any]) -> tuple[dict[str, str
     problems = []
     for index, entry in enumerate(entries):
         key = f"rules.ignore.{index}"
-        if not isinstance(entry, dict) or set(entry) != {"code", "reason"} or not isinstance(entry["reason"], str) or not entry["reason"]:
+        if (
+            not isinstance(entry, dict)
+            or set(entry) != {"code", "reason"}
+            or not isinstance(entry["reason"], str)
+            or not entry["reason"]
+        ):
             problems.append(Problem(message="must be `{code: ..., reason: ...}`; a reason is required", key=key))
         elif entry["code"] not in known:
             code = str(entry["code"])
             problems.append(
-                Problem(message="there is no such rule", key=key, value=code, choices=tuple(known), nearest=find_nearest(code, known))
+                Problem(
+                    message="there is no such rule", key=key, value=code, choices=tuple(known), nearest=find_nearest(code, known)
+                )
             )
         else:
             silenced[entry["code"]] = entry["reason"]
@@ -98,7 +111,9 @@ def _check_thresholds(code: str, rule: type[Any], given: Any) -> list[Problem]:
         key = f"rules.{code}.{name}"
         if name not in names:
             problems.append(
-                Problem(message=f"{code} has no such threshold", key=key, choices=tuple(names), nearest=find_nearest(str(name), names))
+                Problem(
+                    message=f"{code} has no such threshold", key=key, choices=tuple(names), nearest=find_nearest(str(name), names)
+                )
             )
         elif isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) == float("inf"):
             problems.append(Problem(message="must be a number", key=key, value=repr(value)))

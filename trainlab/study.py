@@ -124,9 +124,7 @@ def run(
     )
 
 
-def prepare(
-    runs: Sequence[PlannedRun], device: torch.device
-) -> tuple[list[PlannedRun], list[Work], list[Skipped]]:
+def prepare(runs: Sequence[PlannedRun], device: torch.device) -> tuple[list[PlannedRun], list[Work], list[Skipped]]:
     """Prepare every run; those that cannot be are skipped with the reason, but the base must be able to run."""
     kept, works, skipped = [], [], {}
     for each in runs:

@@ -120,7 +120,9 @@ def make_settings(shared: Shared) -> Settings:
     """The shared options as `trainlab.study` takes them, checked."""
     fail_on = shared.fail_on or "never"
     if fail_on not in FAIL_ON:
-        raise UserError("is none of the choices", key="--fail-on", value=fail_on, choices=FAIL_ON, nearest=find_nearest(fail_on, FAIL_ON))
+        raise UserError(
+            "is none of the choices", key="--fail-on", value=fail_on, choices=FAIL_ON, nearest=find_nearest(fail_on, FAIL_ON)
+        )
     trainings, seconds = parse_budget(shared.budget)
     baseline = read_baseline(shared.baseline)
 
@@ -208,5 +210,3 @@ def write_report(report: Report, destinations: list[streams.Destination], shared
         from trainlab.pictures._save import save
 
         save(report, shared.plot)
-
-

@@ -74,8 +74,10 @@ def study(command: Callable[..., Chosen]) -> Callable[..., None]:
 
         chosen = command(**{name: given.pop(name) for name in own})
         texts = {name: given.pop(name) for name in SHORT if name in given}
-        patches = tuple((f"--{name.replace('_', '-')}", SHORT[name], _to_text(text)) for name, text in texts.items() if text is not None)
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        patches = tuple(
+            (f"--{name.replace('_', '-')}", SHORT[name], _to_text(text)) for name, text in texts.items() if text is not None
+        )
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None}
         name = command.__name__.replace("_", "-")
         raise typer.Exit(conduct(name, chosen, Shared(patches=patches, **{**_empty(), **values})))
 
@@ -103,7 +105,9 @@ def _empty() -> Chosen:
 
 
 def _shared(
-    config: Annotated[str | None, typer.Argument(help="YAML file, or the name of a config that comes with trainlab.", show_default=False)] = None,
+    config: Annotated[
+        str | None, typer.Argument(help="YAML file, or the name of a config that comes with trainlab.", show_default=False)
+    ] = None,
     act: Annotated[str | None, typer.Option(help="Activation of the hidden layers.", rich_help_panel=PATCHES)] = None,
     layers: Annotated[str | None, typer.Option(metavar="N", help="Weight layers.", rich_help_panel=PATCHES)] = None,
     width: Annotated[str | None, typer.Option(metavar="N[,N]", help="Hidden units.", rich_help_panel=PATCHES)] = None,
@@ -112,13 +116,18 @@ def _shared(
     residual: Annotated[bool | None, typer.Option(help="Add each layer's input to its output.", rich_help_panel=PATCHES)] = None,
     lr: Annotated[str | None, typer.Option(metavar="X", help="Learning rate.", rich_help_panel=PATCHES)] = None,
     optimizer: Annotated[str | None, typer.Option(help="Optimizer.", rich_help_panel=PATCHES)] = None,
-    batch_size: Annotated[str | None, typer.Option(metavar="N", help="Samples an update, or full.", rich_help_panel=PATCHES)] = None,
+    batch_size: Annotated[
+        str | None, typer.Option(metavar="N", help="Samples an update, or full.", rich_help_panel=PATCHES)
+    ] = None,
     epochs: Annotated[str | None, typer.Option(metavar="N", help="Passes over the data.", rich_help_panel=PATCHES)] = None,
     weight_decay: Annotated[str | None, typer.Option(metavar="X", help="As torch means it.", rich_help_panel=PATCHES)] = None,
-    dropout: Annotated[str | None, typer.Option(metavar="X", help="Share of hidden values dropped.", rich_help_panel=PATCHES)] = None,
+    dropout: Annotated[
+        str | None, typer.Option(metavar="X", help="Share of hidden values dropped.", rich_help_panel=PATCHES)
+    ] = None,
     set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change the config. Repeatable.")] = None,
     vs: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE[,...]", help="One more run beside the base, changed like this. Repeatable.")
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE[,...]", help="One more run beside the base, changed like this. Repeatable."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the first run, instead of the config's.")] = None,
@@ -130,9 +139,15 @@ def _shared(
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the first format goes.")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png|svg|pdf", help="Draw the report.")] = None,
     full_series: Annotated[bool, typer.Option("--full-series", help="Do not thin series in JSON to 200 points.")] = False,
-    select: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Judge by these rules only (prefixes). Repeatable.")] = None,
-    ignore: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Do not judge by these rules (prefixes). Repeatable.")] = None,
-    fail_on: Annotated[str | None, typer.Option(metavar="never|warning|error", help="Exit 1 at such findings. [default: never]")] = None,
+    select: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="Judge by these rules only (prefixes). Repeatable.")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="Do not judge by these rules (prefixes). Repeatable.")
+    ] = None,
+    fail_on: Annotated[
+        str | None, typer.Option(metavar="never|warning|error", help="Exit 1 at such findings. [default: never]")
+    ] = None,
     baseline: Annotated[Path | None, typer.Option(metavar="REPORT.json", help="Findings that stand there do not count.")] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="20x|30s", help="At most so many trainings of the config, or so many seconds.")

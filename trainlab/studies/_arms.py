@@ -11,10 +11,14 @@ from trainlab.plan import Arm, Options, PlannedRun
 from trainlab.report import Trace
 
 
-def plan_runs(arms: Sequence[Arm], seeds: Sequence[int], change: Callable[[Config], Config] = lambda config: config) -> tuple[PlannedRun, ...]:
+def plan_runs(
+    arms: Sequence[Arm], seeds: Sequence[int], change: Callable[[Config], Config] = lambda config: config
+) -> tuple[PlannedRun, ...]:
     """Every arm with every seed, the base first; `vs` has done its work and is left out."""
     return tuple(
-        PlannedRun(name=arm.name, patch=arm.patch, config=change(replace(arm.config, seed=seed, vs=[]))) for arm in arms for seed in seeds
+        PlannedRun(name=arm.name, patch=arm.patch, config=change(replace(arm.config, seed=seed, vs=[])))
+        for arm in arms
+        for seed in seeds
     )
 
 

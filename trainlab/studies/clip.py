@@ -27,7 +27,11 @@ def first(config: Config, options: Options) -> Plan:
     arms = [Arm(name=base.name, patch={}, config=unclipped)]
     for threshold in options.chosen.get("threshold") or (own,):
         for mode in ("value", "norm"):
-            arms.append(make_arm(unclipped, {"clip.mode": mode, "clip.threshold": threshold}, name=f"clip.mode={mode},threshold={threshold:g}"))
+            arms.append(
+                make_arm(
+                    unclipped, {"clip.mode": mode, "clip.threshold": threshold}, name=f"clip.mode={mode},threshold={threshold:g}"
+                )
+            )
     return Plan(runs=plan_runs([*arms, *options.arms[1:]], options.seeds), probes=PROBES, rules=RULES)
 
 
@@ -71,7 +75,11 @@ def _answer(arms: dict[str, list[Trace]], states: dict[str, str]) -> Answer:
         text += f" {', '.join(idle)} never takes effect." if idle else ""
         return Answer(text=text, values=values)
     fatal = arms[base][0].nonfinite
-    death = f"the unclipped run diverges at update {fatal.update} ({fatal.value} in {fatal.where})" if fatal else "the unclipped run diverges"
+    death = (
+        f"the unclipped run diverges at update {fatal.update} ({fatal.value} in {fatal.where})"
+        if fatal
+        else "the unclipped run diverges"
+    )
     if not alive:
         text = f"Clipping does not save this network: {death}, and so do the clipped ones."
         if fatal and fatal.direction == "forward" and fatal.update == 1:
@@ -80,7 +88,9 @@ def _answer(arms: dict[str, list[Trace]], states: dict[str, str]) -> Answer:
     best = min(alive, key=lambda name: np.median([_final(trace) for trace in arms[name]]))
     values["recommended"] = best
     share = float(np.mean([share_clipped(trace) for trace in arms[best]]))
-    text = f"Clipping is needed: {death}; with {best} it trains to a loss of {np.median([_final(trace) for trace in arms[best]]):.4g}"
+    text = (
+        f"Clipping is needed: {death}; with {best} it trains to a loss of {np.median([_final(trace) for trace in arms[best]]):.4g}"
+    )
     text += f", clipping {100 * share:.0f} % of the updates"
     turned = {name: max(_angles(trace).max(initial=0.0) for trace in arms[name]) for name in alive}
     by_value = next((name for name in alive if "value" in name and turned[name] > 1), None)

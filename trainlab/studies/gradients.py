@@ -161,7 +161,9 @@ def _tabulate_layers(trace: Trace, findings: Sequence[Finding], *, moved: bool) 
         )
     return Table(
         name="layers",
-        title=f"layers of {trace.name} at update {int(trace.series['gradient-norm'].at[-1])}" if "gradient-norm" in trace.series else "layers",
+        title=f"layers of {trace.name} at update {int(trace.series['gradient-norm'].at[-1])}"
+        if "gradient-norm" in trace.series
+        else "layers",
         columns=(
             Column(name="layer"),
             Column(name="kind", priority=4),

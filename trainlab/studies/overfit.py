@@ -53,7 +53,7 @@ def gap_interval(traces: Sequence[Trace]) -> tuple[float, float] | None:
         train, test = trace.arrays.get("train-correct"), trace.arrays.get("test-correct")
         if train is None or test is None or not np.isfinite(train).all() or not np.isfinite(test).all():
             return None
-        ends.append(newcombe(int(train.sum()), len(train), int(test.sum()), len(test)))
+        ends.append(newcombe((train.sum(), len(train)), (test.sum(), len(test))))
     low, high = np.mean(ends, axis=0)
     return float(low), float(high)
 
@@ -67,7 +67,11 @@ def _mean(traces: Sequence[Trace], name: str) -> float | None:
 def _verdict(name: str, words: dict[str, str], findings: Sequence[Finding]) -> str:
     codes = {each.code for each in findings if each.run == name}
     state = next(
-        (word for code, word in (("G006", "diverged"), ("L003", "diverged"), ("F001", "overfits"), ("F002", "underfits")) if code in codes),
+        (
+            word
+            for code, word in (("G006", "diverged"), ("L003", "diverged"), ("F001", "overfits"), ("F002", "underfits"))
+            if code in codes
+        ),
         "ok",
     )
     effect = {"helps": "helps", "harms": "harms", "no-difference": "no difference"}.get(words.get(name, ""), "")

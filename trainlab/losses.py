@@ -50,8 +50,8 @@ def count_outputs(loss: str, task: str, classes: int, targets: int) -> int | Non
 def shape_target(target: Tensor | None, *, loss: str, task: str, outputs: int, classes: int, dtype: torch.dtype) -> Tensor | None:
     """The target as `loss` wants it.
 
-    Class numbers `[sample]` (int64) for cross-entropy; otherwise `[sample, output]` numbers: a single 0 or 1 for two classes and one
-    output, one-hot rows for more.
+    Class numbers `[sample]` (int64) for cross-entropy; otherwise `[sample, output]` numbers: a single 0 or 1 for two classes and
+    one output, one-hot rows for more.
 
     Raises:
         UserError: loss and data do not go together.

@@ -1,7 +1,7 @@
 """Optimizers on stacked rows: state in, state out, every hyperparameter a column with one value a run.
 
-Each equals its namesake in torch.optim step for step. They are written here because importing torch.optim's classes and taking their
-first step loads torch's compiler, which costs half a second, and because torch's take one hyperparameter for all runs.
+Each equals its namesake in torch.optim step for step. They are written here because importing torch.optim's classes and taking
+their first step loads torch's compiler, which costs half a second, and because torch's take one hyperparameter for all runs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def start(specs: Sequence[Optimizer], like: Tensor) -> tuple[Step, State, Column
         like: `[run, size]` parameters.
 
     Returns:
-        step: `(parameters, gradient, state, columns) -> (parameters, state)`; `columns["lr"]` `[run, 1]` is the rate of this update.
+        step: `(parameters, gradient, state, columns) -> (parameters, state)`; `columns["lr"]` `[run, 1]` is the rate of this
+            update.
         state: zeros where the optimizer has memory.
         columns: float `[run, 1]`, by hyperparameter; `lr` is the rate before any schedule.
     """

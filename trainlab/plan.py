@@ -67,8 +67,8 @@ class Conclusion:
         answer: the first line of the report.
         tables: the details.
         comparisons: of arms with the base.
-        findings: those that concern the question, of all that the rules found. A rate that a sweep tried and rejected is a row of its
-            table, not a fault of the user's.
+        findings: those that concern the question, of all that the rules found. A rate that a sweep tried and rejected is a row
+            of its table, not a fault of the user's.
     """
 
     answer: Answer

@@ -64,7 +64,8 @@ class NonFinite:
     Attributes:
         update: counted from 1.
         direction: `forward`: an output or the loss; `backward`: a gradient; `update`: the weights after the step.
-        where: the first module (forward), or the parameter closest to the loss (backward, update); `loss` if every output was finite.
+        where: the first module (forward), or the parameter closest to the loss (backward, update); `loss` if every output was
+            finite.
         value: what appeared.
         last_finite: the largest absolute value seen just before it, in the same place; None if there was none.
     """
@@ -187,8 +188,9 @@ class Column:
     Attributes:
         name: its heading, also its name in JSON.
         kind: how a renderer may draw it. `number`: scientific or plain, whichever reads better; `percent`: a share of 1;
-            `text`: as it is; `verdict`: a word that may be coloured; `log-bar`: a positive number as a bar on a log scale shared by the
-            column; `curve`: a list of numbers as a small line; `strip`: a list of positive numbers as a log-scaled heat strip.
+            `text`: as it is; `verdict`: a word that may be coloured; `log-bar`: a positive number as a bar on a log scale shared
+            by the column; `curve`: a list of numbers as a small line; `strip`: a list of positive numbers as a log-scaled heat
+            strip.
         priority: 0 is always shown; where the terminal is too narrow, the highest goes first.
     """
 

@@ -10,8 +10,9 @@ from trainlab.report import Series
 def find_settling_epoch(loss: Series) -> int | None:
     """The 2 % settling time in epochs, counted from 1.
 
-    The smallest epoch from which the loss stays within 2 % of (first - last) of its last value, last being the median over the final
-    10 % of the epochs. None if that is later than 90 % of the epochs, if last is not below first, or if a value is not finite.
+    The smallest epoch from which the loss stays within 2 % of (first - last) of its last value, last being the median over the
+    final 10 % of the epochs. None if that is later than 90 % of the epochs, if last is not below first, or if a value is not
+    finite.
     """
     values = loss.values
     if len(values) < 2 or not np.isfinite(values).all():

@@ -67,7 +67,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Samples and their targets: `[run, sample, ...]`, or `[sample, ...]` where all runs share them. `target` is None if there is none."""
+    """Samples and their targets: `[run, sample, ...]`, or `[sample, ...]` where all runs share them; target None if none."""
 
     inputs: Tensor
     target: Tensor | None
@@ -83,7 +83,8 @@ class Evaluation:
         test: the test part, or None.
         loss_at: `(flat [run, total], batch) -> [run]` mean loss, without any penalty.
         predict: `(batch) -> [run, sample, output]` the network's output.
-        outputs: `(batch) ->` for each run `{module name: [sample, ...]}`, the output of every leaf module; one run at a time is held.
+        outputs: `(batch) ->` for each run `{module name: [sample, ...]}`, the output of every leaf module; one run at a time is
+            held.
         task: what is learned, see `Trace.task`.
         loss: name of the loss.
         kinds: class of every leaf module, by name.

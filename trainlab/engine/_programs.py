@@ -8,7 +8,7 @@ Which one a run takes depends on its config and device alone.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from trainlab.device import derive_seed
-from trainlab.losses import LOSSES, Loss
+from trainlab.losses import LOSSES
 from trainlab.step import Batch, Layout
 
 

@@ -200,7 +200,7 @@ class TestAnotherKind:
         assert apply_patch(Config(data=Ones()), {"data": "iris"}).config.data == Shipped(name="iris")
         assert apply_patch(Config(data=Ones(samples=30)), {"data": "iris"}).config.data == Shipped(name="iris", samples=30)
 
-    def test_null_gives_way_where_the_new_one_has_no_null(self) -> None:
+    def test_null_gives_way_to_a_number_where_the_new_one_has_no_null(self) -> None:
         config = Config(data=Shipped(name="iris", seed=3))
         assert apply_patch(config, {"data": "classification"}).config.data == Classification(seed=3)
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from trainlab.config import Config, list_keys, to_values, validate
+from trainlab.config import Config, apply_patch, find_config, list_configs, list_keys, load, to_values, validate
 from trainlab.config.data import Shipped
 from trainlab.config.model import MLP, BatchNorm, ByRule, Constant, Layers, NoNorm, Scaled
 from trainlab.config.training import SGD, Adam, NoClip, Train
@@ -128,6 +128,18 @@ def test_classification_is_what_scikit_learn_can_make(given: dict, mean: bool) -
     else:
         with pytest.raises(UserError):
             validate(values)
+
+
+def test_there_may_be_as_many_classes_as_samples() -> None:
+    assert validate({"data": {"name": "random", "samples": 3, "classes": 3}})
+
+
+@pytest.mark.parametrize("name", list_configs())
+def test_what_is_shipped_is_valid(name: str) -> None:
+    document = load(find_config(name))
+    config = validate(document.values, document.sources)
+    for index, patch in enumerate(config.vs):
+        apply_patch(config, patch, document.sources[f"vs.{index}"])
 
 
 def test_what_contradicts_is_refused_in_python_too() -> None:

@@ -188,13 +188,9 @@ def _switch(node: Any, section: Section, value: Any, path: tuple[str, ...]) -> l
             del node[name]
             if not is_default:  # to lose a default is no loss
                 dropped.append(".".join([*path, name]))
-        elif (is_default and not section.keeps_defaults) or (setting is None and not _may_be_null(known[name])):
+        elif is_default and not section.keeps_defaults:
             del node[name]
     return dropped
-
-
-def _may_be_null(key: Key) -> bool:
-    return key.may_be_null or key.section is not None
 
 
 def _to_plain_default(key: Key) -> Any:

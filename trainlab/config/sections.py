@@ -40,7 +40,7 @@ class Section:
         if isinstance(values, Mapping):
             values = values.get(self.tag, self.default)
         elif values is None:
-            values = "none" if "none" in self.kinds else self.default
+            values = self.default
         return values if isinstance(values, str) and values in self.kinds else None
 
 

@@ -6,7 +6,7 @@ Everything is strict: a bool is no number, "3" is no number, NaN and infinity ar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
@@ -38,8 +38,8 @@ class OneOf:
 class Tagged:
     """A section of several kinds, told apart by the key `tag`.
 
-    `norm: batch` is short for `norm: {name: batch}`; a mapping without the tag means `default`; null is `none` where there is such
-    a kind, else `default`, so that a section whose lines are all commented out is a section left out.
+    `norm: batch` is short for `norm: {name: batch}`; a mapping without the tag means `default`, and so does null, so that a
+    section whose lines are all commented out is a section left out.
 
     Attributes:
         keeps_defaults: when a patch names another kind, a setting that both have stays, even one that was left at its default.
@@ -52,11 +52,10 @@ class Tagged:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         kinds = get_args(source)
         schema = handler.generate_schema(Annotated[source, Discriminator(self.tag)] if kinds else source)
-        null = "none" if any("none" in get_args(get_type_hints(kind)[self.tag]) for kind in kinds) else self.default
 
         def complete(value: Any) -> Any:
             if value is None:
-                return {self.tag: null}
+                return {self.tag: self.default}
             if isinstance(value, str):
                 return {self.tag: value}
             if isinstance(value, dict) and self.tag not in value:

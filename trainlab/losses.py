@@ -11,6 +11,19 @@ from torch import Tensor
 from trainlab.errors import UserError
 
 
+def bce_each(output: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy of each number, NaN where the output is no share of 1.
+
+    torch raises there, and one diverged run would take those that train beside it along.
+    """
+    valid = (output >= 0) & (output <= 1)
+    return torch.where(valid, F.binary_cross_entropy(torch.where(valid, output, 0.5), target, reduction="none"), torch.nan)
+
+
+def _bce(output: Tensor, target: Tensor) -> Tensor:
+    return bce_each(output, target).mean()
+
+
 def _sum(output: Tensor, target: Tensor | None) -> Tensor:  # noqa: ARG001  # one signature for all losses
     return output.sum()
 
@@ -23,7 +36,7 @@ LOSSES: dict[str, Loss] = {
     "mse": F.mse_loss,
     "l1": F.l1_loss,
     "huber": F.huber_loss,
-    "bce": F.binary_cross_entropy,
+    "bce": _bce,
     "bce_logits": F.binary_cross_entropy_with_logits,
     "cross_entropy": F.cross_entropy,
 }

@@ -6,6 +6,7 @@ their first step loads torch's compiler, which costs half a second, and because 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -61,9 +62,12 @@ def start(specs: Sequence[Optimizer], like: Tensor) -> tuple[Step, State, Column
         "lr": column([spec.lr for spec in adam]),
         "eps": column([spec.eps for spec in adam]),
         "weight_decay": column([spec.weight_decay for spec in adam]),
-        # kept in double: the bias corrections are powers of them
-        "beta1": torch.tensor([spec.betas[0] for spec in adam], dtype=torch.float64)[:, None],
-        "beta2": torch.tensor([spec.betas[1] for spec in adam], dtype=torch.float64)[:, None],
+        "keep2": column([spec.betas[1] for spec in adam]),
+        "take1": column([1 - spec.betas[0] for spec in adam]),
+        "take2": column([1 - spec.betas[1] for spec in adam]),
+        # in double, on the CPU: the bias corrections are 1 minus powers close to 1
+        "log1": torch.tensor([_log(spec.betas[0]) for spec in adam], dtype=torch.float64)[:, None],
+        "log2": torch.tensor([_log(spec.betas[1]) for spec in adam], dtype=torch.float64)[:, None],
     }
     memory = {"mean": torch.zeros_like(like), "square": torch.zeros_like(like)}
     return (_step_adamw if adam[0].name == "adamw" else _step_adam), State(memory), columns
@@ -99,9 +103,13 @@ def _step_adamw(parameters: Tensor, gradient: Tensor, state: State, columns: Col
 
 def _move_adam(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> tuple[Tensor, State]:
     updates = state.updates + 1
-    beta1, beta2 = columns["beta1"], columns["beta2"]
-    mean = state.rows["mean"].lerp(gradient, (1 - beta1).to(gradient))
-    square = (state.rows["square"] * beta2.to(gradient)).addcmul_((1 - beta2).to(gradient) * gradient, gradient)
-    stride = columns["lr"] / (1 - beta1**updates).to(gradient)
-    scale = (1 - beta2**updates).sqrt().to(gradient)
+    mean = state.rows["mean"].lerp(gradient, columns["take1"])
+    square = (state.rows["square"] * columns["keep2"]).addcmul_(columns["take2"] * gradient, gradient)
+    # 1 - beta**updates; `**` would give the last of many rows another last bit than the first
+    stride = columns["lr"] / -torch.expm1(updates * columns["log1"]).to(gradient)
+    scale = (-torch.expm1(updates * columns["log2"])).sqrt().to(gradient)
     return parameters - stride * mean / (square.sqrt() / scale + columns["eps"]), State({"mean": mean, "square": square}, updates)
+
+
+def _log(beta: float) -> float:
+    return math.log(beta) if beta else -math.inf

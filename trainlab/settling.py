@@ -22,7 +22,7 @@ def find_settling_epoch(loss: Series) -> int | None:
         return None
     outside = np.flatnonzero(np.abs(values - last) > 0.02 * (values[0] - last))
     first_inside = int(outside[-1]) + 1 if len(outside) else 0
-    return int(loss.at[first_inside]) if first_inside < 0.9 * len(values) else None
+    return int(loss.at[first_inside]) if 10 * (first_inside + 1) <= 9 * len(values) else None
 
 
 def find_final_swing(loss: Series) -> tuple[float, float] | None:

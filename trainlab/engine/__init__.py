@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -17,8 +18,9 @@ from trainlab.engine._batches import expand
 from trainlab.engine._grouping import count_bytes, group
 from trainlab.engine._loop import train_stack
 from trainlab.engine._mlp import HandWritten, read_layers
-from trainlab.engine._programs import Program, Weights, choose_program, iterate_outputs
+from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs
 from trainlab.engine._recorder import Recorder
+from trainlab.engine._rows import ALONE, Rows, choose_rows
 from trainlab.engine._stack import Stack
 from trainlab.engine._work import Work, prepare
 from trainlab.losses import LOSSES
@@ -75,7 +77,7 @@ def train(runs: Sequence[PlannedRun], works: Sequence[Work], probes: Sequence[st
             return going
 
         part = _train_group([runs[position] for position in positions], members, modules, tick)
-        traces.update(zip(positions, part, strict=True))
+        traces.update((position, trace) for position, trace in zip(positions, part, strict=True) if going or trace.updates)
         finished += sum(work.updates for work in members)
         if not going:
             break
@@ -105,11 +107,13 @@ def _train_group(
 ) -> list[Trace]:
     work = works[0]
     program = _choose_program(work)
-    stack = Stack(works)
+    stack = Stack(works, _choose_rows(work, program, work.batch_sizes))
     recorder = Recorder()
     train_stack(stack, program, works, {name: each for name, each in probes.items() if hasattr(each, "measure")}, recorder, tick)
-    weights = _gather([final for final in stack.final if final is not None])
-    evaluation = _evaluation(work, program, weights)
+    parts = [len(part.inputs) for part in (work.train, work.test) if part is not None]
+    room = _choose_rows(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
+    weights = _gather([final for final in stack.final if final is not None], room)
+    evaluation = _evaluation(work, program, weights, len(runs))
     measured: dict[str, Tensor] = {}
     with torch.no_grad():
         for probe in probes.values():
@@ -159,9 +163,13 @@ def _choose_program(work: Work) -> Program:
     return choose_program(work.model, work.layout, work.config.loss, batch)
 
 
-def _gather(weights: list[Weights]) -> Weights:
-    """Rows of ended runs as one stack again, never fewer than two."""
-    padded = weights if len(weights) > 1 else weights * 2
+def _choose_rows(work: Work, program: Program, sizes: Iterable[int]) -> Rows:
+    return ALONE if isinstance(program, OneByOne) else choose_rows(work.model, work.config.loss, work.train.inputs, sizes)
+
+
+def _gather(weights: list[Weights], room: Rows) -> Weights:
+    """Rows of ended runs as one stack again, padded with the first."""
+    padded = [weights[max(run, 0)] for run in room.pad(list(range(len(weights))))]
     return Weights(
         flat=torch.cat([each.flat for each in padded]),
         fixed={name: torch.cat([each.fixed[name] for each in padded]) for name in padded[0].fixed},
@@ -169,24 +177,26 @@ def _gather(weights: list[Weights]) -> Weights:
     )
 
 
-def _evaluation(work: Work, program: Program, weights: Weights) -> Evaluation:
-    runs = len(weights.flat)
+def _evaluation(work: Work, program: Program, weights: Weights, runs: int) -> Evaluation:
+    """What probes see of the first `runs` rows; the others are padding, and stay out of sight."""
+    rows = len(weights.flat)
 
     def predict(batch: Batch, at: Weights = weights) -> Tensor:
         pieces = [Batch(inputs=each, target=None) for each in torch.split(batch.inputs, PIECE)]
-        return torch.cat([program.predict(at, expand(piece, runs).inputs) for piece in pieces], dim=1)
+        return torch.cat([program.predict(at, expand(piece, rows).inputs)[:runs] for piece in pieces], dim=1)
 
     def loss_at(flat: Tensor, batch: Batch) -> Tensor:
-        output = predict(batch, Weights(flat=flat, fixed=weights.fixed, random=weights.random))
+        filled = torch.cat([flat, flat[:1].expand(rows - runs, -1)])
+        output = predict(batch, Weights(flat=filled, fixed=weights.fixed, random=weights.random))
         loss = LOSSES[work.config.loss]
         return torch.stack([loss(each, batch.target) for each in output])
 
     def outputs(batch: Batch) -> Iterator[dict[str, Tensor]]:
-        return iterate_outputs(work.model, work.layout, weights, batch)
+        return itertools.islice(iterate_outputs(work.model, work.layout, weights, batch), runs)
 
     kinds = {name: type(module).__name__ for name, module in work.model.named_modules() if not list(module.children())}
     return Evaluation(
-        flat=weights.flat,
+        flat=weights.flat[:runs],
         train=work.train,
         test=work.test,
         loss_at=loss_at,

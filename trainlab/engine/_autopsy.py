@@ -8,12 +8,22 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from trainlab.engine._random import RandomState, fork_random
 from trainlab.report import NonFinite
 from trainlab.step import Batch, Layout
 
 
 def find_nonfinite(
-    model: nn.Module, parameters: dict[str, Tensor], batch: Batch, *, update: int, loss: Tensor, raw: Tensor, layout: Layout
+    model: nn.Module,
+    parameters: dict[str, Tensor],
+    batch: Batch,
+    random: RandomState,
+    *,
+    update: int,
+    loss: Tensor,
+    raw: Tensor,
+    after: Tensor,
+    layout: Layout,
 ) -> NonFinite:
     """Repeat the forward pass of the fatal update and name the first module whose output is not finite.
 
@@ -21,10 +31,12 @@ def find_nonfinite(
         model: the network.
         parameters: its parameters and buffers as they were before the update.
         batch: the samples of the update, `[sample, ...]`.
+        random: of torch's global streams before the update, so that a random layer does again what it did.
         update: its number, counted from 1.
         loss: scalar, as the update saw it.
         raw: `[total]` gradient, as the update saw it.
-        layout: of the gradient.
+        after: `[total]` parameters after the update.
+        layout: of the gradient and the parameters.
     """
     largest = 0.0
     first: tuple[str, Tensor] | None = None
@@ -41,7 +53,8 @@ def find_nonfinite(
 
     hooks = [module.register_forward_hook(look) for module in model.modules()]
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), fork_random(batch.inputs.device):
+            random.restore()
             model.train()
             functional_call(model, {name: each.clone() for name, each in parameters.items()}, (batch.inputs,))
     finally:
@@ -51,15 +64,21 @@ def find_nonfinite(
         return NonFinite(update=update, direction="forward", where=first[0], value=_kind(first[1]), last_finite=largest)
     if not bool(torch.isfinite(loss)):
         return NonFinite(update=update, direction="forward", where="loss", value=_kind(loss), last_finite=largest)
-    parts = list(zip(layout.names, layout.split(raw[None]), strict=True))
-    for position in range(len(parts) - 1, -1, -1):  # backward goes from the loss to the input
-        name, part = parts[position]
+    gradients, moved = layout.split(raw[None]), layout.split(after[None])
+    last = len(gradients) - 1
+    for position in range(last, -1, -1):  # backward goes from the loss to the input
+        part, name = gradients[position], layout.names[position]
         if not bool(torch.isfinite(part).all()):
-            behind = float(parts[position + 1][1].abs().max()) if position + 1 < len(parts) else None
+            behind = float(gradients[position + 1].abs().max()) if position < last else None
             return NonFinite(update=update, direction="backward", where=name, value=_kind(part), last_finite=behind)
-    largest_name, largest_part = max(parts, key=lambda each: float(each[1].abs().max()))
+    broken = [position for position, part in enumerate(moved) if not bool(torch.isfinite(part).all())]
+    position = broken[-1] if broken else last
     return NonFinite(
-        update=update, direction="update", where=largest_name, value="inf", last_finite=float(largest_part.abs().max())
+        update=update,
+        direction="update",
+        where=layout.names[position],
+        value=_kind(moved[position]),
+        last_finite=float(gradients[position].abs().max()),
     )
 
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor, nn
 
 from trainlab.engine._programs import Weights
-from trainlab.losses import LOSSES
+from trainlab.losses import LOSSES, bce_each
 from trainlab.models.mlp import FullyConnected
 from trainlab.step import Batch, Layout
 
@@ -64,7 +64,7 @@ def _loss_huber(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _loss_bce(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    loss = F.binary_cross_entropy(output, target, reduction="none").mean(dim=(1, 2))
+    loss = bce_each(output, target).mean(dim=(1, 2))
     return loss, aten.binary_cross_entropy_backward(torch.ones_like(output), output, target, None, 0) / output[0].numel()
 
 
@@ -111,7 +111,7 @@ def read_layers(model: nn.Module, layout: Layout) -> list[_Layer] | None:
     if not isinstance(model, FullyConnected):
         return None
     layers, start = [], 0
-    for length in model.lengths:
+    for length, adds in zip(model.lengths, model.adds, strict=True):
         linear, *rest = list(model.model)[start : start + length]
         activation = rest[0] if rest else nn.Identity()
         if not isinstance(linear, nn.Linear) or len(rest) > 1 or type(activation) not in ACTIVATIONS:
@@ -119,7 +119,6 @@ def read_layers(model: nn.Module, layout: Layout) -> list[_Layer] | None:
         names = [f"model.{start}.weight"] + ([f"model.{start}.bias"] if linear.bias is not None else [])
         if not set(names) <= set(layout.names):
             return None
-        adds = model.residual and linear.in_features == linear.out_features
         layers.append(_Layer(names[0], names[1] if len(names) > 1 else None, *ACTIVATIONS[type(activation)], adds))
         start += length
     return layers

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from trainlab.device import derive_seed
+from trainlab.engine._random import RandomState, fork_random, note_random, start_random
+from trainlab.engine._rows import find_inexact
 from trainlab.losses import LOSSES
 from trainlab.step import Batch, Layout
 
@@ -28,12 +29,12 @@ class Weights:
     Attributes:
         flat: `[run, total]` trainable parameters.
         fixed: `{name: [run, ...]}` buffers and frozen parameters; batch norm's running statistics are updated in place.
-        random: one state of torch's global stream a run, for networks that draw from it.
+        random: where torch's global streams are for each run, for networks that draw from them.
     """
 
     flat: Tensor
     fixed: dict[str, Tensor]
-    random: tuple[Tensor, ...]
+    random: tuple[RandomState, ...]
 
     def select(self, rows: list[int]) -> Weights:
         """A copy of some rows."""
@@ -48,7 +49,7 @@ def stack_networks(networks: list[nn.Module], seeds: list[int]) -> Weights:
     frozen = [{name: p.detach() for name, p in each.named_parameters() if not p.requires_grad} for each in networks]
     fixed = [{**held, **dict(each.named_buffers())} for held, each in zip(frozen, networks, strict=True)]
     names = fixed[0]
-    streams = tuple(torch.Generator().manual_seed(derive_seed(seed, "dropout")).get_state() for seed in seeds)
+    streams = tuple(start_random(seed, flat.device) for seed in seeds)
     return Weights(flat=flat, fixed={name: torch.stack([each[name] for each in fixed]) for name in names}, random=streams)
 
 
@@ -111,16 +112,17 @@ class OneByOne:
         """See Program."""
         self.model.train()
         losses, gradients, streams = [], [], []
-        with torch.random.fork_rng(devices=[]):
+        device = weights.flat.device
+        with fork_random(device):
             for row, (flat, state) in enumerate(zip(weights.flat, weights.random, strict=True)):
-                torch.set_rng_state(state)
+                state.restore()
                 leaf = flat.detach().requires_grad_()
                 target = None if batch.target is None else batch.target[row]
                 output = self._call(leaf, {name: each[row] for name, each in weights.fixed.items()}, batch.inputs[row])
                 loss = self.loss(output, target)
                 gradients += torch.autograd.grad(loss, leaf)
                 losses.append(loss.detach())
-                streams.append(torch.get_rng_state())
+                streams.append(note_random(device))
         return torch.stack(losses), torch.stack(gradients), replace(weights, random=tuple(streams))
 
     def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
@@ -143,8 +145,10 @@ class OneByOne:
 def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch) -> Program:
     """`Stacked` where two copies of the network compute stacked what they compute alone, else `OneByOne` with the reason.
 
+    The copies have weights drawn here, not those of any run: the answer must not depend on which run happens to come first.
+
     Args:
-        model: the network, with its initial weights.
+        model: the network.
         layout: of its parameters.
         loss: name of the loss.
         batch: the first batch, `[sample, ...]`.
@@ -155,15 +159,27 @@ def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch) ->
         target=None if batch.target is None else batch.target.expand(2, *batch.target.shape),
     )
     try:
-        loss_stacked, gradient_stacked, _ = stacked.loss_and_gradient(stack_networks([model, model], [0, 0]), pair)
+        loss_stacked, gradient_stacked, _ = stacked.loss_and_gradient(_draw_weights(model, layout), pair)
     except RuntimeError as error:
         return OneByOne(model, layout, loss, f"torch cannot stack this network ({_first_line(error)})")
-    loss_alone, gradient_alone, _ = alone.loss_and_gradient(stack_networks([model, model], [0, 0]), pair)
+    inexact = find_inexact(model)
+    if inexact is not None:
+        return OneByOne(model, layout, loss, f"{inexact} is not known to compute the same bits in every stack")
+    loss_alone, gradient_alone, _ = alone.loss_and_gradient(_draw_weights(model, layout), pair)
     same = all(
         torch.allclose(got, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()), equal_nan=True)
         for got, wanted in ((loss_stacked, loss_alone), (gradient_stacked, gradient_alone))
     )
     return stacked if same else OneByOne(model, layout, loss, "stacked, this network computes something else")
+
+
+def _draw_weights(model: nn.Module, layout: Layout) -> Weights:
+    """Two rows of weights of a fair size, the same at each call."""
+    weights = stack_networks([model, model], [0, 0])
+    stream = torch.Generator().manual_seed(0)
+    sizes = [size // shape[0] if len(shape) > 1 else size for shape, size in zip(layout.shapes, layout.sizes, strict=True)]
+    drawn = [torch.rand(layout.sizes[index], generator=stream) / sizes[index] ** 0.5 for index in range(len(sizes))]
+    return replace(weights, flat=torch.cat(drawn).to(weights.flat).expand(2, -1).contiguous())
 
 
 def _first_line(error: Exception) -> str:
@@ -189,4 +205,4 @@ def iterate_outputs(model: nn.Module, layout: Layout, weights: Weights, batch: B
 
 def _keep(found: dict[str, Tensor], name: str, _module: nn.Module, _arguments: object, output: object) -> None:
     if isinstance(output, Tensor):
-        found[name] = output
+        found[name] = output.clone()  # the next module may work in place

@@ -13,29 +13,28 @@ from trainlab import clipping, optimizers
 from trainlab.config.training import ClipBy
 from trainlab.engine._autopsy import find_nonfinite
 from trainlab.engine._programs import Program, Weights, stack_networks
+from trainlab.engine._rows import PADDING, Rows
 from trainlab.engine._work import Work
 from trainlab.numerics import norm_rows
 from trainlab.report import NonFinite
 from trainlab.step import Batch, Step
-
-PADDING = -1
 
 
 class Stack:
     """Runs of one structure, still training or ended.
 
     Attributes:
-        rows: the run in each row, PADDING for a row that only fills up: a stack of one is computed by other kernels than a stack of
-            many, so there are never fewer than two. Replaced, never changed.
+        rows: the run in each row, PADDING for a row that only fills up, so that a run's bits do not depend on how many there are.
+            Replaced, never changed.
         final: weights of each ended run, one row each.
         fatal: where it left the finite numbers, if it did.
         updates: how many updates each ended run has had.
         seen: samples since the epoch began.
     """
 
-    def __init__(self, works: Sequence[Work]) -> None:
-        self.works = works
-        self.rows = _pad(list(range(len(works))))
+    def __init__(self, works: Sequence[Work], room: Rows) -> None:
+        self.works, self._room = works, room
+        self.rows = room.pad(list(range(len(works))))
         own = [works[run] for run in self.runs]
         self.weights = stack_networks([work.model for work in own], [work.config.seed for work in own])
         self._step, self._state, self._columns = optimizers.start([work.config.optimizer for work in own], self.weights.flat)
@@ -43,6 +42,7 @@ class Stack:
         self.final: list[Weights | None] = [None] * len(works)
         self.fatal: list[NonFinite | None] = [None] * len(works)
         self.updates = [0] * len(works)
+        self._random = self.weights.random  # before the latest update
         self.begin_epoch()
 
     @property
@@ -62,6 +62,7 @@ class Stack:
 
     def advance(self, program: Program, batch: Batch, factor: float, update: int) -> Step:
         """One update of every row."""
+        self._random = self.weights.random
         loss, raw, weights = program.loss_and_gradient(self.weights, batch)
         used = self._clip(raw)
         rate = self._columns["lr"] * factor
@@ -98,9 +99,9 @@ class Stack:
             if self.rows[position] != PADDING:
                 self._close(position, step.update, self._examine(position, step, batch))
         alive = [position for position, run in enumerate(self.rows) if run != PADDING and position not in positions]
-        self.rows = _pad([self.rows[position] for position in alive])
+        self.rows = self._room.pad([self.rows[position] for position in alive])
         if alive:
-            self._select(alive if len(alive) > 1 else alive * 2)
+            self._select(alive + alive[:1] * (len(self.rows) - len(alive)))
 
     def finish(self, update: int) -> None:
         """Close the runs that are still training."""
@@ -121,9 +122,11 @@ class Stack:
             work.model,
             {**parameters, **{name: each[position] for name, each in self.weights.fixed.items()}},
             Batch(inputs=batch.inputs[position], target=None),
+            self._random[position],
             update=step.update,
             loss=step.loss[position],
             raw=step.raw[position],
+            after=step.after[position],
             layout=step.layout,
         )
 
@@ -137,11 +140,7 @@ class Stack:
         self._limits = {mode: None if each is None else each[on_device] for mode, each in self._limits.items()}
 
 
-def _pad(rows: list[int]) -> list[int]:
-    return rows if len(rows) != 1 else [*rows, PADDING]
-
-
 def _limit(clips: Sequence[object], mode: str, like: Tensor) -> Tensor | None:
     """Thresholds `[row, 1]`, infinite for runs that do not clip this way; None if none does."""
     thresholds = [clip.threshold if isinstance(clip, ClipBy) and clip.mode == mode else math.inf for clip in clips]
-    return None if all(map(math.isinf, thresholds)) else torch.tensor(thresholds).to(like)[:, None]
+    return None if all(map(math.isinf, thresholds)) else torch.tensor(thresholds, dtype=torch.float64).to(like)[:, None]

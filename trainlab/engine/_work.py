@@ -48,6 +48,11 @@ class Work:
         return len(self.train.inputs)
 
     @property
+    def batch_sizes(self) -> set[int]:
+        """How many samples a batch has: the last one of an epoch may have fewer."""
+        return {self.batch_size, self.samples % self.batch_size or self.batch_size}
+
+    @property
     def updates_per_epoch(self) -> int:
         """Batches an epoch, the last one possibly smaller."""
         return math.ceil(self.samples / self.batch_size)
@@ -81,18 +86,16 @@ def _prepare(config: Config, device: torch.device) -> Work:
     samples = len(dataset.train[0])
     batch_size = min(config.train.batch_size or samples, samples)
     _check_batch_norm(model, samples, batch_size)
-    found = _try_one_batch(model, dataset.train[0][:batch_size].to(device=device, dtype=dtype))
+    output = _try_one_batch(model, dataset.train[0][:batch_size].to(device=device, dtype=dtype))
+    _check_output(output, config, outputs)
 
     def place(part: tuple[Tensor, Tensor | None]) -> Batch:
         target = losses.shape_target(
-            part[1], loss=config.loss, task=dataset.task, outputs=found, classes=dataset.classes, dtype=dtype
+            part[1], loss=config.loss, task=dataset.task, outputs=output.shape[1], classes=dataset.classes, dtype=dtype
         )
         return Batch(inputs=part[0].to(device=device, dtype=dtype), target=None if target is None else target.to(device))
 
     train = place(dataset.train)
-    if outputs is not None and config.loss != "sum" and found != outputs:
-        key = "model.outputs" if config.model.kind == "mlp" else "model.modules"
-        raise UserError(f"the network has {found} outputs, but these data and the loss {config.loss} need {outputs}", key=key)
     trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     if not trainable:
         raise UserError("nothing is left to train", key="model.freeze" if config.model.freeze else "model")
@@ -122,12 +125,33 @@ def _check_batch_norm(model: nn.Module, samples: int, batch_size: int) -> None:
         raise UserError(f"batch norm cannot train on one sample, and {which} only one", key="model.norm", value="batch")
 
 
-def _try_one_batch(model: nn.Module, inputs: Tensor) -> int:
-    """Run one batch through the network; the number of its outputs.
+def _check_output(output: Tensor, config: Config, outputs: int | None) -> None:
+    """Whether the loss can take it; `sum` takes anything."""
+    if config.loss == "sum":
+        return
+    key = "model.outputs" if config.model.kind == "mlp" else "model.modules"
+    if output.dim() != 2:
+        shape = list(output.shape)
+        raise UserError(
+            f"the loss {config.loss} needs [sample, output], but the network gives {shape}: end it with Flatten", key=key
+        )
+    if outputs is not None and output.shape[1] != outputs:
+        raise UserError(
+            f"the network has {output.shape[1]} outputs, but these data and the loss {config.loss} need {outputs}", key=key
+        )
+    if config.loss == "bce" and bool(((output < 0) | (output > 1)).any()):
+        raise UserError(
+            "bce needs outputs between 0 and 1: end the network with a sigmoid, or use bce_logits", key="loss", value="bce"
+        )
+
+
+def _try_one_batch(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Run one batch through the network.
 
     Raises:
-        UserError: a module refuses what the one before it gives; both shapes are shown.
+        UserError: a module refuses what the one before it gives, both shapes are shown; or writes over its input, which runs share.
     """
+    trial = inputs.clone()
     seen: list[tuple[str, str, tuple[int, ...]]] = []
     names = {module: name for name, module in model.named_modules()}
 
@@ -139,7 +163,7 @@ def _try_one_batch(model: nn.Module, inputs: Tensor) -> int:
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             model.eval()  # the batch only tests shapes: running statistics must not move
-            output = model(inputs)
+            output: Tensor = model(trial)
     except Exception as error:  # torch raises many kinds; all of them say that the network and the data do not fit
         name, kind, shape = seen[-1] if seen else ("", type(model).__name__, tuple(inputs.shape))
         reason = str(error).splitlines()[0]
@@ -150,4 +174,6 @@ def _try_one_batch(model: nn.Module, inputs: Tensor) -> int:
     if not isinstance(output, Tensor) or output.dim() < 2 or len(output) != len(inputs):
         given = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise UserError(f"the network must give one row a sample, but gives {given} for {list(inputs.shape)}", key="model")
-    return output.shape[1]
+    if trial._version:
+        raise UserError("the network overwrites its own inputs: its first module must not work in place", key="model")
+    return output

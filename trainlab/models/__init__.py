@@ -28,7 +28,7 @@ def build(spec: Model, *, features: int, outputs: int | None, seed: int) -> nn.M
         UserError: the section names something that torch does not have or refuses.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "weights"))
+        torch.default_generator.manual_seed(derive_seed(seed, "weights"))  # torch.manual_seed would move the GPU's stream too
         model: nn.Module = plugins.load(__name__, spec.kind).build(spec, features, outputs)
     names = [name for name, _ in model.named_parameters()]
     for pattern in spec.freeze:

@@ -15,5 +15,6 @@ def build_activation(name: str) -> nn.Module:
     return module
 
 
+NAMES: dict[str, str] = {row.module: name for name, row in ACTIVATIONS.items() if name != "identity"}
 BOUNDS: dict[str, tuple[float, float]] = {row.module: row.bounds for row in ACTIVATIONS.values() if row.bounds}
 RECTIFIERS: frozenset[str] = frozenset(row.module for row in ACTIVATIONS.values() if row.rectifies)

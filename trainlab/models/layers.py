@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from trainlab.config.model import Layers
 from trainlab.errors import UserError, find_nearest
+from trainlab.models.activations import NAMES
 from trainlab.models.initializers import initialize
 
 
@@ -30,9 +32,19 @@ def build(spec: Layers, features: int, outputs: int | None) -> nn.Module:  # noq
         UserError: a name is no module of torch.nn, or does not take these arguments.
     """
     modules = [_make(entry, index) for index, entry in enumerate(spec.modules)]
-    for module in modules:
-        initialize(module, spec.init, "identity")
+    for index, module in enumerate(modules):
+        initialize(module, spec.init, _find_activation(modules[index + 1 :]))
     return Row(modules)
+
+
+def _find_activation(modules: list[nn.Module]) -> str:
+    """The activation that comes before the next layer; `identity` if none does."""
+    for module in modules:
+        if type(module).__name__ in NAMES:
+            return NAMES[type(module).__name__]
+        if any(parameter.dim() > 1 for parameter in module.parameters()):
+            break
+    return "identity"
 
 
 def _make(entry: dict[str, Any], index: int) -> nn.Module:
@@ -42,6 +54,8 @@ def _make(entry: dict[str, Any], index: int) -> nn.Module:
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
         names = [each for each, value in vars(nn).items() if isinstance(value, type) and issubclass(value, nn.Module)]
         raise UserError("is no module of torch.nn", key=key, value=name, nearest=find_nearest(name, names))
+    if issubclass(cls, LazyModuleMixin):
+        raise UserError("must be told its sizes", key=key, value=name, nearest=name.removeprefix("Lazy"))
     try:
         module: nn.Module = cls(**arguments) if isinstance(arguments, dict) else cls(*arguments)
     except Exception as error:  # whatever torch makes of a user's arguments is the user's to know

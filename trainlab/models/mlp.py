@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from torch import Tensor, nn
 
 from trainlab.config.model import MLP, BatchNorm, NoNorm, Norm
@@ -10,22 +12,27 @@ from trainlab.models.initializers import initialize
 
 
 class FullyConnected(nn.Module):
-    """Layers in one Sequential, so that a parameter is called `model.0.weight`; with `residual`, a sum around each layer."""
+    """Layers in one Sequential, so that a parameter is called `model.0.weight`, and a sum around those that `adds` says.
 
-    def __init__(self, blocks: list[list[nn.Module]], *, residual: bool) -> None:
+    Attributes:
+        lengths: modules of each block: a layer with what follows it, or what stands before the first layer.
+        adds: for each block, whether its input is added to its output.
+    """
+
+    def __init__(self, blocks: list[list[nn.Module]], adds: list[bool]) -> None:
         super().__init__()
         self.model = nn.Sequential(*(module for block in blocks for module in block))
-        self.residual = residual
         self.lengths = [len(block) for block in blocks]
+        self.adds = adds
 
     def forward(self, inputs: Tensor) -> Tensor:
         """`[sample, feature]` to `[sample, output]`."""
-        if not self.residual:
+        if not any(self.adds):
             return self.model(inputs)  # type: ignore[no-any-return]
         hidden, start = inputs, 0
-        for length in self.lengths:
+        for length, adds in zip(self.lengths, self.adds, strict=True):
             layer = self.model[start : start + length](hidden)
-            hidden = hidden + layer if layer.shape == hidden.shape else layer
+            hidden = hidden + layer if adds else layer
             start += length
         return hidden
 
@@ -40,8 +47,11 @@ def build(spec: MLP, features: int, outputs: int | None) -> nn.Module:
     entrance = _norm(spec.input_norm, features) + _dropout(spec.input_dropout)
     if entrance:
         blocks.append(entrance)
-    for index, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    adds = [False] * len(blocks)  # what stands before the first layer is no layer
+    for index, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
         is_last = index == spec.layers - 1
+        # A sum behind a sigmoid or softmax would leave the range that they are there for.
+        adds.append(spec.residual and fan_in == fan_out and not (is_last and spec.output not in ("none", "same")))
         activation = spec.activation
         if is_last and spec.output != "same":
             activation = "identity" if spec.output == "none" else spec.output
@@ -52,7 +62,7 @@ def build(spec: MLP, features: int, outputs: int | None) -> nn.Module:
         after = getattr(spec.norm, "place", "before") == "after"
         drop = [] if is_last else _dropout(spec.dropout)
         blocks.append([linear, *(act + norm if after else norm + act), *drop])
-    return FullyConnected(blocks, residual=spec.residual)
+    return FullyConnected(blocks, adds)
 
 
 def _norm(norm: Norm, features: int) -> list[nn.Module]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from trainlab.numerics import to_double
 from trainlab.step import Batch, Evaluation
 
 
@@ -30,8 +31,8 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         else:
             right = _decide(output, evaluation.loss) == _classes(part)
             finite = torch.isfinite(output).flatten(1).all(dim=1)  # a network of NaN has no opinion, right or wrong
-            measured[f"{name}-correct"] = torch.where(finite[:, None], right.double(), torch.nan)
-            measured[f"{name}_accuracy"] = measured[f"{name}-correct"].mean(dim=1)
+            measured[f"{name}-correct"] = torch.where(finite[:, None], right.float(), torch.nan)
+            measured[f"{name}_accuracy"] = to_double(measured[f"{name}-correct"]).mean(dim=1)
     if "test_accuracy" in measured:
         measured["accuracy_gap"] = measured["train_accuracy"] - measured["test_accuracy"]
     return measured
@@ -52,6 +53,6 @@ def _classes(part: Batch) -> Tensor:
 
 
 def _r2(output: Tensor, target: Tensor) -> Tensor:
-    error = (output - target).double().square().sum(dim=(1, 2))
-    spread = (target - target.mean(dim=0)).double().square().sum()
+    error = to_double(output - target).square().sum(dim=(1, 2))
+    spread = to_double(target - target.mean(dim=0)).square().sum()
     return 1 - error / spread

@@ -36,7 +36,7 @@ def _describe(output: Tensor | None, kind: str) -> Tensor:
     nothing = torch.full((5,), torch.nan, dtype=torch.float64)
     if output is None:
         return nothing
-    values = output.double().cpu()
+    values = output.cpu().double()
     nothing[0] = values.mean()
     nothing[1] = values.std(unbiased=False)
     nothing[2] = values.var(dim=0, unbiased=False).mean()

@@ -26,7 +26,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
 def _baselines(part: Batch, loss: str) -> tuple[float, float]:
     if part.target is None or part.inputs.dim() != 2:
         return torch.nan, torch.nan
-    inputs, target = part.inputs.double().cpu(), part.target.cpu()
+    inputs, target = part.inputs.cpu().double(), part.target.cpu()
     if loss == "mse":
         target = target.double()
         design = torch.cat([inputs, torch.ones(len(inputs), 1, dtype=torch.float64)], dim=1)

@@ -1,0 +1,118 @@
+"""How many rows a stack must have for a run's bits not to depend on the other runs.
+
+torch computes most functions eight to thirty-two numbers at a time, and what is left over at the end of a tensor with other code,
+whose last bit can differ (`torch.sigmoid` of the same number, for one). In a stack the end of the tensor lies in whichever run
+comes last. So a stack that holds such functions gets as many rows, of padding where need be, as leave nothing over.
+Measured with one thread; with more, torch cuts large tensors at places that depend on their size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+LANES = 32
+"""Numbers that torch takes at a time at most: two registers of float32 under AVX-512."""
+
+PADDING = -1
+
+EXACT = frozenset(
+    (
+        "AdaptiveAvgPool2d",
+        "AvgPool2d",
+        "BatchNorm2d",
+        "Conv1d",
+        "Conv2d",
+        "ConvTranspose2d",
+        "Flatten",
+        "GLU",
+        "GroupNorm",
+        "Hardshrink",
+        "Hardsigmoid",
+        "Hardswish",
+        "Hardtanh",
+        "Identity",
+        "LayerNorm",
+        "LeakyReLU",
+        "Linear",
+        "LogSigmoid",
+        "LogSoftmax",
+        "MaxPool2d",
+        "PReLU",
+        "RMSNorm",
+        "ReLU",
+        "ReLU6",
+        "Softmax",
+        "Softmin",
+        "Softshrink",
+        "Softsign",
+        "Tanh",
+        "Tanhshrink",
+        "Threshold",
+        "Unflatten",
+    )
+)
+"""Modules of torch.nn that give a run the same bits in every stack of two rows or more."""
+
+EACH = frozenset(("CELU", "ELU", "GELU", "Mish", "SELU", "SiLU", "Sigmoid", "Softplus"))
+"""Modules that do so where the numbers of all rows fill whole registers."""
+
+EACH_LOSSES = frozenset({"bce", "bce_logits"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A stack has at least `least` rows, and a multiple of `multiple`."""
+
+    least: int
+    multiple: int
+
+    def pad(self, runs: list[int]) -> list[int]:
+        """The runs, with PADDING behind them."""
+        wanted = max(self.least, math.ceil(len(runs) / self.multiple) * self.multiple)
+        return [*runs, *[PADDING] * (wanted - len(runs))] if runs else []
+
+
+ALONE = Rows(1, 1)
+"""What is computed run by run needs no company."""
+
+
+def find_inexact(model: nn.Module) -> str | None:
+    """The first kind of leaf module whose bits may depend on where a run stands, whatever the number of rows."""
+    kinds = (type(module).__name__ for module in model.modules() if not list(module.children()))
+    return next((kind for kind in kinds if kind not in EXACT | EACH | {"BatchNorm1d"}), None)
+
+
+def choose_rows(model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int]) -> Rows:
+    """How many rows the stacks of a network need. A function of its shape alone: neither of weights nor of how many runs there are.
+
+    Args:
+        model: a network without any module that `find_inexact` finds.
+        loss: name of the loss.
+        sample: `[sample, ...]` inputs, two of them at least where there are as many.
+        sizes: how many samples are computed together: the batches of an epoch, say.
+    """
+    portions: list[int] = []  # numbers a row, of each tensor that must fill whole registers
+    sizes = sorted(set(sizes))
+
+    def note(module: nn.Module, _arguments: object, output: Tensor) -> None:
+        if type(module).__name__ in EACH:
+            portions.extend(size * output[0].numel() for size in sizes)
+        elif isinstance(module, nn.BatchNorm1d):
+            portions.append(module.num_features)  # runs lie beside each other as channels
+
+    hooks = [module.register_forward_hook(note) for module in model.modules() if not list(module.children())]
+    try:
+        with torch.no_grad():
+            model.eval()
+            output: Tensor = model(sample[:2])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if loss in EACH_LOSSES:
+        portions.extend(size * output[0].numel() for size in sizes)
+    return Rows(2, LANES // math.gcd(LANES, *portions))

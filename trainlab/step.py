@@ -35,7 +35,7 @@ class Layout:
     def unflatten(self, flat: Tensor) -> dict[str, Tensor]:
         """`[run, total]` to `{name: [run, *shape]}`, views where possible; differentiable."""
         return {
-            name: part.unflatten(1, shape) if shape else part.squeeze(1)
+            name: part.view(-1, *shape)
             for name, part, shape in zip(self.names, self.split(flat), self.shapes, strict=True)
         }
 

@@ -1,0 +1,38 @@
+# Every target starts from nothing: it makes .venv if it is not there, and reuses it if it is.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test setup lint bench clean
+.DEFAULT_GOAL := demo
+
+demo: $(READY)  ## the main job
+	$(BIN)/trainlab gradients --act sigmoid --layers 30
+
+test: lint  ## lint, types, import contracts, tests
+	$(BIN)/python -m pytest -q -n auto
+
+setup: $(READY)  ## install, and stop there
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## measure start-up and speed, as ratios
+	$(BIN)/python -m compileall -q trainlab
+	$(BIN)/python tests/benchmarks/startup.py
+	$(BIN)/python tests/benchmarks/engine.py
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# torch first and alone: asked for beside other packages, pip may bring the build with gigabytes of CUDA libraries.
+# Compiled at once, so that the first command starts as fast as the second, also where Python may not write bytecode.
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[plot,dev]'
+	$(BIN)/python -m compileall -q trainlab
+	touch $(READY)

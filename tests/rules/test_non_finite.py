@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.rules.traces import broken, find, is_silent, make_trace, skip
+from trainlab.rules.non_finite import NonFinite
+
+RULE = NonFinite()
+
+
+def test_says_where_and_what() -> None:
+    found = find(RULE, make_trace(nonfinite=broken(17, "backward", "inf", "model.3.weight", 3.1e38)))
+    assert (found.severity, found.where) == ("error", "model.3.weight")
+    assert found.evidence == {"update": 17, "direction": "backward", "value": "inf", "last_finite": 3.1e38}
+    for words in ("Inf", "backward pass", "update 17", "model.3.weight", "3.1e+38", "3.4e+38"):
+        assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("direction", "words"), [("forward", "clipping cannot cure"), ("backward", "square root"), ("update", "clip by norm")]
+)
+def test_advice_follows_the_place(direction: str, words: str) -> None:
+    assert words in find(RULE, make_trace(nonfinite=broken(5, direction))).message
+
+
+def test_at_the_first_update_the_data_are_suspect() -> None:
+    assert "look at the data" in find(RULE, make_trace(nonfinite=broken(1))).message
+    assert "look at the data" not in find(RULE, make_trace(nonfinite=broken(2))).message
+
+
+def test_the_end_of_float32_is_named_for_an_overflow_only() -> None:
+    assert "float32" not in find(RULE, make_trace(nonfinite=broken(value="nan"))).message
+    assert "nothing finite" in find(RULE, make_trace(nonfinite=broken())).message
+
+
+def test_silent_and_too_little() -> None:
+    assert is_silent(RULE, make_trace())
+    assert "no update" in skip(RULE, make_trace(updates=0))

@@ -1,0 +1,84 @@
+"""L003: the loss is not finite, or far above where it began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from trainlab.report import Finding, Skipped, Trace
+from trainlab.rules._course import find_end
+from trainlab.rules._series import read, say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diverged:
+    """The loss is not finite, or far above where it began.
+
+    What it finds:
+        Runs that were trained and lost everything: the loss ended in NaN or Inf after at least one update, or the training made
+        it worse, by a multiple of the scale that the loss had before. The scale is the size of the first loss or its fall to
+        the best, whichever is larger, so that neither units nor a negative loss matter. A run that was never finite has bad
+        data or weights, not a bad course, and is left to the rule for NaN and Inf.
+
+    Why it matters:
+        Nothing was learned, and everything measured at the end is about a broken network.
+
+    Evidence:
+        `first`, `best`, `last`: the training loss in the first epoch, at its lowest, and over the last tenth of the epochs
+        (median); null where there is none. `rise`: (last - first)/scale; null if not finite. `update`: where it left the finite
+        numbers, if it did.
+
+    What to try:
+        A lower learning rate (a third, a tenth); clipping by norm; warm-up; scaled inputs and targets; smaller initial weights.
+        If the loss already rises in the first updates, look at the sign of the loss and at the data.
+
+    Attributes:
+        rise: fires above this multiple of the scale; at exactly this, not.
+    """
+
+    code: ClassVar[str] = "L003"
+    name: ClassVar[str] = "diverged"
+    needs: ClassVar[tuple[str, ...]] = ("loss",)
+    rise: float = 2.0
+
+    def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
+        """One finding for the run."""
+        loss = read(trace, "loss")
+        broken = trace.nonfinite is not None or not np.isfinite(loss).all()
+        if broken and (len(loss) > 1 or (trace.nonfinite is not None and trace.nonfinite.update > 1)):
+            finite = loss[np.isfinite(loss)]
+            update = trace.nonfinite.update if trace.nonfinite else None
+            place = f"in update {update}" if update else f"in epoch {int(np.argmin(np.isfinite(loss))) + 1}"
+            course = f", after {say(float(finite[0]))} in the first epoch" if len(finite) else ""
+            yield self._find(finite, f"the loss left the finite numbers {place}{course}", last=None, rise=None, update=update)
+            return
+        if broken or len(loss) < 2:
+            reason = "the run was not finite from its first update on" if broken else f"{len(loss)} epochs have no course"
+            yield Skipped(code=self.code, reason=reason)
+            return
+        first, last = float(loss[0]), find_end(loss)
+        scale = max(abs(first), first - float(loss.min()))
+        if scale == 0 and last > 0:
+            yield Skipped(code=self.code, reason=f"the loss began at exactly 0, so there is no scale for its rise to {say(last)}")
+        elif last - first > self.rise * scale:
+            rise = (last - first) / scale
+            message = f"the loss rose from {say(first)} to {say(last)}: by {say(rise)} times its own scale (limit {say(self.rise)})"
+            yield self._find(loss, message, last=last, rise=rise, update=None)
+
+    def _find(self, loss: np.ndarray, message: str, *, last: float | None, rise: float | None, update: int | None) -> Finding:
+        return Finding(
+            code=self.code,
+            name=self.name,
+            severity="error",
+            message=f"{message}; try a lower learning rate, warm-up or clipping by norm",
+            evidence={
+                "first": float(loss[0]) if len(loss) else None,
+                "best": float(loss.min()) if len(loss) else None,
+                "last": last,
+                "rise": rise,
+                "update": update,
+            },
+        )

@@ -1,0 +1,97 @@
+"""L001: the loss swings at the end, or has climbed back from its best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from trainlab.report import Finding, Skipped, Trace
+from trainlab.rules._course import find_end, measure_rises, smooth
+from trainlab.rules._series import is_noisy, read, say
+
+STEADY = 0.35  # of all movement upwards and downwards, the share upwards below which a loss is falling, not swinging
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningRateTooHigh:
+    """The steps are too long: the loss swings instead of settling, or has climbed back from its best.
+
+    What it finds:
+        Runs whose training loss, over the last quarter of the epochs, goes up nearly as much as down, by a notable share of all
+        that the training has gained; and runs that end far above the best loss they had. Mini-batches and dropout make any loss
+        uneven, so there the swing has to be larger; a run on the full batch without dropout has no noise, and a swing is the
+        step's own. A loss that stands exactly still because no gradient is left has collapsed and does not swing; one that
+        rises while a penalty takes hold is as it should be.
+
+    Why it matters:
+        Near a minimum gradient descent settles only if the rate is below 2/lambda, lambda being the largest curvature (for
+        quadratics exactly; beyond it the weights jump from one side of the valley to the other for ever). Where training stops
+        is then a matter of luck, and a lower rate would end lower.
+
+    Evidence:
+        `low`, `high`: 10th and 90th percentile of the loss over the last quarter. `swing`: high - low as a share of the fall
+        from the first epoch to the best. `climbed`: how much of that fall was lost again by the end; both infinite if it never
+        fell. `limit`: what `swing` was compared with. `rate`: the learning rate that was set.
+
+    What to try:
+        A third or a tenth of the rate; a schedule that lowers it late; warm-up if it goes wrong early; larger batches if the
+        swing is mini-batch noise.
+
+    Attributes:
+        swing: fires from this share on in runs without noise.
+        noisy_swing: the same in runs with mini-batches or dropout.
+        climbed: fires from this share on.
+        level: high - low, and the climb, must also be at least this share of the loss itself.
+        min_epochs: fewer do not show a swing.
+    """
+
+    code: ClassVar[str] = "L001"
+    name: ClassVar[str] = "learning-rate-too-high"
+    needs: ClassVar[tuple[str, ...]] = ("loss", "total-norm")
+    swing: float = 0.05
+    noisy_swing: float = 0.3
+    climbed: float = 0.3
+    level: float = 0.1
+    min_epochs: int = 10
+
+    def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
+        """One finding for the run."""
+        loss = read(trace, "loss")
+        if len(loss) < max(2, self.min_epochs):
+            yield Skipped(
+                code=self.code, reason=f"{len(loss)} epochs are too few to see the loss swing (at least {self.min_epochs:g})"
+            )
+            return
+        if not np.isfinite(loss).all():
+            yield Skipped(code=self.code, reason="the loss left the finite numbers: whether it would have swung cannot be told")
+            return
+        tail = loss[-max(5, len(loss) // 4) :]
+        norms = read(trace, "total-norm")
+        if tail.max() == tail.min() or (len(norms) and norms[-1] == 0):
+            return  # nothing moves it any more
+        best, end = float(smooth(loss).min()), find_end(loss)
+        fall = float(loss[0]) - best
+        low, high = (float(each) for each in np.percentile(tail, [10, 90]))
+        swing, climbed = ((high - low) / fall, (end - best) / fall) if fall > 0 else (math.inf, math.inf)
+        least = self.level * float(np.median(np.abs(tail)))
+        limit = self.noisy_swing if is_noisy(trace) else self.swing
+        swings = swing >= limit and high - low >= least and measure_rises(tail) >= STEADY
+        climbs = climbed >= self.climbed and end - best >= least and not trace.config.optimizer.weight_decay > 0
+        if not swings and not climbs:
+            return
+        rate = trace.config.optimizer.lr
+        if swings:
+            course = f"still swings between {say(low)} and {say(high)} at the end, {say(swing)} of its fall (limit {say(limit)})"
+        else:
+            course = f"ended at {say(end)} after {say(best)}: {say(climbed)} of its fall is lost (limit {say(self.climbed)})"
+        yield Finding(
+            code=self.code,
+            name=self.name,
+            severity="error" if climbs and climbed >= max(0.5, self.climbed) else "warning",
+            message=f"the loss {course}; learning rate {say(rate)}: try {say(rate / 3)} or {say(rate / 10)}",
+            evidence={"low": low, "high": high, "swing": swing, "climbed": climbed, "limit": limit, "rate": rate},
+        )

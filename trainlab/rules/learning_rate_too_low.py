@@ -1,0 +1,94 @@
+"""L002: the loss was still falling steadily when the training stopped, by small steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from trainlab.report import Finding, Skipped, Trace
+from trainlab.rules._course import extrapolate, measure_rises
+from trainlab.rules._series import find_typical_change, read, say
+
+RISING = 0.1  # of all movement over the second half, the share upwards above which a fall is not steady
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningRateTooLow:
+    """The steps are too short: the run stopped on the slope.
+
+    What it finds:
+        Runs whose training loss fell to the end without a pause and have a good part of the way before them: the last quarter
+        of the epochs still made a tenth of the whole fall (a straight line makes 25 %, a run that has arrived next to nothing),
+        and the fall still to come, if it goes on slowing down as it did, is at least a quarter of the fall so far. And each
+        update changed the weights by less than a thousandth of themselves: a short run at a normal rate falls as fast, by
+        larger steps. A flat loss is not slow but stuck, and has other causes.
+
+    Why it matters:
+        The result is that of an unfinished training, and every comparison made with it is one of speed.
+
+    Evidence:
+        `late_share`: share of the whole fall that the last quarter of the epochs made. `remaining`: the fall still to come as a
+        share of the fall so far: a geometric series from the last two quarters, at most down to 0 for a loss above 0; null if
+        it does not slow down and has no floor. `first`, `last`: the loss of the first and the last epoch. `update_ratio`:
+        norm(change)/norm(weight) of a typical weight and update of the last quarter. `rate`: the learning rate that was set.
+
+    What to try:
+        Three to ten times the rate, as long as the loss does not swing; momentum or Adam; or more epochs. If the first layers
+        have next to no gradient (G001), mend that first.
+
+    Attributes:
+        late_share: fires from this share on, if also
+        remaining: from this share on, and
+        update_ratio: below this typical relative change; at exactly this, not.
+        min_epochs: fewer do not show a course.
+    """
+
+    code: ClassVar[str] = "L002"
+    name: ClassVar[str] = "learning-rate-too-low"
+    needs: ClassVar[tuple[str, ...]] = ("loss", "update-ratio")
+    late_share: float = 0.1
+    remaining: float = 0.25
+    update_ratio: float = 1e-3
+    min_epochs: int = 8
+
+    def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
+        """One finding for the run."""
+        loss = read(trace, "loss")
+        if len(loss) < max(2, self.min_epochs) or not np.isfinite(loss).all():
+            few = f"{len(loss)} epochs are too few to see a course (at least {self.min_epochs:g})"
+            yield Skipped(code=self.code, reason=few if np.isfinite(loss).all() else "the loss left the finite numbers")
+            return
+        half, late, last = (float(loss[round(share * (len(loss) - 1))]) for share in (0.5, 0.75, 1.0))
+        fall = float(loss[0]) - last
+        if fall <= 0 or measure_rises(loss[len(loss) // 2 :]) > RISING or late - last < self.late_share * fall:
+            return
+        remaining = extrapolate(half - late, late - last, last) / fall
+        if remaining < self.remaining:
+            return
+        change = find_typical_change(trace, 0.25)
+        if math.isnan(change):
+            yield Skipped(
+                code=self.code, reason="the loss was still falling, but how far updates move the weights was not measured"
+            )
+        elif change < self.update_ratio:
+            share, rate = (late - last) / fall, trace.config.optimizer.lr
+            yield Finding(
+                code=self.code,
+                name=self.name,
+                severity="warning",
+                message=f"the last quarter of the epochs still made {say(share)} of the whole fall (limit {say(self.late_share)}), "
+                f"by updates that change a weight by {say(change)} of itself (limit {say(self.update_ratio)}); "
+                f"learning rate {say(rate)}: try {say(3 * rate)} or {say(10 * rate)}, or train longer",
+                evidence={
+                    "late_share": share,
+                    "first": float(loss[0]),
+                    "last": last,
+                    "remaining": remaining if math.isfinite(remaining) else None,
+                    "update_ratio": change,
+                    "rate": rate,
+                },
+            )

@@ -1,0 +1,78 @@
+"""G006: NaN or infinity appeared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from trainlab.report import Finding, Skipped, Trace
+from trainlab.rules._series import say
+
+LARGEST = 3.4e38  # float32
+PLACES = {"forward": "in the forward pass", "backward": "in the backward pass", "update": "in the weights after the step"}
+ADVICE = {
+    "forward": "clipping cannot cure a forward pass that overflows: lower the rate, the initial weights or the scale of the data",
+    "backward": "look for a square root, logarithm or division at 0, or clip by norm if the gradient grew step by step",
+    "update": "lower the learning rate or clip by norm",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonFinite:
+    """NaN or infinity appeared, and the run ended there.
+
+    What it finds:
+        The first update at which an output, the loss, a gradient or a weight was no finite number, and in which of these, in
+        this order, it happened first. That place is the cause or next to it; everything after it is consequence.
+
+    Why it matters:
+        One NaN in the loss makes every gradient NaN, and one step later every weight: the training cannot recover. Inf usually
+        comes first and is an overflow (float32 ends at 3.4e38); NaN follows from Inf - Inf, 0 * Inf or 0/0, or comes at once
+        from a logarithm or square root of a number at or below 0.
+
+    Evidence:
+        `update`: counted from 1. `direction`: `forward`, `backward` or `update` (the weights after the step). `value`: `nan` or
+        `inf`. `last_finite`: the largest absolute value in the same place just before; null if there was none. A large one
+        speaks of growth, a small one of a single operation that is not defined.
+
+    What to try:
+        Forward: lower the learning rate, the initial weights or the scale of the data; normalise; clipping does not help. Loss
+            with finite
+        outputs: use the loss that takes logits. Backward: the operation of the named parameter's layer; clip by norm if the
+            gradient grew
+        before. Update 1: look at the data for NaN first.
+    """
+
+    code: ClassVar[str] = "G006"
+    name: ClassVar[str] = "non-finite"
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
+        """One finding for the run."""
+        first = trace.nonfinite
+        if first is None:
+            if not trace.updates:
+                yield Skipped(code=self.code, reason="no update was made")
+            return
+        value = "NaN" if first.value == "nan" else "Inf"
+        before = (
+            "nothing finite was there before"
+            if first.last_finite is None
+            else f"the largest value before was {say(first.last_finite)}"
+        )
+        limit = f" (float32 ends at {say(LARGEST)})" if first.value == "inf" and trace.config.train.precision == "float32" else ""
+        yield Finding(
+            code=self.code,
+            name=self.name,
+            severity="error",
+            where=first.where,
+            message=f"{value} appeared {PLACES[first.direction]} of update {first.update} at {first.where}; {before}{limit}; "
+            f"{'no training preceded it, so look at the data; ' if first.update == 1 else ''}{ADVICE[first.direction]}",
+            evidence={
+                "update": first.update,
+                "direction": first.direction,
+                "value": first.value,
+                "last_finite": first.last_finite,
+            },
+        )

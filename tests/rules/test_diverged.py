@@ -57,7 +57,7 @@ def test_the_line_swings_or_collapses_but_does_not_diverge(rate: float) -> None:
 
 
 def test_too_little_to_judge() -> None:
-    assert "1 epochs" in skip(RULE, make_trace(loss=[2.0]))
+    assert "1 epoch " in skip(RULE, make_trace(loss=[2.0]))
     assert "0 epochs" in skip(RULE, make_trace())
     assert "exactly 0" in skip(RULE, make_trace(loss=[0.0, 1.0, 1.0]))
     assert is_silent(RULE, make_trace(loss=[0.0, 0.0, 0.0]))

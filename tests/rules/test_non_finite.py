@@ -17,15 +17,18 @@ def test_says_where_and_what() -> None:
 
 
 @pytest.mark.parametrize(
-    ("direction", "words"), [("forward", "clipping cannot cure"), ("backward", "square root"), ("update", "clip by norm")]
+    ("direction", "words"), [("forward", "steps before"), ("backward", "square root"), ("update", "clip by norm")]
 )
 def test_advice_follows_the_place(direction: str, words: str) -> None:
     assert words in find(RULE, make_trace(nonfinite=broken(5, direction))).message
 
 
 def test_at_the_first_update_the_data_are_suspect() -> None:
-    assert "look at the data" in find(RULE, make_trace(nonfinite=broken(1))).message
+    message = find(RULE, make_trace(nonfinite=broken(1))).message
+    assert "look at the data" in message
+    assert "clipping cannot cure" in message
     assert "look at the data" not in find(RULE, make_trace(nonfinite=broken(2))).message
+    assert "look at the data" not in find(RULE, make_trace(nonfinite=broken(1, "backward"))).message
 
 
 def test_the_end_of_float32_is_named_for_an_overflow_only() -> None:

@@ -20,7 +20,7 @@ def test_the_sigmoid_chain() -> None:
     assert found.where == found.evidence["starts_at"] == "model.24.weight"
     assert found.evidence["layers"] == [f"model.{layer}.weight" for layer in range(25)]
     assert "2.03e-19 (limit 0.001)" in found.message
-    assert "0.225 of it" in found.message
+    assert "leaves 0.225 of it" in found.message
     assert "model.24.weight" in found.message
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainlab.report import Trace
-from trainlab.rules._series import read_weights
+from trainlab.rules._series import read_weights, say_count
 
 ONE_STEP = 2 / 3  # a step between neighbours that makes more than this of the whole change is one layer's doing
 
@@ -28,7 +28,7 @@ class Profile:
     def find_lack(self, layers: float) -> str:
         """Why nothing can be said about the change over depth; empty if something can."""
         if len(self.names) < layers:
-            return f"{len(self.names)} weight layers are too few to see a trend over depth (at least {layers:g})"
+            return f"{say_count(len(self.names), 'weight layer')} cannot show a trend over depth (at least {layers:g})"
         if not len(self.norms):
             return "no update with gradients that are numbers was measured"
         if not self.norms.any():

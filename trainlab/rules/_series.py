@@ -44,6 +44,11 @@ def say(number: float) -> str:
     return f"{number:.3g}"
 
 
+def say_count(number: int, noun: str) -> str:
+    """`1 epoch`, `7 epochs`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def find_typical_change(trace: Trace, share: float) -> float:
     """`update-ratio` of a typical weight and update over the last `share` of the measured updates; NaN if it was not measured."""
     ratios = read_weights(trace, "update-ratio")

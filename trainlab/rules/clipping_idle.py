@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._clipping import read_clipped
-from trainlab.rules._series import say
+from trainlab.rules._series import say, say_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,8 @@ class ClippingIdle:
         updates = len(clipped.cut)
         if updates < self.min_updates and not clipped.cut.any():
             yield Skipped(
-                code=self.code, reason=f"{updates} updates are too few to say that it never acts (at least {self.min_updates:g})"
+                code=self.code,
+                reason=f"{say_count(updates, 'update')} cannot show that it never acts (at least {self.min_updates:g})",
             )
         elif not clipped.cut.any():
             largest = float(clipped.total.max())

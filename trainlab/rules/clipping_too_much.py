@@ -10,7 +10,7 @@ import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._clipping import read_clipped
-from trainlab.rules._series import say
+from trainlab.rules._series import say, say_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,8 @@ class ClippingTooMuch:
         updates, count = len(clipped.cut), int(clipped.cut.sum())
         if updates < self.min_updates:
             yield Skipped(
-                code=self.code, reason=f"{updates} updates are too few for a share of clipped ones (at least {self.min_updates:g})"
+                code=self.code,
+                reason=f"{say_count(updates, 'update')} cannot show how often it acts (at least {self.min_updates:g})",
             )
         elif count > self.share * updates:
             median = float(np.median(clipped.total))

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
+from trainlab.rules._series import say_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ class DeadUnits:
         samples = trace.sizes.get("train", 0)
         if worst < 1 and samples < self.min_samples:
             asked = f"too few to call them dead (at least {self.min_samples:g})"
-            yield Skipped(code=self.code, reason=f"{worst:.0%} of a layer's units are 0 on {samples} samples: {asked}")
+            yield Skipped(code=self.code, reason=f"{worst:.0%} of a layer's units are 0 on {say_count(samples, 'sample')}: {asked}")
             return
         where = trace.modules[int(np.nanargmax(shares))].name
         yield Finding(

@@ -10,7 +10,7 @@ import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._course import find_end
-from trainlab.rules._series import read, say
+from trainlab.rules._series import read, say, say_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,11 @@ class Diverged:
             yield self._find(finite, f"the loss left the finite numbers {place}{course}", last=None, rise=None, update=update)
             return
         if broken or len(loss) < 2:
-            reason = "the run was not finite from its first update on" if broken else f"{len(loss)} epochs have no course"
+            reason = (
+                "the run was not finite from its first update on"
+                if broken
+                else f"{say_count(len(loss), 'epoch')} cannot show a course"
+            )
             yield Skipped(code=self.code, reason=reason)
             return
         first, last = float(loss[0]), find_end(loss)

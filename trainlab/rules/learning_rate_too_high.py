@@ -11,7 +11,7 @@ import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._course import find_end, measure_rises, smooth
-from trainlab.rules._series import is_noisy, read, say
+from trainlab.rules._series import is_noisy, read, say, say_count
 
 STEADY = 0.35  # of all movement upwards and downwards, the share upwards below which a loss is falling, not swinging
 
@@ -63,7 +63,8 @@ class LearningRateTooHigh:
         loss = read(trace, "loss")
         if len(loss) < max(2, self.min_epochs):
             yield Skipped(
-                code=self.code, reason=f"{len(loss)} epochs are too few to see the loss swing (at least {self.min_epochs:g})"
+                code=self.code,
+                reason=f"{say_count(len(loss), 'epoch')} cannot show whether the loss swings (at least {self.min_epochs:g})",
             )
             return
         if not np.isfinite(loss).all():

@@ -11,7 +11,7 @@ import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._course import extrapolate, measure_rises
-from trainlab.rules._series import find_typical_change, read, say
+from trainlab.rules._series import find_typical_change, read, say, say_count
 
 RISING = 0.1  # of all movement over the second half, the share upwards above which a fall is not steady
 
@@ -59,7 +59,7 @@ class LearningRateTooLow:
         """One finding for the run."""
         loss = read(trace, "loss")
         if len(loss) < max(2, self.min_epochs) or not np.isfinite(loss).all():
-            few = f"{len(loss)} epochs are too few to see a course (at least {self.min_epochs:g})"
+            few = f"{say_count(len(loss), 'epoch')} cannot show a course (at least {self.min_epochs:g})"
             yield Skipped(code=self.code, reason=few if np.isfinite(loss).all() else "the loss left the finite numbers")
             return
         half, late, last = (float(loss[round(share * (len(loss) - 1))]) for share in (0.5, 0.75, 1.0))

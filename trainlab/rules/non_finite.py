@@ -11,8 +11,9 @@ from trainlab.rules._series import say
 
 LARGEST = 3.4e38  # float32
 PLACES = {"forward": "in the forward pass", "backward": "in the backward pass", "update": "in the weights after the step"}
+START = "no step preceded it, so look at the data and the initial weights; clipping cannot cure this"
 ADVICE = {
-    "forward": "clipping cannot cure a forward pass that overflows: lower the rate, the initial weights or the scale of the data",
+    "forward": "the steps before threw the weights too far: lower the learning rate or clip by norm",
     "backward": "look for a square root, logarithm or division at 0, or clip by norm if the gradient grew step by step",
     "update": "lower the learning rate or clip by norm",
 }
@@ -37,11 +38,10 @@ class NonFinite:
         speaks of growth, a small one of a single operation that is not defined.
 
     What to try:
-        Forward: lower the learning rate, the initial weights or the scale of the data; normalise; clipping does not help. Loss
-            with finite
-        outputs: use the loss that takes logits. Backward: the operation of the named parameter's layer; clip by norm if the
-            gradient grew
-        before. Update 1: look at the data for NaN first.
+        Forward, in the first update: look at the data for NaN, then at the initial weights and the scale of the inputs;
+        normalise. Clipping cannot cure a forward pass that overflows by itself. Forward, later: the steps before were too long:
+        lower the learning rate, or clip by norm. Loss with finite outputs: use the loss that takes logits. Backward: look at
+        the operations of the named parameter's layer; clip by norm if the gradient grew before.
     """
 
     code: ClassVar[str] = "G006"
@@ -68,7 +68,7 @@ class NonFinite:
             severity="error",
             where=first.where,
             message=f"{value} appeared {PLACES[first.direction]} of update {first.update} at {first.where}; {before}{limit}; "
-            f"{'no training preceded it, so look at the data; ' if first.update == 1 else ''}{ADVICE[first.direction]}",
+            f"{START if first.update == 1 and first.direction == 'forward' else ADVICE[first.direction]}",
             evidence={
                 "update": first.update,
                 "direction": first.direction,

@@ -10,7 +10,7 @@ import numpy as np
 
 from trainlab.intervals import Interval, mean_square, newcombe, subtract
 from trainlab.report import Finding, Skipped, Trace
-from trainlab.rules._series import read_metric, say
+from trainlab.rules._series import read_metric, say, say_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class Overfitting:
         if not sizes[1]:
             return "there is no test part"
         if min(sizes) < self.min_samples:
-            return f"{min(sizes)} samples in the smaller part are too few (at least {self.min_samples:g})"
+            return f"{say_count(min(sizes), 'sample')} in the smaller part cannot show a gap (at least {self.min_samples:g})"
         measure = "r2" if trace.task == "regression" else "accuracy"
         if not np.isfinite([read_metric(trace, f"{part}_{measure}") for part in ("train", "test")]).all():
             return f"the {measure} of both parts was not measured"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from trainlab.report import Finding, Skipped, Trace
-from trainlab.rules._series import read_metric, say
+from trainlab.rules._series import read_metric, say, say_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class Underfitting:
         if trace.updates < self.min_updates:
             yield Skipped(
                 code=self.code,
-                reason=f"{trace.updates} updates are too few to have learned anything (at least {self.min_updates:g})",
+                reason=f"{say_count(trace.updates, 'update')} cannot have taught it anything (at least {self.min_updates:g})",
             )
             return
         gain = constant - linear

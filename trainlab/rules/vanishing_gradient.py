@@ -73,8 +73,8 @@ class VanishingGradient:
             name=self.name,
             severity="warning" if makes_up else "error",
             where=where,
-            message=f"first/last gradient norm is {say(ratio)} (limit {say(self.ratio)}): {say(factor)} of it is left after "
-            f"each layer, and from {where} to the input too little{', even if the optimizer scales it up' if makes_up else ''}; "
+            message=f"first/last gradient norm is {say(ratio)} (limit {say(self.ratio)}): each layer towards the input leaves "
+            f"{say(factor)} of it, too little from {where} on{', even if the optimizer scales it up' if makes_up else ''}; "
             "try a ReLU-like activation, normalisation or residual connections",
             evidence={
                 "first": float(norms[0]),

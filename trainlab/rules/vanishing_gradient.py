@@ -22,8 +22,8 @@ class VanishingGradient:
         passes on less than it gets. The verdict is about the slope over depth, never about size: a network whose gradients are
         all small, because it has converged or because its loss is counted in small units, has none; one odd layer is no slope
         either; nor is a gradient that is lost in the last layers, where saturation is the fault. If the optimizer makes up for
-        it (Adam divides each gradient by its own size), the first weights still move, on a signal that is mostly rounding and
-        noise: that is a warning, not an error.
+        it (Adam divides each gradient by its own size), the first weights still move, though by a signal scaled up many times
+        over: that is a warning, not an error.
 
     Why it matters:
         A weight's gradient is a product of one factor a layer. The derivative of a sigmoid is at most 0.25, so with weights

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from trainlab import plugins
@@ -26,17 +27,18 @@ def list_rules() -> dict[str, type[Any]]:
 
 def choose_rules(
     names: Sequence[str], thresholds: Mapping[str, Any], *, select: Sequence[str] = (), ignore: Sequence[str] = ()
-) -> tuple[list[Rule], list[Skipped]]:
+) -> tuple[list[Rule], frozenset[str], list[Skipped]]:
     """The rules to judge by, with the config's thresholds.
 
     Args:
         names: what the study asks for.
         thresholds: the config's `rules` section.
-        select: prefixes of codes; if there are any, only these rules judge.
-        ignore: prefixes of codes that do not judge.
+        select: prefixes of codes; if there are any, only these rules are reported.
+        ignore: prefixes of codes that are not reported.
 
     Returns:
-        rules: in order of code.
+        rules: in order of code: those that the study builds its answer on, and those selected beside them.
+        reported: codes of those whose verdicts go into the report and count.
         ignored: those that the config's `ignore` list silences, with the reason it gives.
 
     Raises:
@@ -44,36 +46,35 @@ def choose_rules(
     """
     known = list_rules()
     problems = [
-        Problem(
-            message="no rule's code begins with this",
-            key=option,
-            value=prefix,
-            choices=tuple(known),
-            nearest=find_nearest(prefix, known),
-        )
+        _explain_code("no rule's code begins with this", option, prefix, known)
         for option, prefixes in (("--select", select), ("--ignore", ignore))
         for prefix in prefixes
         if not any(code.startswith(prefix) for code in known)
     ]
     silenced, more = _read_ignored(thresholds.get("ignore", []), known)
     problems += more
-    rules: list[Rule] = []
     for code, rule in known.items():
         problems += _check_thresholds(code, rule, thresholds.get(code, {}))
-    for code in thresholds:
-        if code != "ignore" and code not in known:
-            problems.append(
-                Problem(
-                    message="there is no such rule", key=f"rules.{code}", choices=tuple(known), nearest=find_nearest(code, known)
-                )
-            )
+    problems += [
+        _explain_code("there is no such rule", f"rules.{code}", code, known)
+        for code in thresholds
+        if code != "ignore" and code not in known
+    ]
     if problems:
         raise UserError(problems)
-    for code, rule in known.items():
-        wanted = any(code.startswith(prefix) for prefix in select) if select else rule.name in names
-        if wanted and not any(code.startswith(prefix) for prefix in ignore) and code not in silenced:
-            rules.append(rule(**thresholds.get(code, {})))
-    return rules, [Skipped(code=code, reason=f"ignored by the config: {reason}") for code, reason in silenced.items()]
+    asked = {code for code, rule in known.items() if rule.name in names}
+    wanted = {code for code in known if any(map(code.startswith, select))} if select else asked
+    reported = frozenset(code for code in wanted if not any(map(code.startswith, ignore)) and code not in silenced)
+    rules = [rule(**thresholds.get(code, {})) for code, rule in known.items() if code in asked | reported]
+    ignored = [Skipped(code=code, reason=f"ignored by the config: {silenced[code]}") for code in silenced if code in wanted]
+    return rules, reported, ignored
+
+
+def _explain_code(message: str, key: str, code: str, known: Mapping[str, Any]) -> Problem:
+    """A code that is none; its nearest spelling is a code also where a rule's name was given."""
+    names = {rule.name: code for code, rule in known.items()}
+    nearest = find_nearest(code.upper(), known) or names.get(find_nearest(code, names) or "")
+    return Problem(message=message, key=key, value=code, choices=tuple(known), nearest=nearest)
 
 
 def _read_ignored(entries: Any, known: Mapping[str, Any]) -> tuple[dict[str, str], list[Problem]]:
@@ -83,22 +84,14 @@ def _read_ignored(entries: Any, known: Mapping[str, Any]) -> tuple[dict[str, str
     problems = []
     for index, entry in enumerate(entries):
         key = f"rules.ignore.{index}"
-        if (
-            not isinstance(entry, dict)
-            or set(entry) != {"code", "reason"}
-            or not isinstance(entry["reason"], str)
-            or not entry["reason"]
-        ):
+        fields = entry if isinstance(entry, dict) else {}
+        reason = fields.get("reason")
+        if set(fields) != {"code", "reason"} or not isinstance(reason, str) or not reason.strip():
             problems.append(Problem(message="must be `{code: ..., reason: ...}`; a reason is required", key=key))
-        elif entry["code"] not in known:
-            code = str(entry["code"])
-            problems.append(
-                Problem(
-                    message="there is no such rule", key=key, value=code, choices=tuple(known), nearest=find_nearest(code, known)
-                )
-            )
+        elif fields["code"] not in known:
+            problems.append(_explain_code("there is no such rule", key, str(fields["code"]), known))
         else:
-            silenced[entry["code"]] = entry["reason"]
+            silenced[fields["code"]] = reason
     return silenced, problems
 
 
@@ -110,18 +103,20 @@ def _check_thresholds(code: str, rule: type[Any], given: Any) -> list[Problem]:
     for name, value in given.items():
         key = f"rules.{code}.{name}"
         if name not in names:
-            problems.append(
-                Problem(
-                    message=f"{code} has no such threshold", key=key, choices=tuple(names), nearest=find_nearest(str(name), names)
-                )
-            )
-        elif isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) == float("inf"):
+            nearest = find_nearest(str(name), names)
+            problems.append(Problem(message=f"{code} has no such threshold", key=key, choices=tuple(names), nearest=nearest))
+        elif isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             problems.append(Problem(message="must be a number", key=key, value=repr(value)))
     return problems
 
 
-def judge(rules: Sequence[Rule], traces: Sequence[Trace]) -> tuple[list[Finding], list[Skipped], int]:
+def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[str]) -> tuple[list[Finding], list[Skipped], int]:
     """Every rule on every trace; the verdicts of runs that differ in the seed only are one.
+
+    Args:
+        rules: those that judge.
+        traces: of all runs; runs of one name are one arm.
+        reported: codes of the rules that count as having judged.
 
     Returns:
         findings: worst first, then by run and code, each with the number of seeds it held in.
@@ -139,23 +134,37 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace]) -> tuple[list[Finding]
             verdicts = [list(rule.judge(trace)) for trace in arm]
             found = [[each for each in verdict if isinstance(each, Finding)] for verdict in verdicts]
             passed = [[each for each in verdict if isinstance(each, Skipped)] for verdict in verdicts]
-            findings += _merge(found, name, len(arm))
-            reasons = Counter(each.reason for verdict in passed for each in verdict)
+            findings += _merge(found, name)
             if any(not skip for skip in passed):
-                judged += 1
-            elif reasons:
+                judged += rule.code in reported
+            else:
+                reasons = Counter(each.reason for verdict in passed for each in verdict)
                 skipped.append(Skipped(code=rule.code, run=name, reason=reasons.most_common(1)[0][0]))
     order = list(arms)
     findings.sort(key=lambda each: (SEVERITIES.index(each.severity), order.index(each.run), each.code))
     return findings, skipped, judged
 
 
-def _merge(found: Sequence[Sequence[Finding]], run: str, seeds: int) -> list[Finding]:
-    """One finding for all seeds: the worst severity, the words of the first seed that has it."""
-    held = [list(each) for each in found if each]
-    if not held:
-        return []
-    if seeds == 1:
-        return [dataclasses.replace(each, run=run) for each in held[0]]
-    worst = min((each for verdict in held for each in verdict), key=lambda each: SEVERITIES.index(each.severity))
-    return [dataclasses.replace(worst, run=run, seeds={"held": len(held), "of": seeds})]
+def _merge(found: Sequence[Sequence[Finding]], run: str) -> list[Finding]:
+    """The findings of one rule in each seed as findings of the run: the worst severity, the words of the first seed that has it.
+
+    A rule that found at most one thing in each seed found the same thing, even if in another place; otherwise places tell which
+    findings are the same.
+    """
+    several = any(len(verdict) > 1 for verdict in found)
+    groups: dict[str, list[list[Finding]]] = {}
+    for verdict in found:
+        here: dict[str, list[Finding]] = {}
+        for each in verdict:
+            here.setdefault(each.where if several else "", []).append(each)
+        for where, same in here.items():
+            groups.setdefault(where, []).append(same)
+    merged = []
+    for held in groups.values():
+        seeds = {"held": len(held), "of": len(found)}
+        if len(found) == 1:
+            merged += [dataclasses.replace(each, run=run, seeds=seeds) for each in held[0]]
+        else:
+            worst = min((each for same in held for each in same), key=lambda each: SEVERITIES.index(each.severity))
+            merged.append(dataclasses.replace(worst, run=run, seeds=seeds))
+    return merged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,8 +16,8 @@ from trainlab.config import Config, to_values
 from trainlab.engine import Progress, Work
 from trainlab.errors import UserError
 from trainlab.judging import SEVERITIES, choose_rules, judge
-from trainlab.plan import Options, PlannedRun
-from trainlab.report import Finding, Number, Report, Run, Skipped, Trace
+from trainlab.plan import Conclusion, Options, PlannedRun
+from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Trace
 from trainlab.settling import find_settling_epoch
 
 NOTHING_JUDGED = 4
@@ -78,7 +79,7 @@ def run(
     torch.set_num_threads(settings.threads)
     device = engine.choose_device(settings.device)
     plan = study.first(config, options)
-    rules, skipped = choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
+    rules, reported, skipped = choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
     probes = [name for rule in rules for name in rule.needs if name not in engine.ALWAYS]
     traces: list[Trace] = []
     stopped = False
@@ -91,17 +92,25 @@ def run(
 
     cost = 0.0
     while plan is not None and not stopped:
-        runs, works, left_out = prepare(plan.runs, device)
+        runs, works, left_out = prepare(plan.runs, device, must=not traces)
         skipped += left_out
         runs, works, cost, left_out = _afford(runs, works, cost, settings.trainings)
         skipped += left_out
         traces += engine.train(runs, works, [*plan.probes, *probes], heed)
-        plan = study.then(config, options, traces)
+        plan = None if stopped else study.then(config, options, traces)
     trained = time.perf_counter()
-    findings, unjudged, judged = judge(rules, traces)
-    conclusion = study.conclude(config, options, traces, findings)
-    skipped += unjudged
-    kept = tuple(replace(each, known=(each.code, each.run, each.where) in settings.baseline) for each in conclusion.findings)
+    measured = [trace for trace in traces if trace.updates]
+    idle = dict.fromkeys(trace.name for trace in traces if not trace.updates)
+    skipped += [Skipped(code="run", run=name, reason="stopped before its first update") for name in idle]
+    findings, unjudged, judged = judge(rules, measured, reported)
+    skipped += [each for each in unjudged if each.code in reported]
+    nothing = Conclusion(answer=Answer(text="Nothing was measured: the time was up before the first update."))
+    conclusion = study.conclude(config, options, measured, findings, unjudged) if measured else nothing
+    kept = tuple(
+        replace(each, known=(each.code, each.run, each.where) in settings.baseline)
+        for each in conclusion.findings
+        if each.code in reported
+    )
     return Report(
         command=command,
         complete=not stopped,
@@ -113,47 +122,79 @@ def run(
             "seed": config.seed,
         },
         answer=conclusion.answer,
-        runs=tuple(map(describe, traces)),
+        runs=tuple(map(describe, measured)),
         tables=conclusion.tables,
         comparisons=conclusion.comparisons,
         findings=kept,
         skipped=tuple(skipped),
-        notes=_explain_fallbacks(traces),
+        notes=_explain_fallbacks(measured),
         exit_code=choose_exit_code(kept, judged, settings.fail_on),
         seconds={"train_s": trained - began, "judge_s": time.perf_counter() - trained},
     )
 
 
-def prepare(runs: Sequence[PlannedRun], device: torch.device) -> tuple[list[PlannedRun], list[Work], list[Skipped]]:
-    """Prepare every run; those that cannot be are skipped with the reason, but the base must be able to run."""
+def prepare(
+    runs: Sequence[PlannedRun], device: torch.device, *, must: bool = True
+) -> tuple[list[PlannedRun], list[Work], list[Skipped]]:
+    """Prepare every run; those that cannot be are skipped with the reason.
+
+    Raises:
+        UserError: the first run cannot be, and `must`.
+    """
     kept, works, skipped = [], [], {}
     for each in runs:
         try:
-            works.append(engine.prepare(each.config, device))
+            works.append(_prepare(each, device))
             kept.append(each)
         except UserError as error:
-            if each.name == runs[0].name:
+            if must and each.name == runs[0].name:
                 raise
             reason = "; ".join(problem.message for problem in error.problems)
             skipped[each.name] = Skipped(code="run", run=each.name, reason=reason)
     return kept, works, list(skipped.values())
 
 
+def _prepare(run: PlannedRun, device: torch.device) -> Work:
+    try:
+        return engine.prepare(run.config, device)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+            raise UserError("network and data do not fit into memory", key="model") from error
+        raise
+
+
 def _afford(
     runs: list[PlannedRun], works: list[Work], cost: float, limit: float | None
 ) -> tuple[list[PlannedRun], list[Work], float, list[Skipped]]:
-    """The runs that fit the budget, in order; a training of the first run costs 1, and the first run is always made."""
+    """The runs that fit the budget: every arm with its first seed, then with its second, and so on.
+
+    A training of the first run costs 1, and the first run is always made.
+    """
     if limit is None or not works:
         return runs, works, cost, []
     unit = works[0].updates
+    planned = Counter(run.name for run in runs)
+    turn = {}  # how many seeds of its arm come before each run
+    for position, run in enumerate(runs):
+        turn[position] = sum(runs[before].name == run.name for before in range(position))
     kept: list[int] = []
-    for position, work in enumerate(works):
-        if cost + work.updates / unit > limit and (kept or cost):
+    for position in sorted(turn, key=lambda each: (turn[each], each)):
+        if cost + works[position].updates / unit > limit and (kept or cost):
             continue
-        cost += work.updates / unit
+        cost += works[position].updates / unit
         kept.append(position)
-    dropped = {runs[position].name: None for position in range(len(runs)) if position not in kept}
-    skipped = [Skipped(code="run", run=name, reason=f"beyond the budget of {limit:g} trainings") for name in dropped]
+    kept.sort()
+    made = Counter(runs[position].name for position in kept)
+    trainings = "1 training" if limit == 1 else f"{limit:g} trainings"
+    skipped = [
+        Skipped(
+            code="run",
+            run=name,
+            reason=(f"{count - made[name]} of {count} seeds are " if made[name] else "") + f"beyond the budget of {trainings}",
+        )
+        for name, count in planned.items()
+        if made[name] < count
+    ]
     return [runs[position] for position in kept], [works[position] for position in kept], cost, skipped
 
 
@@ -161,12 +202,14 @@ def estimate(command: str, config: Config, options: Options, settings: Settings)
     """What the study's first plan would cost, measured on a few updates of each stack. Trains nothing to its end.
 
     Raises:
-        UserError: the base cannot run.
+        UserError: the base cannot run, or a rule is not known.
     """
     study = plugins.load("trainlab.studies", command)
     torch.set_num_threads(settings.threads)
+    device = engine.choose_device(settings.device)
     plan = study.first(config, options)
-    runs, works, skipped = prepare(plan.runs, engine.choose_device(settings.device))
+    choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
+    runs, works, skipped = prepare(plan.runs, device)
     runs, works, _, left_out = _afford(runs, works, 0.0, settings.trainings)
     seconds, peak = engine.measure_cost(runs, works)
     return Estimate(
@@ -180,7 +223,7 @@ def choose_exit_code(findings: Sequence[Finding], judged: int, fail_on: str) -> 
         return NOTHING_JUDGED
     if fail_on == "never":
         return 0
-    counted = SEVERITIES[: SEVERITIES.index(fail_on) + 1]  # type: ignore[arg-type]  # checked by the command line
+    counted = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
     return int(any(each.severity in counted and not each.known for each in findings))
 
 

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import inspect
 import os
 import platform
 import sys
 import tempfile
 import traceback
-from typing import Annotated
+from collections import Counter
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 import trainlab
 from trainlab import plugins
 from trainlab.cli.exits import ExitCode
-from trainlab.errors import UserError
+from trainlab.errors import Problem, UserError, find_nearest
 
 GROUPS = ("config",)
+
+
+class Command(TyperCommand):
+    """A subcommand that refuses an option given twice, where the first would silently not count."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As every command of typer's."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        repeatable = {
+            id(each) for each in order if each.nargs != 1 or getattr(each, "multiple", False) or getattr(each, "is_flag", False)
+        }
+        counts = Counter(each.opts[0] for each in order if id(each) not in repeatable)
+        if twice := [option for option, count in counts.items() if count > 1]:
+            raise UserError([Problem(message="is given twice", key=option) for option in twice])
+        return super().parse_args(ctx, args)
 
 
 def build() -> typer.Typer:
@@ -36,7 +55,9 @@ def build() -> typer.Typer:
         if name in GROUPS:
             app.add_typer(module.app, name=name)
         else:
-            app.command(name)(getattr(module, name.replace("-", "_")))
+            command = getattr(module, name.replace("-", "_"))
+            # As a short help the first line is wrapped; otherwise it would be cut.
+            app.command(name, cls=Command, short_help=(inspect.getdoc(command) or "").partition("\n")[0])(command)
     return app
 
 
@@ -66,25 +87,32 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         code = build()(args=arguments, prog_name="trainlab", standalone_mode=False)
         return int(code or 0)
-    except typer.Abort:
-        return ExitCode.INTERRUPTED
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     except UserError as error:
         for problem in error.problems:
-            _say(f"error: {problem}")
+            _say(f"trainlab: error: {problem}")
         return ExitCode.USAGE
+    except BrokenPipeError:  # the reader of --help or --version has gone away
+        return ExitCode.CLEAN
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # the option parser's own
             return _explain_usage(error)
         return _report_bug()
 
 
-def _explain_usage(error: Exception) -> int:
+def _explain_usage(error: Any) -> int:
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "trainlab"
-    _say(f"error: {error.format_message()}")  # type: ignore[attr-defined]
-    _say(f"Try '{command} --help'.")
+    if type(error).__name__ == "NoArgsIsHelpError":
+        _say(error.format_message())
+        return ExitCode.USAGE
+    message = error.format_message()
+    if option := getattr(error, "option_name", None):
+        known = [name for each in (context.command.params if context else ()) for name in (*each.opts, *each.secondary_opts)]
+        if type(error).__name__ == "NoSuchOption":
+            message = str(Problem(message="there is no such option", key=option, nearest=find_nearest(option, known)))
+    _say(f"trainlab: error: {message[:1].lower()}{message[1:].rstrip('.')}")
+    _say(f"Try '{context.command_path if context is not None else 'trainlab'} --help'.")
     return ExitCode.USAGE
 
 
@@ -95,21 +123,26 @@ def _report_bug() -> int:
     text = "\n".join([*versions, f"arguments: {sys.argv[1:]}", str(datetime.datetime.now()), traceback.format_exc()])
     with tempfile.NamedTemporaryFile("w", prefix="trainlab-bug-", suffix=".txt", delete=False, encoding="utf-8") as file:
         file.write(text)
-    _say(f"error: this is a bug in trainlab: {traceback.format_exc().strip().splitlines()[-1]}")
+    _say(f"trainlab: error: this is a bug in trainlab: {traceback.format_exc().strip().splitlines()[-1]}")
     _say(f"The details are in {file.name}; please report them.")
     return ExitCode.BUG
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(f"trainlab: {message}\n" if not message.startswith("Try") else f"{message}\n")
+    with contextlib.suppress(OSError):  # nobody is listening
+        sys.stderr.write(f"{message}\n")
 
 
 def main() -> None:
     """The entry point of the process."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # for as long as the process lives
     code = run()
     if "pytest" not in sys.modules:
         # Taking torch apart at exit takes a quarter of a second and does nothing for anyone.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
     sys.exit(code)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
 import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +17,15 @@ from trainlab import plugins
 from trainlab.cli import streams
 from trainlab.cli.exits import ExitCode
 from trainlab.cli.options import Chosen, Shared
+from trainlab.cli.values import MOST, parse_count
 from trainlab.config import Config, apply_patch, find_config, load, name_patch, parse_patch, parse_value, validate
-from trainlab.errors import UserError, find_nearest
+from trainlab.errors import Problem, UserError, find_nearest, find_source
 from trainlab.plan import Arm, Options
 
 if TYPE_CHECKING:
+    from trainlab.cli.progress import Watcher
     from trainlab.report import Report
-    from trainlab.study import Settings
+    from trainlab.study import Estimate
 
 FAIL_ON = ("never", "warning", "error")
 
@@ -31,43 +37,86 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         The exit code.
 
     Raises:
-        UserError: something the user gave is wrong.
+        UserError: with everything that is wrong with what the user gave.
     """
-    destinations = streams.parse_destinations(list(shared.format), shared.output)
-    if shared.plot is not None:
-        streams.check_writable(shared.plot, "--plot")
-        plugins.load("trainlab.pictures", command)
-        from trainlab.pictures._save import check
-
-        check(command, shared.plot)
-    config, sources, warnings = load_config(command, shared)
-    arms, more = make_arms(config, shared)
+    problems: list[Problem] = []
+    with _collect(problems):
+        destinations = plan_output(command, shared)
+    with _collect(problems):
+        config, sources, warnings = load_config(command, shared)
+        arms, more = make_arms(config, sources, shared)
+        options = Options(
+            arms=tuple(arms),
+            seeds=make_seeds(config, shared),
+            chosen={name: value for name, value in chosen.items() if value is not None},
+        )
+    with _collect(problems):
+        settings = check_settings(shared)
+    if problems:
+        raise UserError(problems)
     warn([*warnings, *more], shared)
-    options = Options(
-        arms=tuple(arms),
-        seeds=tuple(range(config.seed, config.seed + shared.seeds)),
-        chosen={name: value for name, value in chosen.items() if value is not None},
-    )
-    settings = make_settings(shared)
 
     from trainlab.cli.startup import import_torch
 
     import_torch()
     from trainlab import study
+    from trainlab.cli.progress import watch
 
     try:
         if shared.dry_run:
-            return tell_cost(command, config, options, settings)
-        from trainlab.cli.progress import watch
-
+            write_cost(study.estimate(command, config, options, study.Settings(**settings)), destinations)
+            return ExitCode.CLEAN
         with watch(quiet=shared.quiet) as watcher:
-            report = study.run(command, config, options, settings, watcher)
+            report = study.run(command, config, options, study.Settings(**settings), watcher)
     except UserError as error:
-        raise error.located(sources) from error
+        raise _locate(error, sources) from error
+    report = replace(report, exit_code=_choose_exit_code(report, watcher))
     write_report(report, destinations, shared)
-    if watcher.signal is not None:
-        return ExitCode.INTERRUPTED if watcher.signal == signal.SIGINT else ExitCode.TERMINATED
     return report.exit_code
+
+
+@contextlib.contextmanager
+def _collect(problems: list[Problem]) -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        problems += error.problems
+
+
+def _locate(error: UserError, sources: Mapping[str, str]) -> UserError:
+    """Each problem with the place that its key was set at; an option is its own place."""
+    found = dict(sources)
+    return UserError(
+        [
+            each if each.source or each.key.startswith("--") else replace(each, source=find_source(each.key, found))
+            for each in error.problems
+        ]
+    )
+
+
+def _choose_exit_code(report: Report, watcher: Watcher) -> int:
+    if watcher.signal is None:
+        return report.exit_code
+    return ExitCode.INTERRUPTED if watcher.signal == signal.SIGINT else ExitCode.TERMINATED
+
+
+def plan_output(command: str, shared: Shared) -> list[streams.Destination]:
+    """Where the documents go, all of them places that can be written."""
+    problems: list[Problem] = []
+    destinations: list[streams.Destination] = []
+    with _collect(problems):
+        destinations = streams.parse_destinations(list(shared.format), shared.output)
+    if shared.plot is not None:
+        from trainlab.pictures._save import check
+
+        with _collect(problems):
+            check(command, shared.plot)
+            streams.check_writable(shared.plot, "--plot")
+    with _collect(problems):
+        streams.check_places([*(each.path for each in destinations), *([shared.plot] if shared.plot else [])])
+    if problems:
+        raise UserError(problems)
+    return destinations
 
 
 def load_config(command: str, shared: Shared) -> tuple[Config, dict[str, str], list[str]]:
@@ -78,69 +127,106 @@ def load_config(command: str, shared: Shared) -> tuple[Config, dict[str, str], l
         sources: where each key was set.
         warnings: keys that a change of kind has dropped.
     """
-    document = load(find_config(shared.config or command))
+    if shared.config and "=" in shared.config and not Path(shared.config).exists():
+        raise UserError("is no file; a change is given with --set", key="CONFIG", value=shared.config)
+    # `configs/` finds the config that comes with the program even where the user has a file named like the command.
+    document = load(find_config(shared.config or f"configs/{command}"))
     config = validate(document.values, document.sources)
     sources = dict(document.sources)
-    changes: list[tuple[str, dict[str, Any]]] = [
-        (f"{option} {text}", {key: parse_value(text, option)}) for option, key, text in shared.patches
-    ]
-    changes += [(f"--set {text}", parse_patch(text, f"--set {text}")) for text in shared.set]
+    problems: list[Problem] = []
+    changes: list[tuple[str, str, Any]] = []  # where it was set, key, value
+    for option, key, text in shared.patches:
+        with _collect(problems):
+            changes.append((option, key, parse_value(text, option)))
+    for text in shared.set:
+        with _collect(problems):
+            changes += [(f"--set {text}", key, value) for key, value in parse_patch(text, f"--set {text}").items()]
     if shared.seed is not None:
-        changes.append((f"--seed {shared.seed}", {"seed": shared.seed}))
+        with _collect(problems):
+            changes.append((f"--seed {shared.seed}", "seed", parse_count(shared.seed, "--seed", least=0)))
+    counts = Counter(key for _, key, _ in changes)
+    for option, key, _ in changes:
+        if counts[key] > 1:
+            problems.append(Problem(message=f"is set {counts[key]} times", key=key, source=option))
+    if problems:
+        raise UserError(problems)
     if not changes:
         return config, sources, []
     # All at once, so that `--optimizer adam --set optimizer.eps=1e-6` works in either order.
-    together = {key: value for _, patch in changes for key, value in patch.items()}
-    origins = {key: source for source, patch in changes for key in patch}
+    origins = {key: option for option, key, _ in changes}
     try:
-        patched = apply_patch(config, together)
+        patched = apply_patch(config, {key: value for _, key, value in changes})
     except UserError as error:
         raise error.located(origins) from None
     dropped = [f"{key} does not apply any more and is dropped" for key in patched.dropped]
     return patched.config, sources | origins, dropped
 
 
-def make_arms(config: Config, shared: Shared) -> tuple[list[Arm], list[str]]:
-    """The base and one arm a `--vs`; what the patches drop as warnings. `--vs` takes the place of the config's `vs`."""
+def make_arms(config: Config, sources: Mapping[str, str], shared: Shared) -> tuple[list[Arm], list[str]]:
+    """The base, and one arm for each `--vs`, or, where there is none, for each change in the config's `vs`.
+
+    Returns:
+        arms: the base first; a change in the config's `vs` that changes nothing, the base being like that, is none.
+        warnings: what is odd about them.
+    """
+    given = [(f"--vs {text}", text) for text in shared.vs]
+    listed = [(find_source(f"vs.{index}", dict(sources)) or "vs", patch) for index, patch in enumerate(config.vs)]
     arms = [Arm(name="base", patch={}, config=config)]
-    warnings = []
-    for text in shared.vs:
-        source = f"--vs {text}"
-        patch = parse_patch(text, source)
-        patched = apply_patch(config, patch, source)
-        name = name_patch(patch)
-        if any(arm.name == name for arm in arms):
-            raise UserError("is given twice", key="--vs", value=text)
-        arms.append(Arm(name=name, patch=patch, config=patched.config))
-        warnings += [f"{name}: {key} does not apply any more and is dropped" for key in patched.dropped]
+    warnings: list[str] = []
+    problems: list[Problem] = []
+    for source, change in given or listed:
+        with _collect(problems):
+            patch = parse_patch(change, source) if isinstance(change, str) else change
+            patched = apply_patch(config, patch, source)
+            name = name_patch(patch)
+            if any(arm.name == name for arm in arms):
+                raise UserError("the same change is given twice", source=source)
+            warnings += [f"{name}: {key} does not apply any more and is dropped" for key in patched.dropped]
+            if patched.config == config:
+                if not given:
+                    continue
+                warnings.append(f"{name} changes nothing: the base is like that")
+            arms.append(Arm(name=name, patch=patch, config=patched.config))
+    if problems:
+        raise UserError(problems)
     return arms, warnings
 
 
-def make_settings(shared: Shared) -> Settings:
-    """The shared options as `trainlab.study` takes them, checked."""
+def make_seeds(config: Config, shared: Shared) -> tuple[int, ...]:
+    """The config's seed and those after it."""
+    count = parse_count(shared.seeds, "--seeds")
+    if config.seed + count - 1 > MOST:
+        raise UserError(f"must not lead beyond the largest seed, {MOST}", key="--seeds", value=shared.seeds)
+    return tuple(range(config.seed, config.seed + count))
+
+
+def check_settings(shared: Shared) -> dict[str, Any]:
+    """The shared options as `trainlab.study.Settings` takes them."""
+    problems: list[Problem] = []
+    threads, trainings, seconds = 1, None, None
+    baseline: frozenset[tuple[str, str, str]] = frozenset()
     fail_on = shared.fail_on or "never"
     if fail_on not in FAIL_ON:
-        raise UserError(
-            "is none of the choices", key="--fail-on", value=fail_on, choices=FAIL_ON, nearest=find_nearest(fail_on, FAIL_ON)
-        )
-    trainings, seconds = parse_budget(shared.budget)
-    baseline = read_baseline(shared.baseline)
-
-    from trainlab.cli.startup import import_torch
-
-    import_torch()
-    from trainlab.study import Settings
-
-    return Settings(
-        device=shared.device,
-        threads=shared.threads,
-        select=shared.select,
-        ignore=shared.ignore,
-        fail_on=fail_on,
-        baseline=baseline,
-        trainings=trainings,
-        seconds=seconds,
-    )
+        nearest = find_nearest(fail_on, FAIL_ON)
+        problems.append(Problem(message="is none of the choices", key="--fail-on", value=fail_on, choices=FAIL_ON, nearest=nearest))
+    with _collect(problems):
+        threads = parse_count(shared.threads, "--threads")
+    with _collect(problems):
+        trainings, seconds = parse_budget(shared.budget)
+    with _collect(problems):
+        baseline = read_baseline(shared.baseline)
+    if problems:
+        raise UserError(problems)
+    return {
+        "device": shared.device,
+        "threads": threads,
+        "select": shared.select,
+        "ignore": shared.ignore,
+        "fail_on": fail_on,
+        "baseline": baseline,
+        "trainings": trainings,
+        "seconds": seconds,
+    }
 
 
 def parse_budget(text: str | None) -> tuple[float | None, float | None]:
@@ -176,11 +262,8 @@ def warn(messages: list[str], shared: Shared) -> None:
             sys.stderr.write(f"trainlab: {message}\n")
 
 
-def tell_cost(command: str, config: Config, options: Options, settings: Settings) -> int:
-    """What the study would take, on stdout."""
-    from trainlab import study
-
-    cost = study.estimate(command, config, options, settings)
+def write_cost(cost: Estimate, destinations: list[streams.Destination]) -> None:
+    """What the study would take, in every format asked for."""
     lines = [
         f"runs     {cost.runs}",
         f"updates  {cost.updates}",
@@ -188,8 +271,11 @@ def tell_cost(command: str, config: Config, options: Options, settings: Settings
         f"time     {cost.seconds:.2g} s",
         *(f"skipped  {each.run}: {each.reason}" for each in cost.skipped),
     ]
-    streams.write("\n".join(lines) + "\n", None)
-    return ExitCode.CLEAN
+    skipped = [{"run": each.run, "reason": each.reason} for each in cost.skipped]
+    values = {"runs": cost.runs, "updates": cost.updates, "bytes": cost.bytes, "seconds": cost.seconds, "skipped": skipped}
+    for destination in destinations:
+        text = json.dumps(values, indent=1) if destination.format == "json" else "\n".join(lines)
+        streams.write(f"{text}\n", destination.path)
 
 
 def write_report(report: Report, destinations: list[streams.Destination], shared: Shared) -> None:

@@ -13,10 +13,6 @@ import typer
 Chosen = dict[str, Any]
 """What a command's own options ask of its study; those that were not given are None."""
 
-PATCHES = "Short ways to change the config"
-OUTPUT = "Output"
-JUDGING = "Judging"
-
 SHORT = {
     "act": "model.activation",
     "layers": "model.layers",
@@ -36,16 +32,16 @@ SHORT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """The shared options as given. `patches` are the short ones as `(option, key, text)`."""
+    """The shared options as given. `patches` are the short ones as `(option and value, key, value as YAML)`."""
 
     config: str | None
     patches: tuple[tuple[str, str, str], ...]
     set: tuple[str, ...]
     vs: tuple[str, ...]
     device: str
-    seed: int | None
-    seeds: int
-    threads: int
+    seed: str | None
+    seeds: str
+    threads: str
     format: tuple[str, ...]
     output: Path | None
     plot: Path | None
@@ -63,8 +59,8 @@ class Shared:
 def study(command: Callable[..., Chosen]) -> Callable[..., None]:
     """Make a study's command of a function that only says its own options.
 
-    The command takes CONFIG, then the function's options, then the shared ones; an own option hides a shared one of the same name. It
-    ends with the study's exit code.
+    The command takes CONFIG, then the function's options, then the shared ones; an own option hides a shared one of the same
+    name. It ends with the study's exit code.
     """
     own = inspect.signature(command, eval_str=True).parameters
     shared = {name: each for name, each in inspect.signature(_shared, eval_str=True).parameters.items() if name not in own}
@@ -73,10 +69,8 @@ def study(command: Callable[..., Chosen]) -> Callable[..., None]:
         from trainlab.cli.conduct import conduct
 
         chosen = command(**{name: given.pop(name) for name in own})
-        texts = {name: given.pop(name) for name in SHORT if name in given}
-        patches = tuple(
-            (f"--{name.replace('_', '-')}", SHORT[name], _to_text(text)) for name, text in texts.items() if text is not None
-        )
+        short = {name: given.pop(name) for name in SHORT if name in given}
+        patches = tuple(_to_patch(name, value) for name, value in short.items() if value is not None)
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None}
         name = command.__name__.replace("_", "-")
         raise typer.Exit(conduct(name, chosen, Shared(patches=patches, **{**_empty(), **values})))
@@ -89,12 +83,12 @@ def study(command: Callable[..., Chosen]) -> Callable[..., None]:
     return carry_out
 
 
-def _to_text(value: Any) -> str:
-    """A short option's value as YAML: `--width 64,32` is a list."""
+def _to_patch(name: str, value: str | bool) -> tuple[str, str, str]:
+    """`--width 64,32` is a list; a flag is what it says."""
+    option = f"--{name.replace('_', '-')}"
     if isinstance(value, bool):
-        return "true" if value else "false"
-    text = str(value)
-    return f"[{text}]" if "," in text and not text.startswith(("[", "{")) else text
+        return option if value else f"--no-{option[2:]}", SHORT[name], "true" if value else "false"
+    return f"{option} {value}", SHORT[name], f"[{value}]" if "," in value and not value.startswith(("[", "{")) else value
 
 
 def _empty() -> Chosen:
@@ -104,35 +98,31 @@ def _empty() -> Chosen:
     return {name: () if hints[name] == tuple[str, ...] else each.default for name, each in fields.items() if name not in SHORT}
 
 
-def _shared(
+def _shared(  # read, never called
     config: Annotated[
-        str | None, typer.Argument(help="YAML file, or the name of a config that comes with trainlab.", show_default=False)
+        str | None, typer.Argument(metavar="[CONFIG]", help="YAML file, or the name of a config that comes with trainlab.")
     ] = None,
-    act: Annotated[str | None, typer.Option(help="Activation of the hidden layers.", rich_help_panel=PATCHES)] = None,
-    layers: Annotated[str | None, typer.Option(metavar="N", help="Weight layers.", rich_help_panel=PATCHES)] = None,
-    width: Annotated[str | None, typer.Option(metavar="N[,N]", help="Hidden units.", rich_help_panel=PATCHES)] = None,
-    init: Annotated[str | None, typer.Option(help="Initial weights.", rich_help_panel=PATCHES)] = None,
-    norm: Annotated[str | None, typer.Option(help="Normalisation: none, batch, layer, rms.", rich_help_panel=PATCHES)] = None,
-    residual: Annotated[bool | None, typer.Option(help="Add each layer's input to its output.", rich_help_panel=PATCHES)] = None,
-    lr: Annotated[str | None, typer.Option(metavar="X", help="Learning rate.", rich_help_panel=PATCHES)] = None,
-    optimizer: Annotated[str | None, typer.Option(help="Optimizer.", rich_help_panel=PATCHES)] = None,
-    batch_size: Annotated[
-        str | None, typer.Option(metavar="N", help="Samples an update, or full.", rich_help_panel=PATCHES)
-    ] = None,
-    epochs: Annotated[str | None, typer.Option(metavar="N", help="Passes over the data.", rich_help_panel=PATCHES)] = None,
-    weight_decay: Annotated[str | None, typer.Option(metavar="X", help="As torch means it.", rich_help_panel=PATCHES)] = None,
-    dropout: Annotated[
-        str | None, typer.Option(metavar="X", help="Share of hidden values dropped.", rich_help_panel=PATCHES)
-    ] = None,
+    act: Annotated[str | None, typer.Option(metavar="NAME", help="Activation of the hidden layers.")] = None,
+    layers: Annotated[str | None, typer.Option(metavar="N", help="Weight layers.")] = None,
+    width: Annotated[str | None, typer.Option(metavar="N[,N...]", help="Hidden units, of all hidden layers or of each.")] = None,
+    init: Annotated[str | None, typer.Option(metavar="NAME", help="Initial weights.")] = None,
+    norm: Annotated[str | None, typer.Option(metavar="NAME", help="Normalisation: none, batch, layer, rms.")] = None,
+    residual: Annotated[bool | None, typer.Option(help="Add each layer's input to its output.")] = None,
+    lr: Annotated[str | None, typer.Option(metavar="X", help="Learning rate.")] = None,
+    optimizer: Annotated[str | None, typer.Option(metavar="NAME", help="Optimizer.")] = None,
+    batch_size: Annotated[str | None, typer.Option(metavar="N", help="Samples an update, or full.")] = None,
+    epochs: Annotated[str | None, typer.Option(metavar="N", help="Passes over the data.")] = None,
+    weight_decay: Annotated[str | None, typer.Option(metavar="X", help="L2 penalty, as torch's optimizers mean it.")] = None,
+    dropout: Annotated[str | None, typer.Option(metavar="X", help="Share of hidden values dropped.")] = None,
     set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change the config. Repeatable.")] = None,
     vs: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE[,...]", help="One more run beside the base, changed like this. Repeatable."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the first run, instead of the config's.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each kind, with seeds seed .. seed+N-1.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    seed: Annotated[str | None, typer.Option(metavar="N", help="Seed of the first run, instead of the config's.")] = None,
+    seeds: Annotated[str, typer.Option(metavar="N", help="Runs of each kind, with seeds seed .. seed+N-1.")] = "1",
+    threads: Annotated[str, typer.Option(metavar="N", help="Threads of torch.")] = "1",
     format: Annotated[
         list[str] | None, typer.Option("--format", metavar="F[:FILE]", help="table or json, to stdout or a file. Repeatable.")
     ] = None,
@@ -140,13 +130,13 @@ def _shared(
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png|svg|pdf", help="Draw the report.")] = None,
     full_series: Annotated[bool, typer.Option("--full-series", help="Do not thin series in JSON to 200 points.")] = False,
     select: Annotated[
-        list[str] | None, typer.Option(metavar="CODE", help="Judge by these rules only (prefixes). Repeatable.")
+        list[str] | None, typer.Option(metavar="CODE", help="Report these rules only (prefixes). Repeatable.")
     ] = None,
     ignore: Annotated[
-        list[str] | None, typer.Option(metavar="CODE", help="Do not judge by these rules (prefixes). Repeatable.")
+        list[str] | None, typer.Option(metavar="CODE", help="Do not report these rules (prefixes). Repeatable.")
     ] = None,
     fail_on: Annotated[
-        str | None, typer.Option(metavar="never|warning|error", help="Exit 1 at such findings. [default: never]")
+        str | None, typer.Option(metavar="never|warning|error", help="Exit 1 at such findings.  [default: never]")
     ] = None,
     baseline: Annotated[Path | None, typer.Option(metavar="REPORT.json", help="Findings that stand there do not count.")] = None,
     budget: Annotated[

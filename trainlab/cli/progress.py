@@ -42,7 +42,8 @@ class Watcher:
     def _draw(self, progress: Progress) -> None:
         if self._bar is None:
             from rich.console import Console
-            from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
 
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())
             self._bar = Bar(*columns, console=Console(stderr=True), transient=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sys
@@ -28,7 +29,7 @@ def parse_destinations(formats: list[str], output: Path | None) -> list[Destinat
     """What `--format F[:FILE]` and `--output FILE` ask for; a table on stdout if nothing.
 
     Raises:
-        UserError: an unknown format, two documents for one place, or a file that could not be written.
+        UserError: an unknown format, or a file that could not be written.
     """
     destinations = []
     for index, text in enumerate(formats or ["table"]):
@@ -40,16 +41,25 @@ def parse_destinations(formats: list[str], output: Path | None) -> list[Destinat
             raise UserError(
                 "there is no such format", key="--format", value=name, choices=problem.choices, nearest=problem.nearest
             ) from None
+        if file and output is not None and index == 0:
+            raise UserError(f"the first format has a file already: `--format {text}`", key="--output", value=str(output))
         path = Path(file) if file else output if index == 0 else None
+        if path is not None:
+            check_writable(path, "--format" if file else "--output")
         destinations.append(Destination(format=name, path=path))
-    places = [each.path for each in destinations]
-    for place in places:
-        if places.count(place) > 1:
-            where = "stdout" if place is None else str(place)
-            raise UserError(f"two documents for {where}; give one of them a file: `--format F:FILE`", key="--format")
-        if place is not None:
-            check_writable(place, "--output" if place == output else "--format")
     return destinations
+
+
+def check_places(paths: list[Path | None]) -> None:
+    """Find out before the work begins that one document would overwrite another; None is stdout.
+
+    Raises:
+        UserError: two of them are the same place.
+    """
+    places = [path and path.resolve() for path in paths]
+    repeated = [str(path or "stdout") for path, place in zip(paths, places, strict=True) if places.count(place) > 1]
+    if repeated:
+        raise UserError(f"two documents for {repeated[0]}: give each a file of its own, as in `--format json:FILE`")
 
 
 def check_writable(path: Path, option: str) -> None:
@@ -58,50 +68,75 @@ def check_writable(path: Path, option: str) -> None:
     Raises:
         UserError: the folder is missing or read-only, or the path is a folder.
     """
-    folder = path.parent
     if path.is_dir():
         raise UserError("is a folder, not a file", key=option, value=str(path))
-    if not folder.is_dir():
+    if not path.parent.is_dir():
         raise UserError("the folder does not exist", key=option, value=str(path))
-    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        raise UserError("cannot be written", key=option, value=str(path))
+    try:
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if not _is_special(path):
+            with tempfile.TemporaryFile(dir=path.resolve().parent):  # permissions alone do not tell: the disk may be read-only
+                pass
+    except OSError as error:
+        raise _refuse(error, path, option) from None
+
+
+def _is_special(path: Path) -> bool:
+    """A device or a pipe, such as /dev/null or `>(command)`: to be written to, never to be replaced."""
+    return path.exists() and not path.is_file()
+
+
+def _refuse(error: OSError, path: Path | str, option: str = "") -> UserError:
+    reason = error.strerror or str(error)
+    return UserError(f"cannot be written: {reason[:1].lower()}{reason[1:]}", key=option, value=str(path))
 
 
 @contextlib.contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends well, and is removed when it does not.
+    """A temporary file beside `path` that takes its place when the block ends well, and is removed when it does not."""
+    place = path.resolve()  # a link stays a link: what it points to is replaced
+    handle, name = tempfile.mkstemp(prefix=f".{place.name}.", suffix=place.suffix, dir=place.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(place.stat().st_mode if place.exists() else 0o666 & ~umask)
+        temporary.replace(place)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write(text: str, path: Path | None) -> None:
+    """Write one whole document to a file or to stdout; a reader that has gone away is no error.
 
     Raises:
         UserError: it could not be written.
     """
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            yield temporary
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        if path is None:
+            _write_stdout(text)
+        elif _is_special(path):
+            path.write_text(text, encoding="utf-8")
+        else:
+            with replace_file(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+    except BrokenPipeError:
+        pass
     except OSError as error:
-        raise UserError(f"cannot be written: {error.strerror or error}", value=str(path)) from error
+        raise _refuse(error, path or "stdout") from error
 
 
-def write(text: str, path: Path | None) -> None:
-    """Write one whole document to a file or to stdout; a reader that has gone away is no error."""
-    if path is not None:
-        with replace_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        return
+def _write_stdout(text: str) -> None:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would complain again when it flushes at exit.
+    except OSError:
+        # What is left in the buffer would be tried again, and fail again, at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def find_width(stream: TextIO) -> int | None:
@@ -110,11 +145,11 @@ def find_width(stream: TextIO) -> int | None:
 
 
 def wants_color(stream: TextIO) -> bool:
-    """NO_COLOR (no-color.org) and FORCE_COLOR first, then whether `stream` is a terminal that can."""
+    """NO_COLOR (no-color.org) and FORCE_COLOR (force-color.org; 0 is no) first, then whether `stream` is a terminal that can."""
     if os.environ.get("NO_COLOR"):
         return False
-    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
-        return True
+    if forced := os.environ.get("FORCE_COLOR"):
+        return forced not in ("0", "false")
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 

@@ -1,28 +1,44 @@
-"""Option values that are lists."""
+"""Option values: counts, and lists of numbers."""
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 
 from trainlab.errors import UserError
 
+MOST = 2**63 - 1  # what torch takes as a seed
 
-def parse_positive_numbers(text: str | None, option: str) -> tuple[float, ...] | None:
-    """`0.001,0.01` to numbers above 0; None if the option was not given.
+
+def parse_count(text: str, option: str, *, least: int = 1) -> int:
+    """A whole number of at least `least`.
+
+    Raises:
+        UserError: it is none.
+    """
+    number = int(text) if re.fullmatch(r"[0-9]{1,19}", text) else -1
+    if not least <= number <= MOST:
+        raise UserError(f"must be a whole number of at least {least}", key=option, value=text or repr(text))
+    return number
+
+
+def parse_positive_numbers(texts: Sequence[str] | None, option: str) -> tuple[float, ...] | None:
+    """`0.001,0.01`, or the option given once for each, to numbers above 0; None if it was not given.
 
     Raises:
         UserError: one of them is no such number, or stands there twice.
     """
-    if text is None:
+    if not texts:
         return None
-    numbers = []
-    for part in text.split(","):
+    numbers: list[float] = []
+    for part in (part for text in texts for part in text.split(",")):
         try:
             number = float(part)
         except ValueError:
             number = math.nan
         if not (math.isfinite(number) and number > 0):
-            raise UserError("must be numbers above 0, parted by commas", key=option, value=part.strip() or repr(text))
+            raise UserError("must be numbers above 0, separated by commas", key=option, value=part.strip() or repr(",".join(texts)))
         if number in numbers:
             raise UserError("is given twice", key=option, value=part.strip())
         numbers.append(number)

@@ -1,4 +1,4 @@
-"""Runs from arms and seeds, and back."""
+"""Runs from arms and seeds, and back; what several studies read from a trace."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from trainlab.config import Config, apply_patch, name_patch
-from trainlab.plan import Arm, Options, PlannedRun
-from trainlab.report import Trace
+from trainlab.plan import Arm, PlannedRun
+from trainlab.report import Finding, Trace
 
 
 def plan_runs(
@@ -22,14 +24,10 @@ def plan_runs(
     )
 
 
-def make_arm(config: Config, patch: Mapping[str, Any], name: str | None = None) -> Arm:
-    """The arm that `patch` makes of `config`, named after the patch."""
-    return Arm(name=name or name_patch(dict(patch)), patch=dict(patch), config=apply_patch(config, dict(patch)).config)
-
-
-def list_arms(config: Config, options: Options) -> list[Arm]:
-    """The base and what runs beside it: each `--vs`, or, where there is none, each change in the config's `vs` section."""
-    return [*options.arms, *(make_arm(config, patch) for patch in config.vs)] if len(options.arms) == 1 else list(options.arms)
+def make_arm(config: Config, patch: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> Arm:
+    """The arm that `patch` makes of `config`, which is the base with the patch `beside`; named after both."""
+    whole = {**(beside or {}), **patch}
+    return Arm(name=name_patch(whole), patch=whole, config=apply_patch(config, dict(patch)).config)
 
 
 def by_arm(traces: Sequence[Trace]) -> dict[str, list[Trace]]:
@@ -38,3 +36,25 @@ def by_arm(traces: Sequence[Trace]) -> dict[str, list[Trace]]:
     for trace in traces:
         arms.setdefault(trace.name, []).append(trace)
     return arms
+
+
+def find_end(trace: Trace) -> float:
+    """Median loss over the last tenth of the epochs; infinite for a run that left the finite numbers."""
+    values = trace.series["loss"].values
+    tail = values[-max(1, len(values) // 10) :]
+    return float(np.median(tail)) if trace.nonfinite is None and np.isfinite(tail).all() else np.inf
+
+
+def count_held(findings: Sequence[Finding], run: str, codes: set[str]) -> int:
+    """In how many seeds of a run one of these findings held, at least."""
+    return max((each.seeds["held"] for each in findings if each.run == run and each.code in codes), default=0)
+
+
+def say_seeds(word: str, held: int, of: int) -> str:
+    """`diverged`, or `diverged in 2 of 3 seeds`."""
+    return word if held >= of else f"{word} in {held} of {of} seeds"
+
+
+def drop_fraction(value: float | None) -> float | None:
+    """A median of whole numbers as a whole number where it is one: epoch 207, not 207.0."""
+    return int(value) if value is not None and float(value).is_integer() else value

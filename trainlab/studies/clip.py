@@ -3,141 +3,263 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from trainlab.config import Config
-from trainlab.config.training import NoClip
-from trainlab.plan import Arm, Conclusion, Options, Plan
-from trainlab.report import Answer, Column, Finding, Table, Trace
-from trainlab.studies._arms import by_arm, make_arm, plan_runs
+from trainlab.config.training import ClipBy, NoClip
+from trainlab.plan import Conclusion, Options, Plan
+from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
+from trainlab.studies._arms import by_arm, count_held, find_end, make_arm, plan_runs, say_seeds
 
 PROBES = ("total-norm", "used-norm", "clip-angle", "accuracy", "baselines", "gradient-norm")
 RULES = ("non-finite", "diverged", "exploding-gradient", "clipping-too-much", "clipping-turns-gradient", "clipping-idle")
 ROUNDING = 1e-5
+MOST = 0.5  # share of the updates: clipping more is a low learning rate in disguise
+TURN = 10.0  # degrees
+TURNED = 1e-3  # degrees: less is rounding
+SAME = 0.1  # of a loss: less is no difference worth a sentence
 
 
-def first(config: Config, options: Options) -> Plan:
-    """Unclipped, then by value and by norm at each threshold, then each `--vs`."""
-    base = options.arms[0]
-    own = getattr(config.clip, "threshold", 1.0)
-    unclipped = replace(base.config, clip=NoClip())
-    arms = [Arm(name=base.name, patch={}, config=unclipped)]
-    for threshold in options.chosen.get("threshold") or (own,):
-        for mode in ("value", "norm"):
-            arms.append(
-                make_arm(
-                    unclipped, {"clip.mode": mode, "clip.threshold": threshold}, name=f"clip.mode={mode},threshold={threshold:g}"
-                )
-            )
-    return Plan(runs=plan_runs([*arms, *options.arms[1:]], options.seeds), probes=PROBES, rules=RULES)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One arm over all seeds.
+
+    Attributes:
+        how: "unclipped", "by norm at 100".
+        beside: whether it differs from the base in nothing but clipping.
+        state: survives; survives, does not learn; diverged.
+        final: median loss over the last tenth of the epochs.
+        share: of the updates that were clipped.
+        angles: degrees by which each clipped update was turned.
+    """
+
+    name: str
+    how: str
+    beside: bool
+    traces: tuple[Trace, ...]
+    state: str
+    final: float
+    share: float
+    angles: np.ndarray
+
+    @property
+    def learns(self) -> bool:
+        """Every seed survives, and ends below where it began."""
+        return self.state == "survives"
+
+    @property
+    def turns(self) -> bool:
+        """It turns a typical clipped gradient further than it should."""
+        return len(self.angles) > 0 and float(np.median(self.angles)) > TURN
 
 
-def then(config: Config, options: Options, traces: Sequence[Trace]) -> None:  # noqa: ARG001  # one plan is enough
-    """Nothing more."""
-    return
+def first(config: Config, options: Options) -> Plan:  # noqa: ARG001  # the base is the first of the arms
+    """The config as it is, unclipped, by value and by norm at each threshold, then each `--vs`."""
+    base, *others = options.arms
+    own = base.config.clip
+    patches: list[dict[str, Any]] = [{"clip.mode": "none"}]
+    for threshold in options.chosen.get("threshold") or (own.threshold if isinstance(own, ClipBy) else 1.0,):
+        patches += [{"clip.mode": mode, "clip.threshold": threshold} for mode in ("value", "norm")]
+    arms = [arm for arm in (make_arm(base.config, patch) for patch in patches) if arm.config != base.config]
+    return Plan(runs=plan_runs([base, *arms, *others], options.seeds), probes=PROBES, rules=RULES)
 
 
-def conclude(config: Config, options: Options, traces: Sequence[Trace], findings: Sequence[Finding]) -> Conclusion:  # noqa: ARG001
-    """Whether the unclipped run survives, and what each way of clipping does."""
+def then(config: Config, options: Options, traces: Sequence[Trace]) -> Plan | None:  # noqa: ARG001
+    """A tenth of the learning rate without clipping, where clipping would have to be the rule: advice is measured, not given."""
     arms = by_arm(traces)
-    states = {name: _state(arm, findings) for name, arm in arms.items()}
-    return Conclusion(answer=_answer(arms, states), tables=(_tabulate(arms, states),), findings=tuple(findings))
+    unclipped = next((arm for arm in arms.values() if not _clips(arm[0])), None)
+    if unclipped is None or all(map(_learns, unclipped)) or any("optimizer.lr" in arm[0].patch for arm in arms.values()):
+        return None
+    if any(all(map(_learns, arm)) and _mean_share(arm) <= MOST for arm in arms.values()) or _overflows_forward(unclipped):
+        return None
+    patch = {"clip.mode": "none", "optimizer.lr": float(f"{options.arms[0].config.optimizer.lr / 10:.6g}")}
+    return Plan(runs=plan_runs([make_arm(options.arms[0].config, patch)], options.seeds), probes=PROBES, rules=RULES)
+
+
+def conclude(
+    config: Config,  # noqa: ARG001  # one signature for all studies
+    options: Options,  # noqa: ARG001
+    traces: Sequence[Trace],
+    findings: Sequence[Finding],
+    skipped: Sequence[Skipped],  # noqa: ARG001
+) -> Conclusion:
+    """Whether the unclipped run survives, and what each way of clipping does.
+
+    Of the findings, those of the config as it is and of what is recommended stay: what another threshold did is a row of the table.
+    """
+    ways = [_weigh(name, arm, findings) for name, arm in by_arm(traces).items()]
+    answer, best = _answer(ways)
+    about = {ways[0].name, best.name if best else ""}
+    return Conclusion(answer=answer, tables=(_tabulate(ways),), findings=tuple(each for each in findings if each.run in about))
 
 
 def share_clipped(trace: Trace) -> float:
     """Share of the updates in which clipping changed the gradient."""
     raw, used, angle = (trace.series[name].values for name in ("total-norm", "used-norm", "clip-angle"))
-    return float(np.mean((used < raw * (1 - ROUNDING)) | (angle > 0.01)))
+    return float(np.mean((used < raw * (1 - ROUNDING)) | (angle > TURNED)))
 
 
-def _state(arm: Sequence[Trace], findings: Sequence[Finding]) -> str:
-    dead = [trace for trace in arm if trace.nonfinite is not None]
-    if dead:
-        return "diverged" if len(dead) == len(arm) else f"diverged in {len(dead)} of {len(arm)} seeds"
-    if any(each.run == arm[0].name and each.code == "L003" for each in findings):
-        return "diverged"
-    losses = [trace.series["loss"].values for trace in arm]
-    falls = all(np.median(values[-max(1, len(values) // 10) :]) < values[0] for values in losses)
-    return "survives" if falls else "survives, does not learn"
+def _mean_share(arm: Sequence[Trace]) -> float:
+    return float(np.mean([share_clipped(trace) for trace in arm]))
 
 
-def _answer(arms: dict[str, list[Trace]], states: dict[str, str]) -> Answer:
-    names = list(arms)
-    base, others = names[0], names[1:]
-    values: dict[str, Any] = {"needed": states[base].startswith("diverged"), "states": states}
-    alive = [name for name in others if states[name] == "survives"]
-    if not values["needed"]:
-        idle = [name for name in others if max(map(share_clipped, arms[name])) == 0]
-        text = "Clipping is not needed: the unclipped run survives."
-        text += f" {', '.join(idle)} never takes effect." if idle else ""
-        return Answer(text=text, values=values)
-    fatal = arms[base][0].nonfinite
-    death = (
-        f"the unclipped run diverges at update {fatal.update} ({fatal.value} in {fatal.where})"
-        if fatal
-        else "the unclipped run diverges"
-    )
-    if not alive:
-        text = f"Clipping does not save this network: {death}, and so do the clipped ones."
-        if fatal and fatal.direction == "forward" and fatal.update == 1:
-            text = f"Clipping cannot help: {death}; the forward pass itself overflows before there is a gradient to clip."
-        return Answer(text=text, values=values)
-    best = min(alive, key=lambda name: np.median([_final(trace) for trace in arms[name]]))
-    values["recommended"] = best
-    share = float(np.mean([share_clipped(trace) for trace in arms[best]]))
-    text = (
-        f"Clipping is needed: {death}; with {best} it trains to a loss of {np.median([_final(trace) for trace in arms[best]]):.4g}"
-    )
-    text += f", clipping {100 * share:.0f} % of the updates"
-    turned = {name: max(_angles(trace).max(initial=0.0) for trace in arms[name]) for name in alive}
-    by_value = next((name for name in alive if "value" in name and turned[name] > 1), None)
-    text += f". Clipping by value turns the gradient by up to {turned[by_value]:.1f} degrees, by norm by none." if by_value else "."
-    if share > 0.5:
-        text += " More than half of the updates are clipped: lower the learning rate instead."
-    return Answer(text=text, values=values)
+def _clips(trace: Trace) -> bool:
+    return not isinstance(trace.config.clip, NoClip)
 
 
-def _final(trace: Trace) -> float:
+def _learns(trace: Trace) -> bool:
     values = trace.series["loss"].values
-    return float(np.median(values[-max(1, len(values) // 10) :]))
+    return len(values) < 2 or find_end(trace) < values[0]  # a single epoch has no course
+
+
+def _overflows_forward(arm: Sequence[Trace]) -> bool:
+    fatal = arm[0].nonfinite
+    return fatal is not None and fatal.direction == "forward" and fatal.update == 1
+
+
+def _weigh(name: str, arm: Sequence[Trace], findings: Sequence[Finding]) -> Way:
+    dead = max(sum(trace.nonfinite is not None for trace in arm), count_held(findings, name, {"L003"}))
+    state = "survives" if all(map(_learns, arm)) else "survives, does not learn"
+    clip = arm[0].config.clip
+    how = f"by {clip.mode} at {clip.threshold:g}" if isinstance(clip, ClipBy) else "unclipped"
+    return Way(
+        name=name,
+        how=how,
+        beside=all(key.startswith("clip.") for key in arm[0].patch),
+        traces=tuple(arm),
+        state=say_seeds("diverged", dead, len(arm)) if dead else state,
+        final=float(np.median([find_end(trace) for trace in arm])),
+        share=_mean_share(arm),
+        angles=np.concatenate([_angles(trace) for trace in arm]),
+    )
 
 
 def _angles(trace: Trace) -> np.ndarray:
     """Angles of the updates that were clipped, in degrees."""
     angles = trace.series["clip-angle"].values
-    return angles[np.isfinite(angles) & (trace.series["used-norm"].values < trace.series["total-norm"].values * (1 - ROUNDING))]
+    clipped = trace.series["used-norm"].values < trace.series["total-norm"].values * (1 - ROUNDING)
+    chosen = angles[np.isfinite(angles) & clipped]
+    return np.where(chosen > TURNED, chosen, 0.0)
 
 
-def _tabulate(arms: dict[str, list[Trace]], states: dict[str, str]) -> Table:
+def _answer(ways: Sequence[Way]) -> tuple[Answer, Way | None]:
+    """The answer, and the way of clipping that it recommends."""
+    beside = [way for way in ways if way.beside]
+    unclipped = next((way for way in beside if way.how == "unclipped"), None)
+    clipping = [way for way in beside if way is not unclipped]
+    values: dict[str, Any] = {"needed": None, "states": {way.name: way.state for way in ways}}
+    if unclipped is None or not clipping:
+        return Answer(text="Nothing can be said: not both ways, clipped and unclipped, could be run.", values=values), None
+    best = _choose(clipping)
+    values["needed"] = not unclipped.learns and best is not None
+    if unclipped.learns:
+        return Answer(text=_say_not_needed(unclipped, clipping), values=values), None
+    death = f"unclipped, the run {_say_death(unclipped)}"
+    if best is None:
+        text = f"Clipping does not save this network: {death}, and no way of clipping makes it learn."
+        if _overflows_forward(unclipped.traces):
+            text = f"Clipping cannot help: {death}; the forward pass overflows before there is a gradient to clip."
+        return Answer(text=text + _say_slower(ways), values=values), None
+    values["recommended"] = best.name
+    there = ", as the config does" if not best.traces[0].patch else ""
+    text = f"Clipping is needed: {death}. Clip {best.how}{there}: the loss ends at {best.final:.4g}, "
+    text += f"and {_percent(best.share)} of the updates are clipped." + _say_turn(best, clipping)
+    if best.share > MOST:
+        text += " That many clipped updates are a lower learning rate in disguise." + _say_slower(ways)
+    constant = best.traces[0].metrics.get("constant_loss")
+    if constant is not None and best.final > constant:
+        text += f" But it has learned nothing: a constant reaches {constant:.4g}. Look at the initial weights."
+    return Answer(text=text, values=values), best
+
+
+def _say_turn(best: Way, clipping: Sequence[Way]) -> str:
+    """What clipping by value does to the direction, and what that is worth where its loss is the lower one."""
+    turning = max((way for way in clipping if way.turns), key=lambda way: float(way.angles.max()), default=None)
+    if turning is None:
+        return ""
+    text = f" {turning.how[0].upper()}{turning.how[1:]} it turns the gradient by up to {turning.angles.max():.1f} degrees"
+    if turning is best:
+        return f"{text}: no way by norm makes it learn."
+    lower = turning.learns and turning.final < best.final
+    return f"{text}, though the loss ends at {turning.final:.4g}." if lower else f"{text}."
+
+
+def _choose(ways: Sequence[Way]) -> Way | None:
+    """Among those that learn: few updates clipped before many, the gradient kept before turned, then the lowest loss."""
+    alive = [way for way in ways if way.learns]
+    return min(alive, key=lambda way: (way.share > MOST, way.turns, way.final), default=None)
+
+
+def _say_death(way: Way) -> str:
+    fatal = next((trace.nonfinite for trace in way.traces if trace.nonfinite), None)
+    if fatal is None:
+        return way.state
+    return way.state.replace("diverged", f"diverges at update {fatal.update} ({fatal.value} in {fatal.where})", 1)
+
+
+def _say_not_needed(unclipped: Way, clipping: Sequence[Way]) -> str:
+    updates = min(trace.updates for trace in unclipped.traces)
+    if updates == 1:
+        return "Clipping is not needed: unclipped, the run survives its only update. Train longer to be sure."
+    text = f"Clipping is not needed: unclipped, the run survives its {updates} updates and ends at a loss of {unclipped.final:.4g}."
+    idle = [way.how for way in clipping if way.share == 0]
+    if idle:
+        text += f" Clipping {' or '.join(idle)} never acts."
+    for way in clipping:
+        if not way.learns:
+            text += f" Clipped {way.how} it {way.state}."
+        elif abs(way.final - unclipped.final) > SAME * max(abs(way.final), abs(unclipped.final)):
+            text += f" Clipped {way.how} it ends at {way.final:.4g}."
+    return text
+
+
+def _say_slower(ways: Sequence[Way]) -> str:
+    """What a lower learning rate did instead, if it was tried."""
+    slower = [way for way in ways if not _clips(way.traces[0]) and "optimizer.lr" in way.traces[0].patch]
+    if not slower:
+        return ""
+    way = slower[0]
+    rate = way.traces[0].config.optimizer.lr
+    if way.learns:
+        return f" Unclipped at a learning rate of {rate:g} it survives and ends at {way.final:.4g}: lower the rate instead."
+    return f" A learning rate of {rate:g} without clipping does not help either."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share == 0 or share >= 0.01 else f"{100 * share:.1g} %"
+
+
+def _tabulate(ways: Sequence[Way]) -> Table:
     rows = []
-    for name, arm in arms.items():
-        raw = np.concatenate([trace.series["total-norm"].values for trace in arm])
-        used = np.concatenate([trace.series["used-norm"].values for trace in arm])
-        angles = np.concatenate([_angles(trace) for trace in arm])
+    for way in ways:
+        raw = np.concatenate([trace.series["total-norm"].values for trace in way.traces])
+        used = np.concatenate([trace.series["used-norm"].values for trace in way.traces])
         rows.append(
             (
-                name,
-                states[name],
-                _final(arm[0]) if len(arm) == 1 else float(np.median([_final(trace) for trace in arm])),
-                float(np.mean([share_clipped(trace) for trace in arm])),
-                float(np.median(angles)) if len(angles) else 0.0,
-                float(angles.max()) if len(angles) else 0.0,
-                float(np.median(raw[np.isfinite(raw)])) if np.isfinite(raw).any() else None,
+                way.name,
+                way.how,
+                way.state,
+                way.final,
+                way.share,
+                float(np.median(way.angles)) if len(way.angles) else None,
+                float(way.angles.max()) if len(way.angles) else None,
+                _median(raw),
                 float(raw.max()),
-                float(np.median(used[np.isfinite(used)])) if np.isfinite(used).any() else None,
-                arm[0].series["loss"].values.tolist(),
-                min(trace.updates for trace in arm),
+                _median(used),
+                way.traces[0].series["loss"].values.tolist(),
+                min(trace.updates for trace in way.traces),
             )
         )
-    seeds = len(next(iter(arms.values())))
+    seeds = max(len(way.traces) for way in ways)
     return Table(
         name="arms",
         title="clipping" + (f" ({seeds} seeds)" if seeds > 1 else ""),
         columns=(
             Column(name="run"),
+            Column(name="clipping", priority=7),
             Column(name="verdict", kind="verdict"),
             Column(name="final loss", kind="number"),
             Column(name="clipped", kind="percent"),
@@ -151,3 +273,8 @@ def _tabulate(arms: dict[str, list[Trace]], states: dict[str, str]) -> Table:
         ),
         rows=tuple(rows),
     )
+
+
+def _median(norms: np.ndarray) -> float | None:
+    finite = norms[np.isfinite(norms)]
+    return float(np.median(finite)) if len(finite) else None

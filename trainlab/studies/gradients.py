@@ -10,8 +10,8 @@ import numpy as np
 
 from trainlab.config import Config
 from trainlab.plan import Conclusion, Options, Plan
-from trainlab.report import Answer, Column, Finding, Table, Trace
-from trainlab.studies._arms import by_arm, list_arms, plan_runs
+from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
+from trainlab.studies._arms import by_arm, plan_runs
 
 PROBES = ("gradient-norm", "gradient-mean-abs", "gradient-max-abs", "zero-fraction", "update-ratio", "activations", "accuracy")
 RULES = ("vanishing-gradient", "exploding-gradient", "dead-units", "non-finite")
@@ -25,7 +25,7 @@ def first(config: Config, options: Options) -> Plan:
     def shorten(each: Config) -> Config:
         return replace(each, train=replace(each.train, epochs=steps, updates=steps))  # an epoch has at least one update
 
-    return Plan(runs=plan_runs(list_arms(config, options), options.seeds, shorten), probes=PROBES, rules=RULES)
+    return Plan(runs=plan_runs(options.arms, options.seeds, shorten), probes=PROBES, rules=RULES)
 
 
 def then(config: Config, options: Options, traces: Sequence[Trace]) -> None:  # noqa: ARG001  # one plan is enough
@@ -33,7 +33,9 @@ def then(config: Config, options: Options, traces: Sequence[Trace]) -> None:  # 
     return
 
 
-def conclude(config: Config, options: Options, traces: Sequence[Trace], findings: Sequence[Finding]) -> Conclusion:  # noqa: ARG001
+def conclude(  # noqa: ARG001
+    config: Config, options: Options, traces: Sequence[Trace], findings: Sequence[Finding], skipped: Sequence[Skipped]
+) -> Conclusion:
     """What is wrong and where it starts; the layers of the base; the arms side by side."""
     arms = by_arm(traces)
     base = traces[0]

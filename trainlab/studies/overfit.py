@@ -11,9 +11,9 @@ from trainlab.comparing import compare_accuracy
 from trainlab.config import Config
 from trainlab.intervals import newcombe
 from trainlab.plan import Conclusion, Options, Plan
-from trainlab.report import Answer, Column, Comparison, Finding, Table, Trace
+from trainlab.report import Answer, Column, Comparison, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
-from trainlab.studies._arms import by_arm, list_arms, make_arm, plan_runs
+from trainlab.studies._arms import by_arm, make_arm, plan_runs
 
 PROBES = ("accuracy", "baselines")
 RULES = ("overfitting", "underfitting", "non-finite", "diverged", "learning-rate-too-high", "learning-rate-too-low")
@@ -22,7 +22,7 @@ DECAY = 0.04
 
 def first(config: Config, options: Options) -> Plan:
     """The base, each `--vs`, or each change in the config's `vs`; with none of them, weight decay."""
-    arms = list_arms(config, options)
+    arms = list(options.arms)
     if len(arms) == 1:
         arms.append(make_arm(arms[0].config, {"optimizer.weight_decay": DECAY}))
     return Plan(runs=plan_runs(arms, options.seeds), probes=PROBES, rules=RULES)
@@ -33,7 +33,9 @@ def then(config: Config, options: Options, traces: Sequence[Trace]) -> None:  # 
     return
 
 
-def conclude(config: Config, options: Options, traces: Sequence[Trace], findings: Sequence[Finding]) -> Conclusion:  # noqa: ARG001
+def conclude(  # noqa: ARG001
+    config: Config, options: Options, traces: Sequence[Trace], findings: Sequence[Finding], skipped: Sequence[Skipped]
+) -> Conclusion:
     """The gap of the base, and what each arm does to it and to the test accuracy."""
     arms = by_arm(traces)
     compared = compare_accuracy(list(arms.values()))

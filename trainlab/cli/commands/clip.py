@@ -10,7 +10,7 @@ from trainlab.cli.values import parse_positive_numbers
 
 @study
 def clip(
-    threshold: Annotated[str | None, typer.Option(metavar="X,X,...", help="Thresholds to clip at.")] = None,
+    threshold: Annotated[list[str] | None, typer.Option(metavar="X,X,...", help="Thresholds to clip at. Repeatable.")] = None,
 ) -> Chosen:
     """Is clipping needed, by value or by norm, at which threshold?"""
     return {"threshold": parse_positive_numbers(threshold, "--threshold")}

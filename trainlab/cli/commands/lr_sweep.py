@@ -10,7 +10,7 @@ from trainlab.cli.values import parse_positive_numbers
 
 @study
 def lr_sweep(
-    lr: Annotated[str | None, typer.Option(metavar="X,X,...", help="The rates to train, exactly these.")] = None,
+    lr: Annotated[list[str] | None, typer.Option(metavar="X,X,...", help="The rates to train, exactly these. Repeatable.")] = None,
 ) -> Chosen:
     """Which learning rate, and how wide is the safe band?"""
     return {"lr": parse_positive_numbers(lr, "--lr")}

@@ -24,10 +24,11 @@ Backward = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(gradient at the output, input, output) to the gradient at the input."""
 
 ACTIVATIONS: dict[type[nn.Module], tuple[Callable[[Tensor], Tensor], Backward]] = {
+    # The derivatives of the first four ask for the output only, so they work in place: a stack is bound by memory traffic.
     nn.Identity: (lambda z: z, lambda g, _z, _a: g),
-    nn.ReLU: (torch.relu, lambda g, _z, a: aten.threshold_backward(g, a, 0)),
-    nn.Sigmoid: (torch.sigmoid, lambda g, _z, a: aten.sigmoid_backward(g, a)),
-    nn.Tanh: (torch.tanh, lambda g, _z, a: aten.tanh_backward(g, a)),
+    nn.ReLU: (torch.relu_, lambda g, _z, a: aten.threshold_backward(g, a, 0)),
+    nn.Sigmoid: (torch.sigmoid_, lambda g, _z, a: aten.sigmoid_backward(g, a)),
+    nn.Tanh: (torch.tanh_, lambda g, _z, a: aten.tanh_backward(g, a)),
     nn.LeakyReLU: (F.leaky_relu, lambda g, z, _a: aten.leaky_relu_backward(g, z, 0.01, False)),
     nn.ELU: (F.elu, lambda g, z, _a: aten.elu_backward(g, 1.0, 1.0, 1.0, False, z)),
     nn.SELU: (
@@ -153,7 +154,8 @@ class HandWritten:
             if layer.bias is not None:
                 found[layer.bias] = inner.sum(dim=1)
             if index:
-                below = torch.bmm(inner, parameters[layer.weight])
+                weight = parameters[layer.weight]
+                below = inner * weight if inner.shape[2] == 1 else torch.bmm(inner, weight)
                 gradient = gradient + below if layer.adds_input else below
         return loss, torch.cat([found[name].flatten(1) for name in self.layout.names], dim=1), weights
 
@@ -170,6 +172,5 @@ class HandWritten:
 def _apply(layer: _Layer, parameters: dict[str, Tensor], hidden: Tensor) -> Tensor:
     """`[run, sample, in]` to `[run, sample, out]`."""
     weight = parameters[layer.weight].transpose(1, 2)
-    if layer.bias is None:
-        return torch.bmm(hidden, weight)
-    return torch.baddbmm(parameters[layer.bias][:, None], hidden, weight)
+    linear = torch.bmm(hidden, weight)
+    return linear if layer.bias is None else linear.add_(parameters[layer.bias][:, None])

@@ -45,7 +45,7 @@ class Recorder:
 
 
 def choose_updates(total: int, limit: int = 200) -> frozenset[int]:
-    """The updates to measure closely: all up to `limit`, else `limit` evenly spread ones, the first and the last included."""
+    """The updates to measure closely: all up to `limit`, else the first ten, where runs die, and others evenly to the last."""
     if total <= limit:
         return frozenset(range(1, total + 1))
-    return frozenset(round(each) for each in np.linspace(1, total, limit).tolist())
+    return frozenset(range(1, 11)) | {round(each) for each in np.linspace(10, total, limit - 9).tolist()}

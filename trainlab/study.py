@@ -30,8 +30,8 @@ class Settings:
     Attributes:
         device: see `trainlab.device.choose_device`.
         threads: of torch, within one operation.
-        select: prefixes of rule codes that judge; all of the study's if empty.
-        ignore: prefixes of rule codes that do not.
+        select: prefixes of rule codes that are reported; all of the study's if empty.
+        ignore: prefixes of rule codes that are not.
         fail_on: least severity that makes the exit code 1, or `never`.
         baseline: `(code, run, where)` of findings that are known and do not count.
         trainings: how many trainings of the base it may cost; None for any number.
@@ -96,7 +96,10 @@ def run(
         skipped += left_out
         runs, works, cost, left_out = _afford(runs, works, cost, settings.trainings)
         skipped += left_out
-        traces += engine.train(runs, works, [*plan.probes, *probes], heed)
+        try:
+            traces += engine.train(runs, works, [*plan.probes, *probes], heed)
+        except (MemoryError, RuntimeError) as error:
+            raise _explain_memory(error) from error
         plan = None if stopped else study.then(config, options, traces)
     trained = time.perf_counter()
     measured = [trace for trace in traces if trace.updates]
@@ -104,7 +107,7 @@ def run(
     skipped += [Skipped(code="run", run=name, reason="stopped before its first update") for name in idle]
     findings, unjudged, judged = judge(rules, measured, reported)
     skipped += [each for each in unjudged if each.code in reported]
-    nothing = Conclusion(answer=Answer(text="Nothing was measured: the time was up before the first update."))
+    nothing = Conclusion(answer=Answer(text="Nothing was measured: the study was stopped before its first update."))
     conclusion = study.conclude(config, options, measured, findings, unjudged) if measured else nothing
     kept = tuple(
         replace(each, known=(each.code, each.run, each.where) in settings.baseline)
@@ -158,9 +161,14 @@ def _prepare(run: PlannedRun, device: torch.device) -> Work:
     try:
         return engine.prepare(run.config, device)
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
-            raise UserError("network and data do not fit into memory", key="model") from error
-        raise
+        raise _explain_memory(error) from error
+
+
+def _explain_memory(error: Exception) -> Exception:
+    """What the user is told when memory runs out; any other error as it is."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+        return UserError("network and data do not fit into memory", key="model")
+    return error
 
 
 def _afford(

@@ -7,8 +7,7 @@ import json
 import re
 import signal
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from trainlab.study import Estimate
 
 FAIL_ON = ("never", "warning", "error")
+Change = tuple[str, str, Any]
+"""Where it was set, the key, the value."""
 
 
 def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
@@ -40,17 +41,18 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         UserError: with everything that is wrong with what the user gave.
     """
     problems: list[Problem] = []
-    with _collect(problems):
+    with collect(problems):
         destinations = plan_output(command, shared)
-    with _collect(problems):
-        config, sources, warnings = load_config(command, shared)
+    changes = read_changes(shared, problems)
+    with collect(problems):
+        config, sources, warnings = load_config(find_base(command, shared.config), changes)
         arms, more = make_arms(config, sources, shared)
         options = Options(
             arms=tuple(arms),
             seeds=make_seeds(config, shared),
             chosen={name: value for name, value in chosen.items() if value is not None},
         )
-    with _collect(problems):
+    with collect(problems):
         settings = check_settings(shared)
     if problems:
         raise UserError(problems)
@@ -76,7 +78,8 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
 
 
 @contextlib.contextmanager
-def _collect(problems: list[Problem]) -> Iterator[None]:
+def collect(problems: list[Problem]) -> Iterator[None]:
+    """Put the problems of the block into the list, so that all of them can be shown at once."""
     try:
         yield
     except UserError as error:
@@ -104,62 +107,75 @@ def plan_output(command: str, shared: Shared) -> list[streams.Destination]:
     """Where the documents go, all of them places that can be written."""
     problems: list[Problem] = []
     destinations: list[streams.Destination] = []
-    with _collect(problems):
+    with collect(problems):
         destinations = streams.parse_destinations(list(shared.format), shared.output)
     if shared.plot is not None:
         from trainlab.pictures._save import check
 
-        with _collect(problems):
+        with collect(problems):
             check(command, shared.plot)
             streams.check_writable(shared.plot, "--plot")
-    with _collect(problems):
+    with collect(problems):
         streams.check_places([*(each.path for each in destinations), *([shared.plot] if shared.plot else [])])
     if problems:
         raise UserError(problems)
     return destinations
 
 
-def load_config(command: str, shared: Shared) -> tuple[Config, dict[str, str], list[str]]:
-    """The base: the file, or the command's own config, changed by the options.
+def find_base(command: str, given: str | None) -> Path:
+    """The config file: the one given, or the command's own."""
+    if given and "=" in given and not Path(given).exists():
+        raise UserError("is no file; a change is given with --set", key="CONFIG", value=given)
+    # `configs/` finds the config that comes with the program even where the user has a file named like the command.
+    return find_config(given or f"configs/{command}")
+
+
+def read_changes(shared: Shared, problems: list[Problem]) -> list[Change]:
+    """What the short options, `--set` and `--seed` change, in this order; what cannot be read goes to `problems`."""
+    changes: list[Change] = []
+    for option, key, text in shared.patches:
+        with collect(problems):
+            changes.append((option, key, parse_value(text, option)))
+    changes += read_sets(shared.set, problems)
+    if shared.seed is not None:
+        with collect(problems):
+            changes.append((f"--seed {shared.seed}", "seed", parse_count(shared.seed, "--seed", least=0)))
+    return changes
+
+
+def read_sets(texts: Iterable[str], problems: list[Problem]) -> list[Change]:
+    """What every `--set` changes; what cannot be read goes to `problems`."""
+    changes: list[Change] = []
+    for text in texts:
+        with collect(problems):
+            changes += [(f"--set {text}", key, value) for key, value in parse_patch(text, f"--set {text}").items()]
+    return changes
+
+
+def load_config(path: Path, changes: Sequence[Change]) -> tuple[Config, dict[str, str], list[str]]:
+    """The base: a file, changed all at once, so that `--optimizer adam --set optimizer.eps=1e-6` works in either order.
 
     Returns:
         config: validated.
         sources: where each key was set.
         warnings: keys that a change of kind has dropped.
     """
-    if shared.config and "=" in shared.config and not Path(shared.config).exists():
-        raise UserError("is no file; a change is given with --set", key="CONFIG", value=shared.config)
-    # `configs/` finds the config that comes with the program even where the user has a file named like the command.
-    document = load(find_config(shared.config or f"configs/{command}"))
+    document = load(path)
     config = validate(document.values, document.sources)
-    sources = dict(document.sources)
+    origins: dict[str, str] = {}
     problems: list[Problem] = []
-    changes: list[tuple[str, str, Any]] = []  # where it was set, key, value
-    for option, key, text in shared.patches:
-        with _collect(problems):
-            changes.append((option, key, parse_value(text, option)))
-    for text in shared.set:
-        with _collect(problems):
-            changes += [(f"--set {text}", key, value) for key, value in parse_patch(text, f"--set {text}").items()]
-    if shared.seed is not None:
-        with _collect(problems):
-            changes.append((f"--seed {shared.seed}", "seed", parse_count(shared.seed, "--seed", least=0)))
-    counts = Counter(key for _, key, _ in changes)
     for option, key, _ in changes:
-        if counts[key] > 1:
-            problems.append(Problem(message=f"is set {counts[key]} times", key=key, source=option))
+        if key in origins:
+            problems.append(Problem(message=f"is set already by {origins[key]}", key=key, source=option))
+        origins.setdefault(key, option)
     if problems:
         raise UserError(problems)
-    if not changes:
-        return config, sources, []
-    # All at once, so that `--optimizer adam --set optimizer.eps=1e-6` works in either order.
-    origins = {key: option for option, key, _ in changes}
     try:
         patched = apply_patch(config, {key: value for _, key, value in changes})
     except UserError as error:
         raise error.located(origins) from None
     dropped = [f"{key} does not apply any more and is dropped" for key in patched.dropped]
-    return patched.config, sources | origins, dropped
+    return patched.config, dict(document.sources) | origins, dropped
 
 
 def make_arms(config: Config, sources: Mapping[str, str], shared: Shared) -> tuple[list[Arm], list[str]]:
@@ -175,7 +191,7 @@ def make_arms(config: Config, sources: Mapping[str, str], shared: Shared) -> tup
     warnings: list[str] = []
     problems: list[Problem] = []
     for source, change in given or listed:
-        with _collect(problems):
+        with collect(problems):
             patch = parse_patch(change, source) if isinstance(change, str) else change
             patched = apply_patch(config, patch, source)
             name = name_patch(patch)
@@ -209,11 +225,11 @@ def check_settings(shared: Shared) -> dict[str, Any]:
     if fail_on not in FAIL_ON:
         nearest = find_nearest(fail_on, FAIL_ON)
         problems.append(Problem(message="is none of the choices", key="--fail-on", value=fail_on, choices=FAIL_ON, nearest=nearest))
-    with _collect(problems):
+    with collect(problems):
         threads = parse_count(shared.threads, "--threads")
-    with _collect(problems):
+    with collect(problems):
         trainings, seconds = parse_budget(shared.budget)
-    with _collect(problems):
+    with collect(problems):
         baseline = read_baseline(shared.baseline)
     if problems:
         raise UserError(problems)

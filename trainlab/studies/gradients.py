@@ -18,7 +18,7 @@ RULES = ("vanishing-gradient", "exploding-gradient", "dead-units", "non-finite")
 WORDS = {"G001": "vanishing", "G002": "exploding", "G003": "dead units", "G006": "not finite"}
 
 
-def first(config: Config, options: Options) -> Plan:
+def first(config: Config, options: Options) -> Plan:  # noqa: ARG001  # the base is the first of the arms
     """One update of every arm, or `steps` updates."""
     steps = options.chosen.get("steps", 1)
 
@@ -33,14 +33,17 @@ def then(config: Config, options: Options, traces: Sequence[Trace]) -> None:  # 
     return
 
 
-def conclude(  # noqa: ARG001
-    config: Config, options: Options, traces: Sequence[Trace], findings: Sequence[Finding], skipped: Sequence[Skipped]
+def conclude(
+    config: Config,  # noqa: ARG001  # one signature for all studies
+    options: Options,
+    traces: Sequence[Trace],
+    findings: Sequence[Finding],
+    skipped: Sequence[Skipped],  # noqa: ARG001
 ) -> Conclusion:
     """What is wrong and where it starts; the layers of the base; the arms side by side."""
     arms = by_arm(traces)
-    base = traces[0]
     tables = [_tabulate_arms(arms, findings)] if len(arms) > 1 else []
-    tables.append(_tabulate_layers(base, findings, moved=options.chosen.get("steps", 1) > 1))
+    tables.append(_tabulate_layers(traces[0], findings, moved=options.chosen.get("steps", 1) > 1, seeds=len(options.seeds)))
     return Conclusion(answer=_answer(arms, findings), tables=tuple(tables), findings=tuple(findings))
 
 
@@ -77,45 +80,56 @@ def _answer(arms: dict[str, list[Trace]], findings: Sequence[Finding]) -> Answer
     }
     found = next((each for each in findings if each.run == base.name and each.code in WORDS), None)
     reach = f"{weights[0]} gets {first:.4g}, {weights[-1]} gets {last:.4g}"
-    if found is None:
-        text = f"The gradient reaches every layer: {reach}."
-        if len(weights) == 1:
-            text = f"There is one weight layer, and the gradient reaches it: {reach.partition(',')[0]}."
-        elif not norms.all():
-            silent = [name for name, norm in zip(weights, norms, strict=True) if norm == 0]
-            text = f"No gradient reaches {len(silent)} of {len(weights)} layers ({silent[0]} .. {silent[-1]}): {reach}."
-    elif found.code == "G001":
+    if found is not None and found.code in ("G001", "G002"):
         values["starts_at"] = found.evidence.get("starts_at", found.where)
         factor = found.evidence.get("per_layer_factor")
-        pace = f"each layer passes back {factor:.3g} of what it gets, so " if factor is not None else ""
-        text = f"Gradients vanish on the way to the input: {pace}{reach}; it starts at {values['starts_at']}."
-    elif found.code == "G002":
-        values["starts_at"] = found.evidence.get("starts_at", found.where)
-        text = f"Gradients explode on the way to the input: {reach}; it starts at {values['starts_at']}."
+        if found.code == "G001":
+            pace = f"each layer passes back {factor:.3g} of what it gets, so " if factor is not None else ""
+            text = f"Gradients vanish on the way to the input: {pace}{reach}; it starts at {values['starts_at']}."
+        else:
+            text = f"Gradients explode: {found.message.partition(';')[0]} ({reach})."
+        held, of = found.seeds["held"], found.seeds["of"]
+        text += f" So in {held} of {of} seeds." if held < of else ""
+    elif not norms.all():
+        silent = [name for name, norm in zip(weights, norms, strict=True) if norm == 0]
+        values |= {"verdict": "no gradient", "starts_at": silent[-1]}
+        text = f"No gradient reaches {len(silent)} of {len(weights)} layers ({silent[0]} .. {silent[-1]}): {reach}."
+    elif not np.isfinite(norms).all():
+        text = f"Gradients leave the finite numbers: {reach}."
+    elif len(weights) == 1:
+        text = f"There is one weight layer, and the gradient reaches it: {reach.partition(',')[0]}."
     else:
+        text = f"The gradient reaches every layer: {reach}."
+    if found is not None and found.code not in ("G001", "G002"):
         values["starts_at"] = found.where
-        text = f"{found.message[0].upper()}{found.message[1:].rstrip('.')}."
-    cured = [name for name in list(arms)[1:] if _verdict(findings, name) == "healthy" and _last_norms(arms[name][0]).all()]
-    if found is not None and len(arms) > 1:
+        text += f" But {found.message.rstrip('.')}."
+    cured = [name for name in list(arms)[1:] if _verdict(findings, name) == "healthy" and _flows(arms[name])]
+    if (found is not None or not norms.all()) and len(arms) > 1:
         text += f" Mended by {', '.join(cured)}." if cured else " None of the changes tried mends it."
     return Answer(text=text, values=values)
 
 
+def _flows(arm: Sequence[Trace]) -> bool:
+    """In every seed every weight gets a gradient, and a finite one."""
+    return all(len(norms) and norms.all() and np.isfinite(norms).all() for norms in map(_last_norms, arm))
+
+
 def _tabulate_arms(arms: dict[str, list[Trace]], findings: Sequence[Finding]) -> Table:
-    rows = []
-    for name, traces in arms.items():
-        norms = np.median([_last_norms(trace) for trace in traces], axis=0)
+    rows: list[tuple[Any, ...]] = []
+    for name, arm in arms.items():
+        norms = np.median([_last_norms(trace) for trace in arm], axis=0)
         if not len(norms):
             rows.append((name, None, None, None, None, "not measured"))
             continue
         ratio = float(norms[0] / norms[-1]) if norms[-1] else None
         word = _verdict(findings, name)
-        if word == "healthy" and not norms.all():
+        if word == "healthy" and not _flows(arm):
             word = "no gradient"
         rows.append((name, float(norms[0]), float(norms[-1]), ratio, norms.tolist(), word))
+    seeds = max(map(len, arms.values()))
     return Table(
         name="arms",
-        title="side by side: gradient norm of the weights, input to output",
+        title="side by side: gradient norm of the weights" + (f" (medians of {seeds} seeds)" if seeds > 1 else ""),
         columns=(
             Column(name="run"),
             Column(name="first", kind="number"),
@@ -128,7 +142,7 @@ def _tabulate_arms(arms: dict[str, list[Trace]], findings: Sequence[Finding]) ->
     )
 
 
-def _tabulate_layers(trace: Trace, findings: Sequence[Finding], *, moved: bool) -> Table:
+def _tabulate_layers(trace: Trace, findings: Sequence[Finding], *, moved: bool, seeds: int) -> Table:
     chosen = _weights(trace)
     last = {
         name: trace.series[name].values[-1] if name in trace.series else np.full(len(trace.parameters), np.nan)
@@ -145,6 +159,7 @@ def _tabulate_layers(trace: Trace, findings: Sequence[Finding], *, moved: bool) 
         norm = float(last["gradient-norm"][index])
         word = words.get(parameter.name) or ("no gradient" if norm == 0 else "ok")
         owner = parameter.name.rpartition(".")[0]
+        moves = float(last["update-ratio"][index])
         rows.append(
             (
                 parameter.name,
@@ -156,16 +171,16 @@ def _tabulate_layers(trace: Trace, findings: Sequence[Finding], *, moved: bool) 
                 float(last["gradient-mean-abs"][index]),
                 float(last["gradient-max-abs"][index]),
                 float(last["zero-fraction"][index]),
-                float(last["update-ratio"][index]),
+                None if np.isnan(moves) else moves,
                 *signals.get(owner, (None, None, None)),
                 word,
             )
         )
+    which = trace.name if seeds == 1 else f"{trace.name}, seed {trace.seed},"
+    when = f" at update {int(trace.series['gradient-norm'].at[-1])}" if "gradient-norm" in trace.series else ""
     return Table(
         name="layers",
-        title=f"layers of {trace.name} at update {int(trace.series['gradient-norm'].at[-1])}"
-        if "gradient-norm" in trace.series
-        else "layers",
+        title=f"layers of {which}{when}",
         columns=(
             Column(name="layer"),
             Column(name="kind", priority=4),
@@ -186,16 +201,16 @@ def _tabulate_layers(trace: Trace, findings: Sequence[Finding], *, moved: bool) 
     )
 
 
-def _signals(trace: Trace) -> dict[str, tuple[float, float, float]]:
-    """Mean, spread and share saturated of what leaves each weight layer (after its normalisation and activation), by module name."""
+def _signals(trace: Trace) -> dict[str, tuple[float | None, ...]]:
+    """Mean, spread and share saturated of what leaves each weight layer, its normalisation and activation, by module name."""
     if "activation-mean" not in trace.arrays:
         return {}
     owners = {trace.parameters[index].name.rpartition(".")[0] for index in _weights(trace)}
-    found: dict[str, tuple[float, float, float]] = {}
+    found: dict[str, tuple[float | None, ...]] = {}
     current = None
     for index, module in enumerate(trace.modules):
         current = module.name if module.name in owners else current
         if current is not None:
-            mean, std, saturated = (float(trace.arrays[f"activation-{name}"][index]) for name in ("mean", "std", "saturated"))
-            found[current] = (mean, std, saturated)
+            measured = (float(trace.arrays[f"activation-{name}"][index]) for name in ("mean", "std", "saturated"))
+            found[current] = tuple(None if np.isnan(value) else value for value in measured)
     return found

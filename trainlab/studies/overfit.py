@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
 from trainlab.comparing import compare_accuracy
 from trainlab.config import Config
+from trainlab.errors import UserError
 from trainlab.intervals import newcombe
 from trainlab.plan import Conclusion, Options, Plan
 from trainlab.report import Answer, Column, Comparison, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
-from trainlab.studies._arms import by_arm, make_arm, plan_runs
+from trainlab.studies._arms import by_arm, count_held, drop_fraction, make_arm, plan_runs, say_seeds
 
 PROBES = ("accuracy", "baselines")
 RULES = ("overfitting", "underfitting", "non-finite", "diverged", "learning-rate-too-high", "learning-rate-too-low")
 DECAY = 0.04
+NO_TEST = "these data have no test part to compare with"
+STATES = {"diverged": {"G006", "L003"}, "overfits": {"F001"}, "underfits": {"F002"}}  # the worst first
 
 
 def first(config: Config, options: Options) -> Plan:
-    """The base, each `--vs`, or each change in the config's `vs`; with none of them, weight decay."""
+    """The base and what is beside it; with nothing beside it, weight decay.
+
+    Raises:
+        UserError: the data have no test part to compare with.
+    """
+    if not getattr(config.data, "test_fraction", 0.0):
+        known = hasattr(config.data, "test_fraction")
+        message = "there is no test part to compare with; set it above 0, to 0.2 for example" if known else NO_TEST
+        raise UserError(message, key="data.test_fraction" if known else "data", value="0" if known else config.data.name)
     arms = list(options.arms)
     if len(arms) == 1:
         arms.append(make_arm(arms[0].config, {"optimizer.weight_decay": DECAY}))
@@ -33,15 +44,19 @@ def then(config: Config, options: Options, traces: Sequence[Trace]) -> None:  # 
     return
 
 
-def conclude(  # noqa: ARG001
-    config: Config, options: Options, traces: Sequence[Trace], findings: Sequence[Finding], skipped: Sequence[Skipped]
+def conclude(
+    config: Config,  # noqa: ARG001  # one signature for all studies
+    options: Options,  # noqa: ARG001
+    traces: Sequence[Trace],
+    findings: Sequence[Finding],
+    skipped: Sequence[Skipped],
 ) -> Conclusion:
     """The gap of the base, and what each arm does to it and to the test accuracy."""
     arms = by_arm(traces)
     compared = compare_accuracy(list(arms.values()))
-    words = {each.run: each.verdict for each in compared}
+    words: dict[str, str] = {each.run: each.verdict for each in compared}
     return Conclusion(
-        answer=_answer(arms, compared, findings),
+        answer=_answer(arms, compared, findings, skipped),
         tables=(_tabulate(arms, words, findings),),
         comparisons=compared,
         findings=tuple(findings),
@@ -66,57 +81,82 @@ def _mean(traces: Sequence[Trace], name: str) -> float | None:
     return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
-def _verdict(name: str, words: dict[str, str], findings: Sequence[Finding]) -> str:
-    codes = {each.code for each in findings if each.run == name}
-    state = next(
-        (
-            word
-            for code, word in (("G006", "diverged"), ("L003", "diverged"), ("F001", "overfits"), ("F002", "underfits"))
-            if code in codes
-        ),
-        "ok",
-    )
-    effect = {"helps": "helps", "harms": "harms", "no-difference": "no difference"}.get(words.get(name, ""), "")
+def _verdict(arm: Sequence[Trace], words: Mapping[str, str], findings: Sequence[Finding]) -> str:
+    """What the arm does to the test accuracy, and what is wrong with it all the same."""
+    name = arm[0].name
+    held = ((word, count_held(findings, name, codes)) for word, codes in STATES.items())
+    state = next((say_seeds(word, count, len(arm)) for word, count in held if count), "ok")
+    effect = words.get(name, "").replace("-", " ")
     return f"{effect}; {state}" if effect and state != "ok" else effect or state
 
 
-def _answer(arms: dict[str, list[Trace]], compared: Sequence[Comparison], findings: Sequence[Finding]) -> Answer:
+def _answer(
+    arms: Mapping[str, Sequence[Trace]], compared: Sequence[Comparison], findings: Sequence[Finding], skipped: Sequence[Skipped]
+) -> Answer:
     base = next(iter(arms.values()))
-    train, test = _mean(base, "train_accuracy"), _mean(base, "test_accuracy")
-    values: dict[str, Any] = {"verdict": _verdict(base[0].name, {}, findings)}
+    own = [each for each in findings if each.run == base[0].name]
+    measure = "r2" if base[0].task == "regression" else "accuracy"
+    train, test = _mean(base, f"train_{measure}"), _mean(base, f"test_{measure}")
+    values: dict[str, Any] = {"verdict": _verdict(base, {}, findings)}
     if train is None or test is None:
-        return Answer(text=_answer_without_accuracy(base, findings), values=values)
-    interval = gap_interval(base)
-    values |= {"train_accuracy": train, "test_accuracy": test, "gap": train - test, "gap_interval": interval}
+        broken = next((each for each in own if each.code in ("G006", "L003")), None)
+        reason = f": {broken.message}" if broken else ""
+        return Answer(text=f"The network could not be measured on both parts{reason}.", values=values)
+    values |= {f"train_{measure}": train, f"test_{measure}": test, "gap": train - test, "gap_interval": gap_interval(base)}
+    unsure = next((each for each in skipped if each.code == "F001" and each.run == base[0].name), None)
+    overfits = next((each for each in own if each.code == "F001"), None)
+    if any(each.code in STATES["diverged"] for each in own):
+        verdict = "The network diverges"
+    elif any(each.code == "F002" for each in own):
+        verdict = "The network underfits"
+    elif overfits is not None:
+        verdict = say_seeds("The network overfits", overfits.seeds["held"], overfits.seeds["of"])
+    else:
+        verdict = "Whether the network overfits is not certain" if unsure else "The network does not overfit"
+    text = f"{verdict}: {_say_gap(base, train, test, values['gap_interval'])}."
+    return Answer(text=text + _say_change(arms, compared, values), values=values)
+
+
+def _say_gap(base: Sequence[Trace], train: float, test: float, interval: tuple[float, float] | None) -> str:
     samples = base[0].sizes.get("test")
-    overfits = any(each.code == "F001" and each.run == base[0].name for each in findings)
-    span = f" (95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f}, {samples} test samples)" if interval else ""
-    numbers = f"{100 * train:.1f} % right on the training part, {100 * test:.1f} % on the test part, a gap of {100 * (train - test):.1f} points"
-    text = f"The network overfits: {numbers}{span}." if overfits else f"No overfitting to speak of: {numbers}{span}."
-    best = max((each for each in compared if each.verdict == "helps"), key=lambda each: each.difference, default=None)
-    if best is not None:
-        low, high = (100 * end for end in best.corrected)
-        reached = _mean(arms[best.run], "test_accuracy")
-        text += f" {best.run} helps: test accuracy {100 * (reached or 0):.1f} %, {100 * best.difference:+.1f} points ({low:+.1f} to {high:+.1f})."
-        values["helps"] = best.run
-    elif compared:
-        text += f" None of the changes tried makes a difference that is significant at n = {samples}."
-    return Answer(text=text, values=values)
+    if base[0].task == "regression":
+        parts = f"R2 is {train:.3g} on the training part and {test:.3g} on the test part"
+        return f"{parts}, a gap of {train - test:.3g} ({samples} test samples)"
+    span = f"95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f}, " if interval else ""
+    return (
+        f"{100 * train:.1f} % right on the training part, {100 * test:.1f} % on the test part, "
+        f"a gap of {100 * (train - test):.1f} points ({span}{samples} test samples)"
+    )
 
 
-def _answer_without_accuracy(base: Sequence[Trace], findings: Sequence[Finding]) -> str:
-    first_finding = next((each for each in findings if each.run == base[0].name), None)
-    if first_finding is not None:
-        return f"{first_finding.message[0].upper()}{first_finding.message[1:].rstrip('.')}."
-    train, test = _mean(base, "train_loss"), _mean(base, "test_loss")
-    if train is None or test is None:
-        return "There is no test part to compare with: set data.test_fraction."
-    return f"Loss {train:.4g} on the training part, {test:.4g} on the test part."
+def _say_change(arms: Mapping[str, Sequence[Trace]], compared: Sequence[Comparison], values: dict[str, Any]) -> str:
+    """What closes the gap: the change that helps most, by a difference that is no chance."""
+    if not compared:
+        tests = {name: test for name, arm in arms.items() if (test := _mean(arm, "test_r2")) is not None}
+        best = max(tests, key=lambda name: tests[name], default="")
+        if len(tests) < 2 or best == next(iter(arms)):
+            return " None of the changes tried raises the test R2." if len(tests) > 1 else ""
+        return f" The highest test R2 is that of {best}, {tests[best]:.3g}."
+    helps = max((each for each in compared if each.verdict == "helps"), key=lambda each: each.difference, default=None)
+    if helps is not None:
+        low, high = (100 * end for end in helps.corrected)
+        values["helps"] = helps.run
+        reached = f"test accuracy {100 * (_mean(arms[helps.run], 'test_accuracy') or 0):.1f} %"
+        return f" {helps.run} helps: {reached}, {100 * helps.difference:+.1f} points ({low:+.1f} to {high:+.1f})."
+    harms = [each.run for each in compared if each.verdict == "harms"]
+    lower = f"{', '.join(harms)} {'lowers' if len(harms) == 1 else 'lower'}"
+    if len(harms) == len(compared):
+        return f" {lower} the test accuracy."
+    most = max(compared, key=lambda each: each.difference)
+    low, high = (100 * end for end in most.corrected)
+    nearest = f" (most: {most.run}, {100 * most.difference:+.1f} points, {low:+.1f} to {high:+.1f})" if most.difference > 0 else ""
+    text = f" None of the changes tried raises the test accuracy by more than chance could{nearest}."
+    return text + (f" {lower} it." if harms else "")
 
 
-def _tabulate(arms: dict[str, list[Trace]], words: dict[str, str], findings: Sequence[Finding]) -> Table:
+def _tabulate(arms: Mapping[str, Sequence[Trace]], words: Mapping[str, str], findings: Sequence[Finding]) -> Table:
     rows = []
-    classes = any("test-correct" in trace.arrays for arm in arms.values() for trace in arm)
+    classes = any("train-correct" in trace.arrays for arm in arms.values() for trace in arm)
     for name, arm in arms.items():
         settles = [epoch for trace in arm if (epoch := find_settling_epoch(trace.series["loss"])) is not None]
         interval = gap_interval(arm)
@@ -130,21 +170,22 @@ def _tabulate(arms: dict[str, list[Trace]], words: dict[str, str], findings: Seq
                 *([f"{100 * interval[0]:.1f} .. {100 * interval[1]:.1f} %" if interval else None] if classes else []),
                 _mean(arm, "train_loss"),
                 _mean(arm, "test_loss"),
-                float(np.median(settles)) if len(settles) == len(arm) else None,
+                drop_fraction(float(np.median(settles))) if len(settles) == len(arm) else None,
                 np.median([trace.series["loss"].values for trace in arm], axis=0).tolist() if _same_length(arm) else None,
-                _verdict(name, words, findings),
+                _verdict(arm, words, findings),
             )
         )
-    kind, what = ("percent", "accuracy") if classes else ("number", "R2")
-    seeds = len(next(iter(arms.values())))
+    kind: Literal["percent", "number"] = "percent" if classes else "number"
+    what = "accuracy" if classes else "R2"
+    seeds = max(map(len, arms.values()))
     return Table(
         name="arms",
         title="train against test" + (f" (means over {seeds} seeds)" if seeds > 1 else ""),
         columns=(
             Column(name="run"),
-            Column(name=f"train {what}", kind=kind),  # type: ignore[arg-type]  # one of two literals
-            Column(name=f"test {what}", kind=kind),  # type: ignore[arg-type]
-            Column(name="gap", kind=kind),  # type: ignore[arg-type]
+            Column(name=f"train {what}", kind=kind),
+            Column(name=f"test {what}", kind=kind),
+            Column(name="gap", kind=kind),
             *((Column(name="95 % interval", priority=1),) if classes else ()),
             Column(name="train loss", kind="number", priority=3),
             Column(name="test loss", kind="number", priority=4),

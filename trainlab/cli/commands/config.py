@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from trainlab.errors import UserError
+from trainlab.errors import Problem, UserError
 
 app = typer.Typer(help="Show, describe or start a config.", no_args_is_help=True)
 
@@ -18,12 +18,17 @@ def show(
 ) -> None:
     """Print the whole config as it would be used, defaults included."""
     from trainlab.cli import streams
-    from trainlab.config import apply_patch, find_config, format_sections, load, parse_patch, to_values, validate
+    from trainlab.cli.conduct import collect, load_config, read_sets
+    from trainlab.config import find_config, format_sections, to_values
 
-    document = load(find_config(config))
-    resolved = validate(document.values, document.sources)
-    for text in set or []:
-        resolved = apply_patch(resolved, parse_patch(text, f"--set {text}"), f"--set {text}").config
+    problems: list[Problem] = []
+    changes = read_sets(set or [], problems)
+    with collect(problems):
+        resolved, _, warnings = load_config(find_config(config), changes)
+    if problems:
+        raise UserError(problems)
+    for warning in warnings:
+        typer.echo(f"trainlab: {warning}", err=True)
     streams.write(format_sections(to_values(resolved)), None)
 
 
@@ -46,8 +51,10 @@ def init(
     from trainlab.cli import streams
     from trainlab.config import find_config
 
-    if file.exists() and not force:
-        raise UserError("is there already; --force replaces it", value=str(file))
     streams.check_writable(file, "FILE")
-    streams.write(find_config(like).read_text(encoding="utf-8"), file)
-    streams.write(f"wrote {file}; try: trainlab {like if like in ('gradients', 'lr-sweep', 'clip') else 'overfit'} {file}\n", None)
+    if file.exists() and not force:
+        raise UserError("is there already; --force replaces it", key="FILE", value=str(file))
+    path = find_config(like)
+    streams.write(path.read_text(encoding="utf-8"), file)
+    command = next(name for name in ("gradients", "lr-sweep", "clip", "overfit") if path.stem.startswith(name) or name == "overfit")
+    streams.write(f"wrote {file}; try: trainlab {command} {file}\n", None)

@@ -159,13 +159,13 @@ def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch) ->
         target=None if batch.target is None else batch.target.expand(2, *batch.target.shape),
     )
     try:
-        loss_stacked, gradient_stacked, _ = stacked.loss_and_gradient(_draw_weights(model, layout), pair)
+        loss_stacked, gradient_stacked, _ = stacked.loss_and_gradient(_draw_weights(model), pair)
     except RuntimeError as error:
         return OneByOne(model, layout, loss, f"torch cannot stack this network ({_first_line(error)})")
     inexact = find_inexact(model)
     if inexact is not None:
         return OneByOne(model, layout, loss, f"{inexact} is not known to compute the same bits in every stack")
-    loss_alone, gradient_alone, _ = alone.loss_and_gradient(_draw_weights(model, layout), pair)
+    loss_alone, gradient_alone, _ = alone.loss_and_gradient(_draw_weights(model), pair)
     same = all(
         torch.allclose(got, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()), equal_nan=True)
         for got, wanted in ((loss_stacked, loss_alone), (gradient_stacked, gradient_alone))
@@ -173,13 +173,19 @@ def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch) ->
     return stacked if same else OneByOne(model, layout, loss, "stacked, this network computes something else")
 
 
-def _draw_weights(model: nn.Module, layout: Layout) -> Weights:
-    """Two rows of weights of a fair size, the same at each call."""
-    weights = stack_networks([model, model], [0, 0])
+def _draw_weights(model: nn.Module) -> Weights:
+    """Two rows of weights of a fair size, frozen ones too, the same at each call."""
     stream = torch.Generator().manual_seed(0)
-    sizes = [size // shape[0] if len(shape) > 1 else size for shape, size in zip(layout.shapes, layout.sizes, strict=True)]
-    drawn = [torch.rand(layout.sizes[index], generator=stream) / sizes[index] ** 0.5 for index in range(len(sizes))]
-    return replace(weights, flat=torch.cat(drawn).to(weights.flat).expand(2, -1).contiguous())
+    drawn: dict[str, Tensor] = {}
+    for name, parameter in model.named_parameters():
+        spread = max(parameter[:1].numel(), 1) ** -0.5 if parameter.dim() > 1 else 1.0
+        drawn[name] = (torch.rand(parameter.shape, generator=stream) * spread).to(parameter)
+    weights = stack_networks([model, model], [0, 0])
+    trained = [drawn[name].flatten() for name, parameter in model.named_parameters() if parameter.requires_grad]
+    fixed = {
+        name: drawn[name].expand(2, *each.shape[1:]).clone() if name in drawn else each for name, each in weights.fixed.items()
+    }
+    return replace(weights, flat=torch.stack([torch.cat(trained)] * 2), fixed=fixed)
 
 
 def _first_line(error: Exception) -> str:

@@ -53,7 +53,8 @@ def _make(entry: dict[str, Any], index: int) -> nn.Module:
     cls = getattr(nn, name, None)
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
         names = [each for each, value in vars(nn).items() if isinstance(value, type) and issubclass(value, nn.Module)]
-        raise UserError("is no module of torch.nn", key=key, value=name, nearest=find_nearest(name, names))
+        same = [each for each in names if each.lower() == name.lower()]  # `Relu` is not close to `ReLU`, letter by letter
+        raise UserError("is no module of torch.nn", key=key, value=name, nearest=same[0] if same else find_nearest(name, names))
     if issubclass(cls, LazyModuleMixin):
         raise UserError("must be told its sizes", key=key, value=name, nearest=name.removeprefix("Lazy"))
     try:

@@ -107,7 +107,8 @@ class TestAnswer:
         conclusion = conclude([explode({}), make_way(VALUE, end=2.0, share=0.1, angle=44.4), make_way(NORM, share=0.1)])
         assert conclusion.answer.text == (
             "Clipping is needed: unclipped, the run diverges at update 3 (inf in model.4). Clip by norm at 1: "
-            "the loss ends at 1.237, and 10 % of the updates are clipped. By value at 1 it turns the gradient by up to 44.4 degrees."
+            "the loss ends at 1.237, and 10 % of the updates are clipped. "
+            "By value at 1 it turns the gradient by up to 44.4 degrees."
         )
         assert conclusion.answer.values["recommended"] == "clip.mode=norm,clip.threshold=1.0"
 

@@ -135,7 +135,7 @@ def _check_output(output: Tensor, config: Config, outputs: int | None) -> None:
         raise UserError(
             f"the loss {config.loss} needs [sample, output], but the network gives {shape}: end it with Flatten", key=key
         )
-    if outputs is not None and output.shape[1] != outputs:
+    if outputs and output.shape[1] != outputs:
         raise UserError(
             f"the network has {output.shape[1]} outputs, but these data and the loss {config.loss} need {outputs}", key=key
         )

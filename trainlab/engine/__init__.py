@@ -17,7 +17,7 @@ from trainlab.device import choose_device
 from trainlab.engine._batches import expand
 from trainlab.engine._grouping import count_bytes, group
 from trainlab.engine._loop import train_stack
-from trainlab.engine._mlp import HandWritten, read_layers
+from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs
 from trainlab.engine._recorder import Recorder
 from trainlab.engine._rows import ALONE, Rows, choose_rows
@@ -155,9 +155,9 @@ def _number(value: float) -> Number:
 
 def _choose_program(work: Work) -> Program:
     """How to compute this structure: a pure function of config and device."""
-    layers = read_layers(work.model, work.layout)
-    if layers is not None and work.train.inputs.dim() == 2:
-        return HandWritten(layers, work.layout, work.config.loss)
+    network = read_network(work.model, work.layout)
+    if network is not None and work.train.inputs.dim() == 2:
+        return HandWritten(network, work.layout, work.config.loss)
     train = work.train
     batch = Batch(inputs=train.inputs[: work.batch_size], target=None if train.target is None else train.target[: work.batch_size])
     return choose_program(work.model, work.layout, work.config.loss, batch)

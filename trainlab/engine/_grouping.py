@@ -8,7 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from trainlab.config.model import ByRule
+from trainlab.config.model import MLP, ByRule
+from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, NoClip
 from trainlab.engine._work import Work
 
@@ -30,8 +31,12 @@ def _structure(work: Work) -> str:
     config = work.config
     optimizer = config.optimizer
     family = (optimizer.name, isinstance(optimizer, SGD) and optimizer.nesterov)
-    same = replace(config, seed=0, model=replace(config.model, init=ByRule()), clip=NoClip(), rules={}, vs=[])
-    return repr((replace(same, optimizer=SGD()), family))
+    model = replace(config.model, init=ByRule())
+    if isinstance(model, MLP):  # how much is dropped is a number; whether anything is, is structure
+        model = replace(model, dropout=0.5 if model.dropout else 0.0, input_dropout=0.5 if model.input_dropout else 0.0)
+    costly = bool(config.regularize.label_smoothing), bool(config.regularize.adversarial)
+    same = replace(config, seed=0, model=model, regularize=Regularize(), clip=NoClip(), rules={}, vs=[])
+    return repr((replace(same, optimizer=SGD()), family, costly))
 
 
 def count_bytes(works: Sequence[Work]) -> int:

@@ -10,6 +10,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from trainlab.config.model import Layers
 from trainlab.errors import UserError, find_nearest
 from trainlab.models.activations import NAMES
+from trainlab.models.dropout import Dropout
 from trainlab.models.initializers import initialize
 
 
@@ -61,4 +62,4 @@ def _make(entry: dict[str, Any], index: int) -> nn.Module:
         module: nn.Module = cls(**arguments) if isinstance(arguments, dict) else cls(*arguments)
     except Exception as error:  # whatever torch makes of a user's arguments is the user's to know
         raise UserError(f"{name} refuses these arguments: {error}", key=key, value=str(arguments)) from error
-    return module
+    return Dropout(module.p) if type(module) is nn.Dropout else module  # the same, with a stream for each run

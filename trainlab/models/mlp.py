@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from trainlab.config.model import MLP, BatchNorm, NoNorm, Norm
 from trainlab.models.activations import build_activation
+from trainlab.models.dropout import Dropout
 from trainlab.models.initializers import initialize
 
 
@@ -78,4 +79,4 @@ def _norm(norm: Norm, features: int) -> list[nn.Module]:
 
 
 def _dropout(share: float) -> list[nn.Module]:
-    return [nn.Dropout(share)] if share else []
+    return [Dropout(share)] if share else []

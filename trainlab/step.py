@@ -85,8 +85,8 @@ class Evaluation:
         test: the test part, or None.
         loss_at: `(flat [run, total], batch) -> [run]` mean loss, without any penalty.
         predict: `(batch) -> [run, sample, output]` the network's output.
-        outputs: `(batch) ->` for each run `{module name: [sample, ...]}`, the output of every leaf module; one run at a time is
-            held.
+        outputs: `(batch) ->` for each run `{module name: [sample, ...]}`, the output of every leaf module, with the parameters that
+            the last gradient was taken at; one run at a time is held.
         task: what is learned, see `Trace.task`.
         loss: name of the loss.
         kinds: class of every leaf module, by name.

@@ -9,7 +9,7 @@ import torch
 
 from trainlab.config.activations import ACTIVATIONS
 from trainlab.engine._batches import expand
-from trainlab.engine._mlp import HandWritten, read_layers
+from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._programs import OneByOne, Stacked, stack_networks
 
 from .runs import prepare
@@ -35,7 +35,7 @@ def compute(program, runs):
 
 
 def write_by_hand(work) -> HandWritten:
-    layers = read_layers(work.model, work.layout)
+    layers = read_network(work.model, work.layout)
     assert layers is not None
     return HandWritten(layers, work.layout, work.config.loss)
 
@@ -75,13 +75,13 @@ def test_shapes_of_networks(model):
 )
 def test_what_is_not_written_by_hand(model):
     work = works(**model)[0]
-    assert read_layers(work.model, work.layout) is None
+    assert read_network(work.model, work.layout) is None
 
 
 def test_other_networks_are_not_written_by_hand():
     model = {"kind": "layers", "modules": [{"Linear": [4, 4]}]}
     work = prepare({"data": {"name": "random", "samples": 5, "features": 4, "classes": 4}, "loss": "cross_entropy", "model": model})
-    assert read_layers(work.model, work.layout) is None
+    assert read_network(work.model, work.layout) is None
 
 
 @pytest.mark.parametrize(

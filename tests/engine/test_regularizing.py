@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from trainlab import engine
 from trainlab.config import validate
-from trainlab.errors import UserError
 from trainlab.engine._streams import Streams
+from trainlab.errors import UserError
 from trainlab.models.dropout import Dropout
 from trainlab.plan import PlannedRun
 from trainlab.report import Trace
@@ -122,7 +122,7 @@ class TestEqualsThePlainLoop:
             noise = plain.streams.draw_normal("weight noise", [0], [0.1], flat)[0]
             with torch.no_grad():
                 for each, part in zip(parameters, noise.split([each.numel() for each in clean]), strict=True):
-                    each += part.view_as(each)
+                    each.add_(part.view_as(each))
             loss = F.cross_entropy(plain.model(inputs), target)
             loss.backward()
             with torch.no_grad():

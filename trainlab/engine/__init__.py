@@ -113,7 +113,8 @@ def _train_group(
     parts = [len(part.inputs) for part in (work.train, work.test) if part is not None]
     room = _choose_rows(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
     weights = _gather([final for final in stack.final if final is not None], room)
-    evaluation = _evaluation(work, program, weights, len(runs))
+    before = torch.cat([each for each in stack.before if each is not None])
+    evaluation = _evaluation(work, program, weights, before)
     measured: dict[str, Tensor] = {}
     with torch.no_grad():
         for probe in probes.values():
@@ -177,9 +178,9 @@ def _gather(weights: list[Weights], room: Rows) -> Weights:
     )
 
 
-def _evaluation(work: Work, program: Program, weights: Weights, runs: int) -> Evaluation:
-    """What probes see of the first `runs` rows; the others are padding, and stay out of sight."""
-    rows = len(weights.flat)
+def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) -> Evaluation:
+    """What probes see of the rows that `before` has; the others are padding, and stay out of sight."""
+    rows, runs = len(weights.flat), len(before)
 
     def predict(batch: Batch, at: Weights = weights) -> Tensor:
         pieces = [Batch(inputs=each, target=None) for each in torch.split(batch.inputs, PIECE)]
@@ -192,7 +193,8 @@ def _evaluation(work: Work, program: Program, weights: Weights, runs: int) -> Ev
         return torch.stack([loss(each, batch.target) for each in output])
 
     def outputs(batch: Batch) -> Iterator[dict[str, Tensor]]:
-        return itertools.islice(iterate_outputs(work.model, work.layout, weights, batch), runs)
+        held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
+        return iterate_outputs(work.model, work.layout, held, batch)
 
     kinds = {name: type(module).__name__ for name, module in work.model.named_modules() if not list(module.children())}
     return Evaluation(

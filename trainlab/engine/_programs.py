@@ -233,16 +233,24 @@ def _first_line(error: Exception) -> str:
 
 
 def iterate_outputs(model: nn.Module, layout: Layout, weights: Weights, batch: Batch) -> Iterator[dict[str, Tensor]]:
-    """For each run, the output of every leaf module on `batch` `[sample, ...]`, in evaluation mode."""
+    """For each run, the output of every leaf module on `batch` `[sample, ...]`.
+
+    In evaluation mode, but for batch norm, which normalises by these samples: after few updates its running statistics are those of
+    another network.
+    """
     model.eval()
     leaves = {name: module for name, module in model.named_modules() if not list(module.children())}
+    if len(batch.inputs) > 1:
+        for module in leaves.values():
+            module.train(isinstance(module, nn.modules.batchnorm._BatchNorm))
     for row, flat in enumerate(weights.flat):
         found: dict[str, Tensor] = {}
         hooks = [module.register_forward_hook(functools.partial(_keep, found, name)) for name, module in leaves.items()]
         try:
             with torch.no_grad():
                 parameters = {name: each.squeeze(0) for name, each in layout.unflatten(flat[None]).items()}
-                functional_call(model, {**parameters, **{name: each[row] for name, each in weights.fixed.items()}}, (batch.inputs,))
+                fixed = {name: each[row].clone() for name, each in weights.fixed.items()}  # statistics are moved in place
+                functional_call(model, {**parameters, **fixed}, (batch.inputs,))
         finally:
             for hook in hooks:
                 hook.remove()

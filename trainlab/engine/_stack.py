@@ -29,6 +29,7 @@ class Stack:
         rows: the run in each row, PADDING for a row that only fills up, so that a run's bits do not depend on how many there are.
             Replaced, never changed.
         final: weights of each ended run, one row each.
+        before: `[1, total]` parameters of each ended run before its last update, which is what its last gradient was taken at.
         fatal: where it left the finite numbers, if it did.
         updates: how many updates each ended run has had.
         seen: samples since the epoch began.
@@ -43,8 +44,9 @@ class Stack:
         self._limits = {mode: _limit([work.config.clip for work in own], mode, self.weights.flat) for mode in ("value", "norm")}
         self.final: list[Weights | None] = [None] * len(works)
         self.fatal: list[NonFinite | None] = [None] * len(works)
+        self.before: list[Tensor | None] = [None] * len(works)
         self.updates = [0] * len(works)
-        self._random = self.weights.random  # before the latest update
+        self._random, self._before = self.weights.random, self.weights.flat  # before the latest update
         self._streams = Streams([work.config.seed for work in works])
         self._dropouts = find_dropouts(works[0].model, works[0].train.inputs[:2])
         self._shares = {name: [getattr(work.model.get_submodule(name), "share", 0.0) for work in works] for name in self._dropouts}
@@ -68,7 +70,7 @@ class Stack:
 
     def advance(self, program: Program, batches: Sequence[Batch], factor: float, update: int) -> Step:
         """One update of every row, on the mean gradient of some batches."""
-        before = self.weights.flat
+        self._before = before = self.weights.flat
         samples = [batch.inputs.shape[1] for batch in batches]
         losses, gradients = [], []
         for batch in batches:
@@ -103,9 +105,8 @@ class Stack:
             f"{name}.mask": self._streams.draw_mask(name, runs, self._shares[name], (samples, *shape), self.weights.flat)
             for name, shape in self._dropouts.items()
         }
-        held = self.weights.fixed
-        self.weights = replace(self.weights, fixed={**held, **masks})
-        noisy = self.weights
+        self._masks = masks
+        noisy = replace(self.weights, fixed=self.weights.fixed | masks)
         if any(own.weight_noise for own in self._own):
             scales = [own.weight_noise for own in self._own]
             noisy = replace(noisy, flat=noisy.flat + self._streams.draw_normal("weight noise", runs, scales, noisy.flat))
@@ -165,14 +166,14 @@ class Stack:
     def _close(self, position: int, update: int, fatal: NonFinite | None) -> None:
         run = self.rows[position]
         self.updates[run], self.fatal[run] = update, fatal
-        self.final[run] = self.weights.select([position])
+        self.final[run], self.before[run] = self.weights.select([position]), self._before[position : position + 1].clone()
 
     def _examine(self, position: int, step: Step, batch: Batch) -> NonFinite:
         work = self.works[self.rows[position]]
         parameters = {name: each.squeeze(0) for name, each in step.layout.unflatten(step.before[position : position + 1]).items()}
         return find_nonfinite(
             work.model,
-            {**parameters, **{name: each[position] for name, each in self.weights.fixed.items()}},
+            {**parameters, **{name: each[position] for name, each in (self.weights.fixed | self._masks).items()}},
             Batch(inputs=batch.inputs[position], target=None),
             self._random[position],
             update=step.update,
@@ -186,7 +187,7 @@ class Stack:
         index = torch.tensor(positions)
         on_device = index.to(self.weights.flat.device)
         self.weights = self.weights.select(positions)
-        self._loss = self._loss[on_device]
+        self._loss, self._before = self._loss[on_device], self._before[on_device]
         self._state = optimizers.State({name: each[on_device] for name, each in self._state.rows.items()}, self._state.updates)
         self._columns = {name: each[index.to(each.device)] for name, each in self._columns.items()}
         self._limits = {mode: None if each is None else each[on_device] for mode, each in self._limits.items()}

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from engine.runs import train
+from torch import nn
 
+from trainlab import engine
+from trainlab.config import validate
+from trainlab.plan import PlannedRun
 from trainlab.report import Trace
 from trainlab.settling import find_final_swing, find_settling_epoch
 
@@ -58,8 +64,8 @@ def test_a_product_of_30_explains_it(chains):
     # "sigmoid' lies in 0..0.25; a product of 30 explains it"
     found = gradients(chains["sigmoid"])
     factors = found[:-1] / found[1:]
-    assert (factors < 0.25).all()
-    assert factors[5:25] == pytest.approx(np.full(20, 0.22470), abs=1e-4)
+    assert (factors[1:] < 0.25).all()
+    assert factors[8:] == pytest.approx(np.full(21, 0.22470), abs=1e-5)  # at the fixed point of the sigmoid, 0.6590
     assert found[0] < 0.25**30
 
 
@@ -107,7 +113,7 @@ def line(rate: float) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def rates() -> dict[float, Trace]:
-    tried = (0.001, 0.01, 0.1, 0.0884, 0.0886, 0.165, 0.2)
+    tried = (0.001, 0.01, 0.1, 0.165, 0.2)
     probes = ["accuracy", "baselines", "total-norm", "gradient-norm"]
     return dict(zip(tried, train(*map(line, tried), probes=probes), strict=True))
 
@@ -144,7 +150,7 @@ def test_a_rate_that_swings_for_ever(rates):
     assert trace.series["total-norm"].values[-50:] == pytest.approx(np.full(50, 5.683), abs=1e-3)
 
 
-def test_the_bound_is_two_over_the_largest_curvature(rates):
+def test_the_bound_is_two_over_the_largest_curvature():
     """The Hessian at the minimum, by differentiating twice in float64, has the eigenvalues 0, 0 and 22.610."""
     torch.manual_seed(42)
     inputs = torch.rand(100, 1)
@@ -159,12 +165,15 @@ def test_the_bound_is_two_over_the_largest_curvature(rates):
     curvatures = torch.linalg.eigvalsh(hessian).tolist()
     assert curvatures == pytest.approx([0, 0, 22.610], abs=5e-4)
     assert 0.0884 < 2 / curvatures[-1] < 0.0886
-    low, high = find_final_swing(rates[0.0884].series["loss"])
-    assert high - low < 0.01
-    assert losses(rates[0.0884])[-1] == pytest.approx(1.005, abs=0.01)
-    assert find_settling_epoch(rates[0.0884].series["loss"]) is not None
-    low, high = find_final_swing(rates[0.0886].series["loss"])
-    assert high - low > 0.01
+    below, above = (find_final_swing(trace.series["loss"]) for trace in train(*map(slow, (0.0884, 0.0886)), probes=[]))
+    assert below == pytest.approx((1.005421, 1.005421), abs=1e-5)
+    assert above[0] > 1.01
+    assert above[1] - above[0] > 1e-3
+
+
+def slow(rate: float) -> dict[str, Any]:
+    """So close to the bound it takes thousands of epochs to see which side it is."""
+    return {**line(rate), "train": {"epochs": 3000}}
 
 
 @pytest.mark.parametrize("rate", [0.165, 0.2])
@@ -220,7 +229,27 @@ def test_overfitting(fits):
     for trace in fits["base"]:
         assert 0.0005 < trace.metrics["train_loss"] < 0.0009
         assert trace.metrics["train_accuracy"] == 1
-        assert 0.805 - 0.005 <= trace.metrics["test_accuracy"] <= 0.825 + 0.005
+        assert 0.79 <= trace.metrics["test_accuracy"] <= 0.845
+    assert 0.805 <= np.median([trace.metrics["test_accuracy"] for trace in fits["base"]]) <= 0.825
+
+
+def test_overfitting_from_the_initial_weights_of_the_source():
+    """torch.manual_seed(0 .. 4), then the network: the very figures."""
+    runs = [PlannedRun(name=str(seed), patch={}, config=validate(overfit(seed))) for seed in range(5)]
+    works = []
+    for seed, run in enumerate(runs):
+        torch.manual_seed(seed)
+        network = nn.Sequential(nn.Linear(20, 100), nn.ReLU(), nn.Linear(100, 1), nn.Sigmoid())
+        work = engine.prepare(run.config, engine.choose_device("cpu"))
+        model = copy.deepcopy(work.model)
+        model.model.load_state_dict(network.state_dict())
+        works.append(replace(work, model=model))
+    found = engine.train(runs, works, ["accuracy"])
+    assert [trace.metrics["test_accuracy"] for trace in found] == pytest.approx(
+        [0.805, 0.82, 0.82, 0.825, 0.805], abs=0.0101
+    )  # two samples
+    assert [trace.metrics["train_accuracy"] for trace in found] == [1.0] * 5
+    assert all(0.00055 < trace.metrics["train_loss"] < 0.0008 for trace in found)
 
 
 def test_l2_closes_the_gap(fits):
@@ -242,8 +271,8 @@ def test_decoupled_decay_of_the_same_size_does_nothing(fits):
     # "the penalty is torch Adam's weight_decay": under AdamW the same number is another thing
     for trace in fits["decoupled"]:
         assert trace.metrics["train_accuracy"] == 1
-        assert 0.805 - 0.005 <= trace.metrics["test_accuracy"] <= 0.825 + 0.005
-        assert trace.metrics["train_loss"] < 0.001
+        assert 0.79 <= trace.metrics["test_accuracy"] <= 0.845
+        assert trace.metrics["train_loss"] < 0.0015
 
 
 def deep(activation: str, **model: Any) -> dict[str, Any]:
@@ -289,13 +318,20 @@ def test_what_mends_a_deep_network(depths, name, low, high):
 
 @pytest.mark.parametrize(
     ("init", "low", "high"),
-    [("he_normal", 8, 16), ("xavier_normal", 12, 24), ("zeros", None, None), ({"name": "normal", "std": 0.01}, None, None)],
+    [
+        ("he_normal", 5, 9),
+        ("xavier_normal", 8, 13),
+        ("default", 18, 99),
+        ("zeros", None, None),
+        ({"name": "normal", "std": 0.01}, None, None),
+    ],
 )
 def test_a_bad_initialisation_needs_more_epochs(init, low, high):
-    # "bad initialisation needs more epochs; Xavier/He mend it": digits, 4 layers, SGD 0.02, epochs to a loss of 0.2
+    # "bad initialisation needs more epochs; Xavier/He mend it": digits, 4 layers, SGD 0.02, batch 32, epochs to a
+    # loss of 0.2. He is the rule for ReLU; without any spread nothing is learned at all, and the loss stays at ln 10
     values = {
         "model": {"layers": 4, "width": 64, "activation": "relu", "init": init},
-        "data": {"name": "digits", "standardize": False},
+        "data": {"name": "digits", "standardize": True},
         "loss": "cross_entropy",
         "optimizer": {"lr": 0.02},
         "train": {"epochs": 24, "batch_size": 32},
@@ -305,4 +341,4 @@ def test_a_bad_initialisation_needs_more_epochs(init, low, high):
     if low is None:
         assert losses(trace)[-1] == pytest.approx(np.log(10), abs=0.01)
     else:
-        assert low <= below[0] + 1 <= high
+        assert low <= (below[0] + 1 if len(below) else 99) <= high

@@ -167,3 +167,14 @@ def test_an_arm_in_which_nothing_was_measured() -> None:
     rows = read_rows(conclude([make_trace(gradients=[1.0, 1.0]), empty]), "arms")
     assert rows[1]["verdict"] == "not measured"
     assert conclude([empty]).answer.text == "Nothing could be measured."
+
+
+def test_what_left_the_finite_numbers_is_the_answer() -> None:
+    found = make_finding("G006", message="Inf appeared in update 1 at model.0.", where="model.0")
+    conclusion = conclude([make_trace(gradients=[np.inf, 1.0])], [found])
+    assert conclusion.answer.text == "Inf appeared in update 1 at model.0."
+    assert [row["verdict"] for row in read_rows(conclusion, "layers")] == ["not finite", "ok"]
+
+
+def test_no_gradient_at_all() -> None:
+    assert conclude([make_trace(gradients=[0.0, 0.0])]).answer.text == "No gradient reaches any of the 2 layers."

@@ -188,11 +188,13 @@ def _afford(
         return runs, works, cost, []
     unit = works[0].updates
     planned = Counter(run.name for run in runs)
-    turn = {}  # how many seeds of its arm come before each run
+    seen: Counter[str] = Counter()
+    turns: list[tuple[int, int]] = []  # how many seeds of its arm come before a run, and the run
     for position, run in enumerate(runs):
-        turn[position] = sum(runs[before].name == run.name for before in range(position))
+        turns.append((seen[run.name], position))
+        seen[run.name] += 1
     kept: list[int] = []
-    for position in sorted(turn, key=lambda each: (turn[each], each)):
+    for _, position in sorted(turns):
         if cost + works[position].updates / unit > limit and (kept or cost):
             continue
         cost += works[position].updates / unit

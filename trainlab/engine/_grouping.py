@@ -34,7 +34,9 @@ def _structure(work: Work) -> str:
     model = replace(config.model, init=ByRule())
     if isinstance(model, MLP):  # how much is dropped is a number; whether anything is, is structure
         model = replace(model, dropout=0.5 if model.dropout else 0.0, input_dropout=0.5 if model.input_dropout else 0.0)
-    costly = bool(config.regularize.label_smoothing), bool(config.regularize.adversarial)
+    # These cost time, and lay the inputs out anew, which another kernel may compute
+    changes = config.regularize
+    costly = [bool(each) for each in (changes.label_smoothing, changes.adversarial, changes.input_noise, changes.weight_noise)]
     same = replace(config, seed=0, model=model, regularize=Regularize(), clip=NoClip(), rules={}, vs=[])
     return repr((replace(same, optimizer=SGD()), family, costly))
 

@@ -81,7 +81,8 @@ def _list_required(kind: type, tag: str | None) -> list[str]:
 
 
 def _read_docstring(kind: type) -> tuple[str, dict[str, str]]:
-    """What a docstring says of the class, and of each of its attributes."""
+    """What a docstring says of the class, and of each of its attributes, those it has from another class included."""
+    _, inherited = _read_docstring(kind.__base__) if dataclasses.is_dataclass(kind.__base__) else ("", {})
     text, _, attributes = inspect.cleandoc(kind.__doc__ or "").partition("\n\nAttributes:\n")
     entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, flags=re.MULTILINE)
-    return " ".join(text.split()), {name: " ".join(meaning.split()) for name, meaning in entries}
+    return " ".join(text.split()), inherited | {name: " ".join(meaning.split()) for name, meaning in entries}

@@ -126,9 +126,9 @@ def test_a_diverged_run_leaves_the_stack(monkeypatch):
     rows = []
     advance = _stack.Stack.advance
 
-    def count(self, program, batches, factor, update):
+    def count(self, program, batches, update):
         rows.append(len(batches[0].inputs))
-        return advance(self, program, batches, factor, update)
+        return advance(self, program, batches, update)
 
     monkeypatch.setattr(_stack.Stack, "advance", count)
     traces = train(*sweep())

@@ -8,9 +8,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from trainlab import optimizers
 from trainlab.config.model import MLP, ByRule
 from trainlab.config.regularize import Regularize
-from trainlab.config.training import SGD, NoClip
+from trainlab.config.training import SGD, ConstantSchedule, NoClip
 from trainlab.engine._work import Work
 
 CACHE_BYTES = 8 * 2**20
@@ -20,7 +21,10 @@ STATE_BYTES = 2**28
 
 
 def group(works: Sequence[Work]) -> list[list[int]]:
-    """Positions of the runs that differ only in what a stack can hold as a column: seed, initial weights, rates, clip limits."""
+    """Positions of the runs that differ only in what a stack can hold a row each of.
+
+    That is seed, initial weights, schedule, clip limits, and the numbers of one optimizer family.
+    """
     groups: dict[str, list[int]] = {}
     for position, work in enumerate(works):
         groups.setdefault(_structure(work), []).append(position)
@@ -29,16 +33,15 @@ def group(works: Sequence[Work]) -> list[list[int]]:
 
 def _structure(work: Work) -> str:
     config = work.config
-    optimizer = config.optimizer
-    family = (optimizer.name, isinstance(optimizer, SGD) and optimizer.nesterov)
     model = replace(config.model, init=ByRule())
     if isinstance(model, MLP):  # how much is dropped is a number; whether anything is, is structure
         model = replace(model, dropout=0.5 if model.dropout else 0.0, input_dropout=0.5 if model.input_dropout else 0.0)
     # These cost time, and lay the inputs out anew, which another kernel may compute
     changes = config.regularize
     costly = [bool(each) for each in (changes.label_smoothing, changes.adversarial, changes.input_noise, changes.weight_noise)]
-    same = replace(config, seed=0, model=model, regularize=Regularize(), clip=NoClip(), rules={}, vs=[])
-    return repr((replace(same, optimizer=SGD()), family, costly))
+    alike = replace(config, seed=0, model=model, optimizer=SGD(), schedule=ConstantSchedule())
+    alike = replace(alike, regularize=Regularize(), clip=NoClip(), rules={}, vs=[])
+    return repr((alike, optimizers.name_family(config.optimizer), costly))
 
 
 def count_bytes(works: Sequence[Work]) -> int:

@@ -17,7 +17,7 @@ from trainlab.engine._rows import PADDING, Rows
 from trainlab.engine._streams import Streams, find_dropouts
 from trainlab.engine._work import Work
 from trainlab.numerics import norm_rows
-from trainlab.regularizers import limit_norms, smooth
+from trainlab.regularizers import limit_norms, shrink, smooth
 from trainlab.report import NonFinite
 from trainlab.step import Batch, Step
 
@@ -56,6 +56,7 @@ class Stack:
         self._streams = Streams([work.config.seed for work in works])
         self._dropouts = find_dropouts(works[0].model, works[0].train.inputs[:2])
         self._shares = {name: [getattr(work.model.get_submodule(name), "share", 0.0) for work in works] for name in self._dropouts}
+        self._family = optimizers.name_family(works[0].config.optimizer)
         self._own = [work.config.regularize for work in works]
         self.begin_epoch()
 
@@ -93,7 +94,7 @@ class Stack:
         rate = self._pace.find_rates(self._clock(update))
         columns = {**self._columns, "lr": rate.to(before)[:, None]}
         after, self._state = self._step(before, used, self._state, columns)
-        after = self._constrain(after)
+        after = self._constrain(after, columns)
         self.weights = replace(self.weights, flat=after)
         self._loss, self.seen = self._loss + loss * sum(samples), self.seen + sum(samples)
         return Step(
@@ -143,8 +144,11 @@ class Stack:
         """`[row]`, each with the value of its run."""
         return torch.tensor([values[run] for run in self.runs], dtype=torch.float64).to(self.weights.flat)
 
-    def _constrain(self, flat: Tensor) -> Tensor:
+    def _constrain(self, flat: Tensor, columns: optimizers.Columns) -> Tensor:
         """What comes after the optimizer's step."""
+        if any(own.l1 for own in self._own):
+            stride = optimizers.find_stride(self._family, self._state, columns)
+            flat = shrink(flat, self._column([own.l1 for own in self._own])[:, None] * stride, self.works[0].layout)
         if any(own.max_norm for own in self._own):
             flat = limit_norms(flat, self._column([own.max_norm or math.inf for own in self._own]), self.works[0].layout)
         return flat

@@ -59,3 +59,9 @@ def advance_moments(
 def average_squares(square: Tensor, gradient: Tensor, keep: Tensor, take: Tensor) -> Tensor:
     """The running mean of squares after one more gradient; `lerp` would make NaN of one that has overflowed."""
     return (keep * square).add_((take * gradient).mul_(gradient))
+
+
+def divide_root(square: Tensor, state: State, columns: Columns) -> Tensor:
+    """sqrt(square/(1 - beta2^t)) + eps."""
+    scale = (1 - state.rows["power2"]).sqrt().to(square)
+    return square.sqrt().div_(scale).add_(columns["eps"])

@@ -34,3 +34,9 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     rate = columns["lr"] / (1 + state.updates * columns["lr_decay"])
     change = (rate * gradient).div_(total.sqrt().add_(columns["eps"]))
     return parameters - change, State({"total": total}, state.updates + 1)
+
+
+def find_stride(state: State, columns: Columns) -> Tensor:
+    """Lr/(1 + t lr_decay) / (sqrt(sum of g^2) + eps)."""
+    rate = columns["lr"] / (1 + (state.updates - 1) * columns["lr_decay"])
+    return rate / (state.rows["total"].sqrt() + columns["eps"])

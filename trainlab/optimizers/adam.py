@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import Adam
-from trainlab.optimizers._moments import advance_moments, start_moments
+from trainlab.optimizers._moments import advance_moments, divide_root, start_moments
 from trainlab.optimizers._state import Columns, State, Step, make_column
 
 
@@ -36,3 +36,11 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     scale = (1 - rows["power2"]).sqrt().to(parameters)
     change = (stride * rows["mean"]).div_(square.sqrt().div_(scale).add_(columns["eps"]))
     return parameters - change, State(rows, state.updates + 1)
+
+
+def find_stride(state: State, columns: Columns) -> Tensor:
+    """Lr / (sqrt(square/(1 - beta2^t)) + eps)."""
+    square = state.rows["square"]
+    if "amsgrad" in columns:
+        square = torch.where(columns["amsgrad"], state.rows["largest"], square)
+    return columns["lr"] / divide_root(square, state, columns)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import NAdam
-from trainlab.optimizers._moments import advance_moments, start_moments
+from trainlab.optimizers._moments import advance_moments, divide_root, start_moments
 from trainlab.optimizers._state import Columns, State, Step, make_double_column
 
 
@@ -32,3 +32,8 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     scale = (1 - rows["power2"]).sqrt().to(parameters)
     change = (weigh_gradient * gradient).add_(weigh_mean * rows["mean"])
     return parameters - change.div_(rows["square"].sqrt().div_(scale).add_(columns["eps"])), State(rows, state.updates + 1)
+
+
+def find_stride(state: State, columns: Columns) -> Tensor:
+    """Lr / (sqrt(square/(1 - beta2^t)) + eps)."""
+    return columns["lr"] / divide_root(state.rows["square"], state, columns)

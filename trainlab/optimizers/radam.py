@@ -25,10 +25,23 @@ def start(specs: Sequence[RAdam], like: Tensor) -> tuple[Step, State, Columns]:
 def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> tuple[Tensor, State]:
     """As Adam times sqrt((n-4)(n-2)N / ((N-4)(N-2)n)), n the average's length by now and N at last; no divisor until n > 5."""
     parameters, _, rows = advance_moments(parameters, gradient, state, columns)
-    updates, longest, power = state.updates + 1, columns["longest"], rows["power2"]
+    updates = state.updates + 1
+    held, divisor = _hold_back(rows, updates, columns)
+    stride = columns["lr"] * (held / (1 - rows["power1"])).to(parameters)
+    return parameters - (stride * rows["mean"]).div_(divisor), State(rows, updates)
+
+
+def _hold_back(rows: dict[str, Tensor], updates: int, columns: Columns) -> tuple[Tensor, Tensor]:
+    """The factor on the step, `[run, 1]` in float64, and the divisor `[run, size]`."""
+    longest, power = columns["longest"], rows["power2"]
     length = longest - 2 * updates * power / (1 - power)
     held = ((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)).sqrt() * (1 - power).sqrt()
     is_long = length > ENOUGH
-    stride = columns["lr"] * (torch.where(is_long, held, 1.0) / (1 - rows["power1"])).to(parameters)
-    divisor = torch.where(is_long.to(parameters.device), rows["square"].sqrt().add_(columns["eps"]), 1.0)
-    return parameters - (stride * rows["mean"]).div_(divisor), State(rows, updates)
+    divisor = torch.where(is_long.to(rows["square"].device), rows["square"].sqrt().add_(columns["eps"]), 1.0)
+    return torch.where(is_long, held, 1.0), divisor
+
+
+def find_stride(state: State, columns: Columns) -> Tensor:
+    """Lr times what the step is held back by, over its divisor."""
+    held, divisor = _hold_back(state.rows, state.updates, columns)
+    return columns["lr"] * held.to(columns["lr"]) / divisor

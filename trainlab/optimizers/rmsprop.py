@@ -35,11 +35,21 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     """V = momentum v + g / (sqrt(mean of g^2, less the square of the mean where centered) + eps), then w - lr v."""
     gradient = add_decay(parameters, gradient, columns)
     rows = {"square": average_squares(state.rows["square"], gradient, columns["keep"], columns["take"])}
-    spread = rows["square"]
     if "centered" in columns:
         rows["mean"] = state.rows["mean"].lerp(gradient, columns["take"])
-        spread = spread - (columns["centered"] * rows["mean"]).mul_(rows["mean"])
-    change = gradient / spread.sqrt().add_(columns["eps"])
+    change = gradient / _find_spread(rows, columns).sqrt().add_(columns["eps"])
     if "momentum" in columns:
         change = rows["speed"] = change + columns["momentum"] * state.rows["speed"]
     return parameters - columns["lr"] * change, State(rows, state.updates + 1)
+
+
+def _find_spread(rows: dict[str, Tensor], columns: Columns) -> Tensor:
+    if "centered" not in columns:
+        return rows["square"]
+    return rows["square"] - (columns["centered"] * rows["mean"]).mul_(rows["mean"])
+
+
+def find_stride(state: State, columns: Columns) -> Tensor:
+    """Lr/(1 - momentum) / (sqrt(spread) + eps)."""
+    rate = columns["lr"] / (1 - columns["momentum"]) if "momentum" in columns else columns["lr"]
+    return rate / (_find_spread(state.rows, columns).sqrt() + columns["eps"])

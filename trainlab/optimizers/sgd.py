@@ -40,3 +40,13 @@ def _step_with_speed(parameters: Tensor, gradient: Tensor, state: State, columns
     if "weigh_gradient" in columns:
         direction = columns["weigh_gradient"] * gradient + columns["weigh_speed"] * speed
     return parameters - columns["lr"] * direction, State({"speed": speed}, state.updates + 1)
+
+
+def find_stride(state: State, columns: Columns) -> Tensor:
+    """Lr times the speed that a gradient of 1 leads to, which is 1/(1 - momentum)."""
+    if not state.rows:
+        return columns["lr"]
+    speed = columns["intake"] / (1 - columns["momentum"])
+    if "weigh_gradient" in columns:
+        speed = columns["weigh_gradient"] + columns["weigh_speed"] * speed
+    return columns["lr"] * speed

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from trainlab.config.model import ByRule
+from trainlab.config.initialization import ByRule
 from trainlab.config.training import SGD, NoClip
 from trainlab.engine._work import Work
 

@@ -11,6 +11,7 @@ from trainlab.report import Comparison, Trace
 
 DRAWS = 5000
 LEVEL = 0.05
+ROUNDING = 1e-9  # an end of an interval that differs from 0 by less is 0
 
 
 def compare_accuracy(arms: Sequence[Sequence[Trace]]) -> tuple[Comparison, ...]:
@@ -88,6 +89,6 @@ def _interval(drawn: np.ndarray, level: float) -> tuple[float, float]:
 
 
 def _judge(interval: tuple[float, float]) -> Literal["helps", "no-difference", "harms"]:
-    if interval[0] > 0:
+    if interval[0] > ROUNDING:
         return "helps"
-    return "harms" if interval[1] < 0 else "no-difference"
+    return "harms" if interval[1] < -ROUNDING else "no-difference"

@@ -34,10 +34,7 @@ class Layout:
 
     def unflatten(self, flat: Tensor) -> dict[str, Tensor]:
         """`[run, total]` to `{name: [run, *shape]}`, views where possible; differentiable."""
-        return {
-            name: part.view(-1, *shape)
-            for name, part, shape in zip(self.names, self.split(flat), self.shapes, strict=True)
-        }
+        return {name: part.view(-1, *shape) for name, part, shape in zip(self.names, self.split(flat), self.shapes, strict=True)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +64,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Samples and their targets: `[run, sample, ...]`, or `[sample, ...]` where all runs share them; target None if none."""
+    """Samples and their targets: `[run, sample, ...]`, or `[sample, ...]` where all runs share them; target None if none.
+
+    Attributes:
+        soft: what is to be learned in place of the target, where labels are smoothed; the loss reported is that of the target.
+    """
 
     inputs: Tensor
     target: Tensor | None
+    soft: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +85,8 @@ class Evaluation:
         test: the test part, or None.
         loss_at: `(flat [run, total], batch) -> [run]` mean loss, without any penalty.
         predict: `(batch) -> [run, sample, output]` the network's output.
-        outputs: `(batch) ->` for each run `{module name: [sample, ...]}`, the output of every leaf module; one run at a time is
-            held.
+        outputs: `(batch) ->` for each run `{module name: [sample, ...]}`, the output of every leaf module, with the parameters that
+            the last gradient was taken at; one run at a time is held.
         task: what is learned, see `Trace.task`.
         loss: name of the loss.
         kinds: class of every leaf module, by name.

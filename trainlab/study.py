@@ -81,6 +81,7 @@ def run(
     plan = study.first(config, options)
     rules, reported, skipped = choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
     probes = [name for rule in rules for name in rule.needs if name not in engine.ALWAYS]
+    begun: list[PlannedRun] = []
     traces: list[Trace] = []
     stopped = False
 
@@ -96,6 +97,7 @@ def run(
         skipped += left_out
         runs, works, cost, left_out = _afford(runs, works, cost, settings.trainings)
         skipped += left_out
+        begun += runs
         try:
             traces += engine.train(runs, works, [*plan.probes, *probes], heed)
         except (MemoryError, RuntimeError) as error:
@@ -103,8 +105,8 @@ def run(
         plan = None if stopped else study.then(config, options, traces)
     trained = time.perf_counter()
     measured = [trace for trace in traces if trace.updates]
-    idle = dict.fromkeys(trace.name for trace in traces if not trace.updates)
-    skipped += [Skipped(code="run", run=name, reason="stopped before its first update") for name in idle]
+    idle = Counter(run.name for run in begun) - Counter(trace.name for trace in measured)
+    skipped += [Skipped(code="run", run=name, reason=f"stopped before its first update{_say_times(idle[name])}") for name in idle]
     findings, unjudged, judged = judge(rules, measured, reported)
     skipped += [each for each in unjudged if each.code in reported]
     nothing = Conclusion(answer=Answer(text="Nothing was measured: the study was stopped before its first update."))
@@ -134,6 +136,10 @@ def run(
         exit_code=choose_exit_code(kept, judged, settings.fail_on),
         seconds={"train_s": trained - began, "judge_s": time.perf_counter() - trained},
     )
+
+
+def _say_times(seeds: int) -> str:
+    return "" if seeds == 1 else f" ({seeds} seeds)"
 
 
 def prepare(
@@ -182,11 +188,13 @@ def _afford(
         return runs, works, cost, []
     unit = works[0].updates
     planned = Counter(run.name for run in runs)
-    turn = {}  # how many seeds of its arm come before each run
+    seen: Counter[str] = Counter()
+    turns: list[tuple[int, int]] = []  # how many seeds of its arm come before a run, and the run
     for position, run in enumerate(runs):
-        turn[position] = sum(runs[before].name == run.name for before in range(position))
+        turns.append((seen[run.name], position))
+        seen[run.name] += 1
     kept: list[int] = []
-    for position in sorted(turn, key=lambda each: (turn[each], each)):
+    for _, position in sorted(turns):
         if cost + works[position].updates / unit > limit and (kept or cost):
             continue
         cost += works[position].updates / unit

@@ -100,7 +100,7 @@ def _empty() -> Chosen:
 
 def _shared(  # read, never called
     config: Annotated[
-        str | None, typer.Argument(metavar="[CONFIG]", help="YAML file, or the name of a config that comes with trainlab.")
+        str | None, typer.Argument(metavar="CONFIG", help="YAML file, or the name of a config that comes with trainlab.")
     ] = None,
     act: Annotated[str | None, typer.Option(metavar="NAME", help="Activation of the hidden layers.")] = None,
     layers: Annotated[str | None, typer.Option(metavar="N", help="Weight layers.")] = None,

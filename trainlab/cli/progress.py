@@ -40,6 +40,7 @@ class Watcher:
         return self.signal is None
 
     def _draw(self, progress: Progress) -> None:
+        done = f"{progress.runs_done} of {progress.runs} runs"
         if self._bar is None:
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -48,8 +49,7 @@ class Watcher:
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())
             self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
-            self._task = self._bar.add_task("", total=progress.updates)
-        done = f"{progress.runs_done} of {progress.runs} runs"
+            self._task = self._bar.add_task(done, total=progress.updates)
         self._bar.update(self._task, completed=progress.updates_done, total=progress.updates, description=done)
 
     def close(self) -> None:

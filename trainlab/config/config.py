@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from trainlab.config.data import Data, Ones
 from trainlab.config.model import MLP, Model
+from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, Clip, ConstantSchedule, LossName, NoClip, Optimizer, Schedule, Train
 from trainlab.config.types import OR_EMPTY, STRICT, Seed, refuse
 
@@ -46,6 +47,7 @@ class Config:
         loss: what it minimises; `sum` adds up its outputs, whatever the target.
         optimizer: how a gradient becomes an update.
         schedule: how the learning rate changes.
+        regularize: what keeps it from learning the training part by heart.
         clip: whether gradients are cut.
         train: how long, in what portions.
         rules: thresholds by rule code, and `ignore: [{code: ..., reason: ...}]`.
@@ -59,6 +61,7 @@ class Config:
     loss: LossName = "sum"
     optimizer: Optimizer = field(default_factory=SGD)
     schedule: Schedule = field(default_factory=ConstantSchedule)
+    regularize: Annotated[Regularize, OR_EMPTY] = field(default_factory=Regularize)
     clip: Clip = field(default_factory=NoClip)
     train: Annotated[Train, OR_EMPTY] = field(default_factory=Train)
     rules: Rules = field(default_factory=dict)

@@ -100,6 +100,7 @@ class Train:
         epochs: passes over the training data.
         batch_size: samples an update; null for all of them.
         shuffle: draw a new order each epoch (mini-batches only).
+        accumulate: batches whose gradients are averaged before one update.
         updates: stop after this many updates, whatever `epochs` says.
         precision: float32 or float64.
     """
@@ -108,5 +109,6 @@ class Train:
     epochs: PositiveInt = 1
     batch_size: BatchSize = None
     shuffle: Flag = True
+    accumulate: PositiveInt = 1
     updates: PositiveInt | None = None
     precision: Literal["float32", "float64"] = "float32"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +16,7 @@ from trainlab.device import choose_device
 from trainlab.engine._batches import expand
 from trainlab.engine._grouping import count_bytes, group
 from trainlab.engine._loop import train_stack
-from trainlab.engine._mlp import HandWritten, read_layers
+from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs
 from trainlab.engine._recorder import Recorder
 from trainlab.engine._rows import ALONE, Rows, choose_rows
@@ -113,7 +112,8 @@ def _train_group(
     parts = [len(part.inputs) for part in (work.train, work.test) if part is not None]
     room = _choose_rows(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
     weights = _gather([final for final in stack.final if final is not None], room)
-    evaluation = _evaluation(work, program, weights, len(runs))
+    before = torch.cat([each for each in stack.before if each is not None])
+    evaluation = _evaluation(work, program, weights, before)
     measured: dict[str, Tensor] = {}
     with torch.no_grad():
         for probe in probes.values():
@@ -155,9 +155,9 @@ def _number(value: float) -> Number:
 
 def _choose_program(work: Work) -> Program:
     """How to compute this structure: a pure function of config and device."""
-    layers = read_layers(work.model, work.layout)
-    if layers is not None and work.train.inputs.dim() == 2:
-        return HandWritten(layers, work.layout, work.config.loss)
+    network = read_network(work.model, work.layout)
+    if network is not None and work.train.inputs.dim() == 2:
+        return HandWritten(network, work.layout, work.config.loss)
     train = work.train
     batch = Batch(inputs=train.inputs[: work.batch_size], target=None if train.target is None else train.target[: work.batch_size])
     return choose_program(work.model, work.layout, work.config.loss, batch)
@@ -177,9 +177,9 @@ def _gather(weights: list[Weights], room: Rows) -> Weights:
     )
 
 
-def _evaluation(work: Work, program: Program, weights: Weights, runs: int) -> Evaluation:
-    """What probes see of the first `runs` rows; the others are padding, and stay out of sight."""
-    rows = len(weights.flat)
+def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) -> Evaluation:
+    """What probes see of the rows that `before` has; the others are padding, and stay out of sight."""
+    rows, runs = len(weights.flat), len(before)
 
     def predict(batch: Batch, at: Weights = weights) -> Tensor:
         pieces = [Batch(inputs=each, target=None) for each in torch.split(batch.inputs, PIECE)]
@@ -192,7 +192,8 @@ def _evaluation(work: Work, program: Program, weights: Weights, runs: int) -> Ev
         return torch.stack([loss(each, batch.target) for each in output])
 
     def outputs(batch: Batch) -> Iterator[dict[str, Tensor]]:
-        return itertools.islice(iterate_outputs(work.model, work.layout, weights, batch), runs)
+        held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
+        return iterate_outputs(work.model, work.layout, held, batch)
 
     kinds = {name: type(module).__name__ for name, module in work.model.named_modules() if not list(module.children())}
     return Evaluation(

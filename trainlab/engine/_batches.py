@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import torch
@@ -50,6 +51,12 @@ def iterate_batches(part: Batch, batch_size: int, order: Order, runs: Callable[[
     for start in range(0, samples, batch_size):
         chosen = indices[runs(), start : start + batch_size].to(part.inputs.device)
         yield Batch(inputs=part.inputs[chosen], target=None if part.target is None else part.target[chosen])
+
+
+def gather(batches: Iterator[Batch], count: int) -> Iterator[list[Batch]]:
+    """`count` batches at a time, the last ones of an epoch possibly fewer."""
+    while some := list(itertools.islice(batches, count)):
+        yield some
 
 
 def expand(part: Batch, runs: int) -> Batch:

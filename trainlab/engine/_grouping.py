@@ -8,7 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from trainlab.config.initialization import ByRule
+from trainlab.config.initialization import AsInput, ByRule
+from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, NoClip
 from trainlab.engine._work import Work
 
@@ -30,8 +31,14 @@ def _structure(work: Work) -> str:
     config = work.config
     optimizer = config.optimizer
     family = (optimizer.name, isinstance(optimizer, SGD) and optimizer.nesterov)
-    same = replace(config, seed=0, model=replace(config.model, init=ByRule()), clip=NoClip(), rules={}, vs=[])
-    return repr((replace(same, optimizer=SGD()), family))
+    model = config.model
+    starts = {name: start for name, start in {"init": ByRule(), "recurrent_init": AsInput()}.items() if hasattr(model, name)}
+    # How much is dropped is a number; whether anything is, is structure
+    shares = {name: 0.5 if getattr(model, name, 0.0) else 0.0 for name in ("dropout", "input_dropout") if hasattr(model, name)}
+    model = replace(model, **starts, **shares)  # type: ignore[arg-type]  # only what this kind has
+    costly = bool(config.regularize.label_smoothing), bool(config.regularize.adversarial)
+    same = replace(config, seed=0, model=model, regularize=Regularize(), clip=NoClip(), rules={}, vs=[])
+    return repr((replace(same, optimizer=SGD()), family, costly))
 
 
 def count_bytes(works: Sequence[Work]) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainlab import schedules
-from trainlab.engine._batches import Order, iterate_batches
+from trainlab.engine._batches import Order, gather, iterate_batches
 from trainlab.engine._programs import Program
 from trainlab.engine._recorder import Recorder, choose_updates
 from trainlab.engine._stack import Stack
@@ -40,20 +40,22 @@ def train_stack(
     order = Order([each.config.seed for each in works], work.samples, shuffle=work.config.train.shuffle)
     update, epoch, going = 0, 0, True
     while going and update < work.updates and stack.rows:
-        for batch in iterate_batches(work.train, work.batch_size, order, lambda: stack.runs):
+        for batches in gather(
+            iterate_batches(work.train, work.batch_size, order, lambda: stack.runs), work.config.train.accumulate
+        ):
             going = tick(update + 1)
             if not going or update >= work.updates:
                 break
             update += 1
             factor = schedules.factor(work.config.schedule, update=update - 1, epoch=epoch)
             due = {name: probe for name, probe in probes.items() if probe.EVERY == "update" or update in sampled}
-            step = stack.advance(program, batch, factor, update)
+            step = stack.advance(program, batches, factor, update)
             for name, probe in due.items():
                 recorder.add(name, "update", update, probe.measure(step), stack.rows)
             ended = _find_broken(step)
             if ended:
                 recorder.add("loss", "epoch", epoch + 1, stack.epoch_loss, stack.only(ended))
-                stack.end(ended, step, batch)
+                stack.end(ended, step, batches)
                 if not stack.rows:
                     break
         epoch += 1

@@ -62,6 +62,10 @@ class Program(Protocol):
         """Mean loss `[run]`, gradient `[run, total]`, and the weights with what the forward pass has moved. In training mode."""
         ...
 
+    def input_gradient(self, weights: Weights, batch: Batch) -> Tensor:
+        """Gradient of the mean loss at the inputs, `[run, sample, ...]`. In training mode; moves nothing."""
+        ...
+
     def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
         """`[run, sample, output]` from `[run, sample, ...]`, in evaluation mode."""
         ...
@@ -79,15 +83,34 @@ class Stacked:
         """See Program."""
         self.model.train()
 
-        def compute(parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor, target: Tensor | None) -> Tensor:
-            output: Tensor = functional_call(self.model, {**parameters, **fixed}, (inputs,))
-            return self.loss(output, target)
-
         flat = weights.flat.detach().requires_grad_()
-        target_dim = None if batch.target is None else 0
-        loss = vmap(compute, in_dims=(0, 0, 0, target_dim))(self.layout.unflatten(flat), weights.fixed, batch.inputs, batch.target)
-        (gradient,) = torch.autograd.grad(loss.sum(), flat)
+        objective, loss = self._compute(flat, weights.fixed, batch.inputs, batch)
+        (gradient,) = torch.autograd.grad(objective.sum(), flat)
         return loss.detach(), gradient, weights
+
+    def input_gradient(self, weights: Weights, batch: Batch) -> Tensor:
+        """See Program."""
+        self.model.train()
+        inputs = batch.inputs.detach().clone().requires_grad_()
+        fixed = {name: each.clone() for name, each in weights.fixed.items()}  # running statistics must not see these samples twice
+        objective, _ = self._compute(weights.flat, fixed, inputs, batch)
+        return torch.autograd.grad(objective.sum(), inputs)[0]
+
+    def _compute(self, flat: Tensor, fixed: dict[str, Tensor], inputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What is minimised and the loss to report, `[run]`."""
+
+        def compute(
+            parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor, target: Tensor | None, soft: Tensor | None
+        ) -> tuple[Tensor, Tensor]:
+            output: Tensor = functional_call(self.model, {**parameters, **fixed}, (inputs,))
+            loss = self.loss(output, target)
+            return (loss if soft is None else self.loss(output, soft)), loss
+
+        dims = (0, 0, 0, None if batch.target is None else 0, None if batch.soft is None else 0)
+        found: tuple[Tensor, Tensor] = vmap(compute, in_dims=dims)(
+            self.layout.unflatten(flat), fixed, inputs, batch.target, batch.soft
+        )
+        return found
 
     def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
         """See Program."""
@@ -117,13 +140,30 @@ class OneByOne:
             for row, (flat, state) in enumerate(zip(weights.flat, weights.random, strict=True)):
                 state.restore()
                 leaf = flat.detach().requires_grad_()
-                target = None if batch.target is None else batch.target[row]
-                output = self._call(leaf, {name: each[row] for name, each in weights.fixed.items()}, batch.inputs[row])
-                loss = self.loss(output, target)
-                gradients += torch.autograd.grad(loss, leaf)
+                objective, loss = self._compute(leaf, weights.fixed, batch, row, batch.inputs[row])
+                gradients += torch.autograd.grad(objective, leaf)
                 losses.append(loss.detach())
                 streams.append(note_random(device))
         return torch.stack(losses), torch.stack(gradients), replace(weights, random=tuple(streams))
+
+    def input_gradient(self, weights: Weights, batch: Batch) -> Tensor:
+        """See Program."""
+        self.model.train()
+        gradients: list[Tensor] = []
+        fixed = {name: each.clone() for name, each in weights.fixed.items()}  # running statistics must not see these samples twice
+        with fork_random(weights.flat.device):
+            for row, (flat, state) in enumerate(zip(weights.flat, weights.random, strict=True)):
+                state.restore()  # the update that follows draws the same
+                leaf = batch.inputs[row].detach().clone().requires_grad_()
+                objective, _ = self._compute(flat, fixed, batch, row, leaf)
+                gradients += torch.autograd.grad(objective, leaf)
+        return torch.stack(gradients)
+
+    def _compute(self, flat: Tensor, fixed: dict[str, Tensor], batch: Batch, row: int, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """What is minimised and the loss to report, of one run."""
+        output = self._call(flat, {name: each[row] for name, each in fixed.items()}, inputs)
+        loss = self.loss(output, None if batch.target is None else batch.target[row])
+        return (loss if batch.soft is None else self.loss(output, batch.soft[row])), loss
 
     def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
         """See Program."""
@@ -193,16 +233,24 @@ def _first_line(error: Exception) -> str:
 
 
 def iterate_outputs(model: nn.Module, layout: Layout, weights: Weights, batch: Batch) -> Iterator[dict[str, Tensor]]:
-    """For each run, the output of every leaf module on `batch` `[sample, ...]`, in evaluation mode."""
+    """For each run, the output of every leaf module on `batch` `[sample, ...]`.
+
+    In evaluation mode, but for batch norm, which normalises by these samples: after few updates its running statistics are those of
+    another network.
+    """
     model.eval()
     leaves = {name: module for name, module in model.named_modules() if not list(module.children())}
+    if len(batch.inputs) > 1:
+        for module in leaves.values():
+            module.train(isinstance(module, nn.modules.batchnorm._BatchNorm))
     for row, flat in enumerate(weights.flat):
         found: dict[str, Tensor] = {}
         hooks = [module.register_forward_hook(functools.partial(_keep, found, name)) for name, module in leaves.items()]
         try:
             with torch.no_grad():
                 parameters = {name: each.squeeze(0) for name, each in layout.unflatten(flat[None]).items()}
-                functional_call(model, {**parameters, **{name: each[row] for name, each in weights.fixed.items()}}, (batch.inputs,))
+                fixed = {name: each[row].clone() for name, each in weights.fixed.items()}  # statistics are moved in place
+                functional_call(model, {**parameters, **fixed}, (batch.inputs,))
         finally:
             for hook in hooks:
                 hook.remove()

@@ -28,6 +28,7 @@ EXACT = frozenset(
         "Conv1d",
         "Conv2d",
         "ConvTranspose2d",
+        "Dropout",
         "Flatten",
         "GLU",
         "GroupNorm",

@@ -14,8 +14,10 @@ from trainlab.config.training import ClipBy
 from trainlab.engine._autopsy import find_nonfinite
 from trainlab.engine._programs import Program, Weights, stack_networks
 from trainlab.engine._rows import PADDING, Rows
+from trainlab.engine._streams import Streams, find_dropouts
 from trainlab.engine._work import Work
 from trainlab.numerics import norm_rows
+from trainlab.regularizers import limit_norms, smooth
 from trainlab.report import NonFinite
 from trainlab.step import Batch, Step
 
@@ -27,6 +29,7 @@ class Stack:
         rows: the run in each row, PADDING for a row that only fills up, so that a run's bits do not depend on how many there are.
             Replaced, never changed.
         final: weights of each ended run, one row each.
+        before: `[1, total]` parameters of each ended run before its last update, which is what its last gradient was taken at.
         fatal: where it left the finite numbers, if it did.
         updates: how many updates each ended run has had.
         seen: samples since the epoch began.
@@ -41,8 +44,13 @@ class Stack:
         self._limits = {mode: _limit([work.config.clip for work in own], mode, self.weights.flat) for mode in ("value", "norm")}
         self.final: list[Weights | None] = [None] * len(works)
         self.fatal: list[NonFinite | None] = [None] * len(works)
+        self.before: list[Tensor | None] = [None] * len(works)
         self.updates = [0] * len(works)
-        self._random = self.weights.random  # before the latest update
+        self._random, self._before = self.weights.random, self.weights.flat  # before the latest update
+        self._streams = Streams([work.config.seed for work in works])
+        self._dropouts = find_dropouts(works[0].model, works[0].train.inputs[:2])
+        self._shares = {name: [getattr(work.model.get_submodule(name), "share", 0.0) for work in works] for name in self._dropouts}
+        self._own = [work.config.regularize for work in works]
         self.begin_epoch()
 
     @property
@@ -60,26 +68,71 @@ class Stack:
         self._loss = torch.zeros_like(self.weights.flat[:, 0])
         self.seen = 0
 
-    def advance(self, program: Program, batch: Batch, factor: float, update: int) -> Step:
-        """One update of every row."""
-        self._random = self.weights.random
-        loss, raw, weights = program.loss_and_gradient(self.weights, batch)
+    def advance(self, program: Program, batches: Sequence[Batch], factor: float, update: int) -> Step:
+        """One update of every row, on the mean gradient of some batches."""
+        self._before = before = self.weights.flat
+        samples = [batch.inputs.shape[1] for batch in batches]
+        losses, gradients = [], []
+        for batch in batches:
+            loss, gradient = self._differentiate(program, batch)
+            losses.append(loss)
+            gradients.append(gradient)
+        loss = losses[0] if len(batches) == 1 else sum_weighted(losses, samples)
+        raw = gradients[0] if len(batches) == 1 else sum_weighted(gradients, samples)
         used = self._clip(raw)
         rate = self._columns["lr"] * factor
-        after, self._state = self._step(weights.flat, used, self._state, {**self._columns, "lr": rate})
-        self.weights = replace(weights, flat=after)
-        samples = batch.inputs.shape[1]
-        self._loss, self.seen = self._loss + loss * samples, self.seen + samples
+        after, self._state = self._step(before, used, self._state, {**self._columns, "lr": rate})
+        after = self._constrain(after)
+        self.weights = replace(self.weights, flat=after)
+        self._loss, self.seen = self._loss + loss * sum(samples), self.seen + sum(samples)
         return Step(
             update=update,
             layout=self.works[0].layout,
-            before=weights.flat,
+            before=before,
             raw=raw,
             used=used,
             after=after,
             loss=loss,
             rate=rate[:, 0],
         )
+
+    def _differentiate(self, program: Program, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Loss `[row]` and gradient `[row, total]` of one batch, with this update's masks and noise."""
+        self._random = self.weights.random
+        runs = self.runs
+        samples = batch.inputs.shape[1]
+        masks = {
+            f"{name}.mask": self._streams.draw_mask(name, runs, self._shares[name], (samples, *shape), self.weights.flat)
+            for name, shape in self._dropouts.items()
+        }
+        self._masks = masks
+        noisy = replace(self.weights, fixed=self.weights.fixed | masks)
+        if any(own.weight_noise for own in self._own):
+            scales = [own.weight_noise for own in self._own]
+            noisy = replace(noisy, flat=noisy.flat + self._streams.draw_normal("weight noise", runs, scales, noisy.flat))
+        if any(own.input_noise for own in self._own):
+            scales = [own.input_noise for own in self._own]
+            noise = self._streams.draw_normal("input noise", runs, scales, batch.inputs)
+            batch = replace(batch, inputs=batch.inputs + noise)
+        if batch.target is not None and any(own.label_smoothing for own in self._own):
+            share = self._column([own.label_smoothing for own in self._own])
+            batch = replace(batch, soft=smooth(batch.target, share, classes=self.works[0].outputs).to(share))
+        if any(own.adversarial for own in self._own):
+            length = self._column([own.adversarial for own in self._own]).view(-1, *[1] * (batch.inputs.dim() - 1))
+            batch = replace(batch, inputs=batch.inputs + length * program.input_gradient(noisy, batch).sign())
+        loss, gradient, moved = program.loss_and_gradient(noisy, batch)
+        self.weights = replace(self.weights, random=moved.random)
+        return loss, gradient
+
+    def _column(self, values: Sequence[float]) -> Tensor:
+        """`[row]`, each with the value of its run."""
+        return torch.tensor([values[run] for run in self.runs], dtype=torch.float64).to(self.weights.flat)
+
+    def _constrain(self, flat: Tensor) -> Tensor:
+        """What comes after the optimizer's step."""
+        if any(own.max_norm for own in self._own):
+            flat = limit_norms(flat, self._column([own.max_norm or math.inf for own in self._own]), self.works[0].layout)
+        return flat
 
     def _clip(self, gradient: Tensor) -> Tensor:
         value, norm = self._limits["value"], self._limits["norm"]
@@ -93,11 +146,11 @@ class Stack:
         """The rows, all but those at `positions` made padding."""
         return [run if position in positions else PADDING for position, run in enumerate(self.rows)]
 
-    def end(self, positions: Sequence[int], step: Step, batch: Batch) -> None:
+    def end(self, positions: Sequence[int], step: Step, batches: Sequence[Batch]) -> None:
         """Take the runs at `positions`, which `step` has broken, out of the stack: they cost nothing from here on."""
         for position in positions:
             if self.rows[position] != PADDING:
-                self._close(position, step.update, self._examine(position, step, batch))
+                self._close(position, step.update, self._examine(position, step, batches[-1]))
         alive = [position for position, run in enumerate(self.rows) if run != PADDING and position not in positions]
         self.rows = self._room.pad([self.rows[position] for position in alive])
         if alive:
@@ -113,14 +166,14 @@ class Stack:
     def _close(self, position: int, update: int, fatal: NonFinite | None) -> None:
         run = self.rows[position]
         self.updates[run], self.fatal[run] = update, fatal
-        self.final[run] = self.weights.select([position])
+        self.final[run], self.before[run] = self.weights.select([position]), self._before[position : position + 1].clone()
 
     def _examine(self, position: int, step: Step, batch: Batch) -> NonFinite:
         work = self.works[self.rows[position]]
         parameters = {name: each.squeeze(0) for name, each in step.layout.unflatten(step.before[position : position + 1]).items()}
         return find_nonfinite(
             work.model,
-            {**parameters, **{name: each[position] for name, each in self.weights.fixed.items()}},
+            {**parameters, **{name: each[position] for name, each in (self.weights.fixed | self._masks).items()}},
             Batch(inputs=batch.inputs[position], target=None),
             self._random[position],
             update=step.update,
@@ -134,10 +187,18 @@ class Stack:
         index = torch.tensor(positions)
         on_device = index.to(self.weights.flat.device)
         self.weights = self.weights.select(positions)
-        self._loss = self._loss[on_device]
+        self._loss, self._before = self._loss[on_device], self._before[on_device]
         self._state = optimizers.State({name: each[on_device] for name, each in self._state.rows.items()}, self._state.updates)
         self._columns = {name: each[index.to(each.device)] for name, each in self._columns.items()}
         self._limits = {mode: None if each is None else each[on_device] for mode, each in self._limits.items()}
+
+
+def sum_weighted(parts: Sequence[Tensor], samples: Sequence[int]) -> Tensor:
+    """The mean over all samples of what is a mean over each batch."""
+    total = parts[0] * (samples[0] / sum(samples))
+    for part, size in zip(parts[1:], samples[1:], strict=True):
+        total = total + part * (size / sum(samples))
+    return total
 
 
 def _limit(clips: Sequence[object], mode: str, like: Tensor) -> Tensor | None:

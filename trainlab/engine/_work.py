@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from trainlab import data, losses, models
 from trainlab.config import Config
+from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, NoClip
 from trainlab.data import Task
 from trainlab.errors import UserError
 from trainlab.step import Batch, Layout
 
 CACHED = 64  # structures kept prepared
+SMOOTHED = ("bce", "bce_logits", "cross_entropy")  # losses that take a share of a class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,8 @@ class Work:
         train: the training part, `[sample, ...]`.
         test: the test part, or None.
         task: see `trainlab.report.Trace.task`.
-        batch_size: samples an update; all of them for the full batch.
+        outputs: of the network.
+        batch_size: samples a batch; all of them for the full batch.
         updates: updates in all.
     """
 
@@ -39,6 +42,7 @@ class Work:
     train: Batch
     test: Batch | None
     task: Task
+    outputs: int
     batch_size: int
     updates: int
 
@@ -54,8 +58,8 @@ class Work:
 
     @property
     def updates_per_epoch(self) -> int:
-        """Batches an epoch, the last one possibly smaller."""
-        return math.ceil(self.samples / self.batch_size)
+        """Updates an epoch, the last one possibly on fewer samples."""
+        return math.ceil(math.ceil(self.samples / self.batch_size) / self.config.train.accumulate)
 
 
 _prepared: dict[tuple[str, str], Work] = {}
@@ -67,7 +71,9 @@ def prepare(config: Config, device: torch.device) -> Work:
     Raises:
         UserError: config, data and network do not go together; the key says where.
     """
-    start = replace(config, optimizer=SGD(), clip=NoClip(), rules={}, vs=[])
+    if config.regularize.label_smoothing and config.loss not in SMOOTHED:
+        raise UserError(f"needs classes and one of the losses {', '.join(SMOOTHED)}", key="regularize.label_smoothing")
+    start = replace(config, optimizer=SGD(), clip=NoClip(), regularize=Regularize(), rules={}, vs=[])
     key = (repr(start), str(device))
     if key not in _prepared:
         if len(_prepared) >= CACHED:
@@ -99,7 +105,7 @@ def _prepare(config: Config, device: torch.device) -> Work:
     trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     if not trainable:
         raise UserError("nothing is left to train", key="model.freeze" if config.model.freeze else "model")
-    per_epoch = math.ceil(samples / batch_size)
+    per_epoch = math.ceil(math.ceil(samples / batch_size) / config.train.accumulate)
     return Work(
         config=config,
         model=model,
@@ -111,6 +117,7 @@ def _prepare(config: Config, device: torch.device) -> Work:
         train=train,
         test=place(dataset.test) if dataset.test else None,
         task=dataset.task,
+        outputs=output.shape[1],
         batch_size=batch_size,
         updates=min(config.train.epochs * per_epoch, config.train.updates or math.inf),  # type: ignore[arg-type]  # inf is never the least
     )
@@ -135,7 +142,7 @@ def _check_output(output: Tensor, config: Config, outputs: int | None) -> None:
         raise UserError(
             f"the loss {config.loss} needs [sample, output], but the network gives {shape}: end it with Flatten", key=key
         )
-    if outputs is not None and output.shape[1] != outputs:
+    if outputs and output.shape[1] != outputs:
         raise UserError(
             f"the network has {output.shape[1]} outputs, but these data and the loss {config.loss} need {outputs}", key=key
         )

@@ -1,0 +1,1 @@
+"""trainlab inside other tools."""

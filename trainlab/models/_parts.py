@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from trainlab.config.model import BatchNorm, GroupNorm, Init, NoNorm, SampleNorm, StepNorm
 from trainlab.models._sizes import Sizes
 from trainlab.models.activations import build_activation
+from trainlab.models.dropout import Dropout
 from trainlab.models.initializers import initialize
 
 
@@ -36,7 +37,7 @@ def build_image_norm(norm: NoNorm | BatchNorm | GroupNorm, channels: int) -> nn.
 
 def build_dropout(share: float) -> nn.Module | None:
     """Dropout, or None where nothing is dropped."""
-    return nn.Dropout(share) if share else None
+    return Dropout(share) if share else None
 
 
 def build_output(

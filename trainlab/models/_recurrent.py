@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from trainlab.config.model import RNN, Gated
-from trainlab.models._parts import apply, build_dropout, build_output, count_units
+from trainlab.models._parts import apply, build_dropout, build_output, count_units, gather
 from trainlab.models._sequences import build_embedding, choose_read, read_steps
 from trainlab.models._sizes import Sizes
 from trainlab.models.initializers import fill, fill_bias, fill_recurrent
@@ -54,17 +54,18 @@ class RecurrentLayers(nn.Module, ABC):
             shapes = [(rows, width if layer else features), (rows, width), *([(rows,), (rows,)] if bias else [])]
             for name, shape in zip(LayerWeights._fields, shapes, strict=False):
                 self.register_parameter(f"{name}_l{layer}", nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))
-        self.drop = build_dropout(dropout)
+        self.drops = nn.ModuleList(gather(*(build_dropout(dropout) for _ in range(layers - 1)))) if dropout else None
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The hidden state of the last layer after every step."""
-        hidden = inputs.transpose(0, 1)  # [step, sample, feature]
+        hidden = inputs
         for layer in range(self.layers):
-            hidden = apply(self.drop, hidden) if layer else hidden
+            if layer and self.drops is not None:
+                hidden = self.drops[layer - 1](hidden)
             weights = LayerWeights(*(getattr(self, f"{name}_l{layer}", None) for name in LayerWeights._fields))  # type: ignore[arg-type]  # only biases may be missing
-            states = torch.stack(self.scan(hidden, weights))
+            states = torch.stack(self.scan(hidden.transpose(0, 1), weights), dim=1)
             hidden = hidden + states if self.residual and hidden.shape[2] == self.width else states
-        return hidden.transpose(0, 1)
+        return hidden
 
     @abstractmethod
     def scan(self, inputs: Tensor, weights: LayerWeights) -> list[Tensor]:

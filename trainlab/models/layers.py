@@ -12,6 +12,7 @@ from trainlab.errors import UserError, find_nearest
 from trainlab.models._row import Row
 from trainlab.models._sizes import Sizes
 from trainlab.models.activations import NAMES
+from trainlab.models.dropout import Dropout
 from trainlab.models.initializers import initialize
 
 VIEW: View = "any"
@@ -53,4 +54,4 @@ def _make(entry: dict[str, Any], index: int) -> nn.Module:
         module: nn.Module = cls(**arguments) if isinstance(arguments, dict) else cls(*arguments)
     except Exception as error:  # whatever torch makes of a user's arguments is the user's to know
         raise UserError(f"{name} refuses these arguments: {error}", key=key, value=str(arguments)) from error
-    return module
+    return Dropout(module.p) if type(module) is nn.Dropout else module  # the same, with a stream for each run

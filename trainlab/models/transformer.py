@@ -51,22 +51,23 @@ class Block(nn.Module):
         self.norm_first, self.residual = spec.norm_first, spec.residual
         self.norm1 = build_norm(spec.norm, spec.width)
         self.attention = Attention(spec, causal=causal)
+        self.drop1 = build_dropout(spec.dropout)
         self.norm2 = build_norm(spec.norm, spec.width)
         self.expand = nn.Linear(spec.width, hidden, bias=spec.bias)
         initialize(self.expand, spec.init, spec.activation)
         self.act = build_activation(spec.activation)
         self.contract = nn.Linear(hidden, spec.width, bias=spec.bias)
         initialize(self.contract, spec.init, "identity")
-        self.drop = build_dropout(spec.dropout)
+        self.drop2 = build_dropout(spec.dropout)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """`[sample, step, width]` to the same."""
-        hidden = self._surround(self.attention, self.norm1, inputs)
-        return self._surround(self._feed_forward, self.norm2, hidden)
+        hidden = self._surround(self.attention, self.norm1, self.drop1, inputs)
+        return self._surround(self._feed_forward, self.norm2, self.drop2, hidden)
 
-    def _surround(self, part: Callable[[Tensor], Tensor], norm: nn.Module | None, inputs: Tensor) -> Tensor:
+    def _surround(self, part: Callable[[Tensor], Tensor], norm: nn.Module | None, drop: nn.Module | None, inputs: Tensor) -> Tensor:
         """A part of the block with its norm, its dropout and the sum around it."""
-        left = apply(self.drop, part(apply(norm, inputs) if self.norm_first else inputs))
+        left = apply(drop, part(apply(norm, inputs) if self.norm_first else inputs))
         summed = inputs + left if self.residual else left
         return summed if self.norm_first else apply(norm, summed)
 

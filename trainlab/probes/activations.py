@@ -1,4 +1,4 @@
-"""What the modules put out at the end of training: mean, spread, share saturated, share of dead units, `[run, module]`."""
+"""What the modules put out where the last gradient was taken: mean, spread, saturated and dead shares, `[run, module]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEAR = 0.03
 
 
 def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
-    """On at most 512 training samples, evenly spread, in evaluation mode.
+    """On at most 512 training samples, evenly spread; see `Evaluation.outputs`.
 
     Returns:
         activation-mean, activation-std: of all values.

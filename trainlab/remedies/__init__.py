@@ -1,0 +1,1 @@
+"""One patch a file: what may mend a finding."""

@@ -171,7 +171,7 @@ def _answer(ways: Sequence[Way]) -> tuple[Answer, Way | None]:
         text += " That many clipped updates are a lower learning rate in disguise." + _say_slower(ways)
     constant = best.traces[0].metrics.get("constant_loss")
     if constant is not None and best.final > constant:
-        text += f" But it has learned nothing: a constant reaches {constant:.4g}. Look at the initial weights."
+        text += f" But it has learned nothing: a constant reaches {constant:.4g}."
     return Answer(text=text, values=values), best
 
 

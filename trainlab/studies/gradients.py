@@ -93,7 +93,12 @@ def _answer(arms: dict[str, list[Trace]], findings: Sequence[Finding]) -> Answer
     elif not norms.all():
         silent = [name for name, norm in zip(weights, norms, strict=True) if norm == 0]
         values |= {"verdict": "no gradient", "starts_at": silent[-1]}
-        text = f"No gradient reaches {len(silent)} of {len(weights)} layers ({silent[0]} .. {silent[-1]}): {reach}."
+        share = f"{len(silent)} of {len(weights)} layers ({silent[0]} .. {silent[-1]}): {reach}"
+        text = (
+            f"No gradient reaches {share}."
+            if len(silent) < len(weights)
+            else f"No gradient reaches any of the {len(weights)} layers."
+        )
     elif not np.isfinite(norms).all():
         text = f"Gradients leave the finite numbers: {reach}."
     elif len(weights) == 1:
@@ -102,7 +107,8 @@ def _answer(arms: dict[str, list[Trace]], findings: Sequence[Finding]) -> Answer
         text = f"The gradient reaches every layer: {reach}."
     if found is not None and found.code not in ("G001", "G002"):
         values["starts_at"] = found.where
-        text += f" But {found.message.rstrip('.')}."
+        message = found.message.rstrip(".")
+        text = f"{message}." if found.code == "G006" else f"{text} But {message}."
     cured = [name for name in list(arms)[1:] if _verdict(findings, name) == "healthy" and _flows(arms[name])]
     if (found is not None or not norms.all()) and len(arms) > 1:
         text += f" Mended by {', '.join(cured)}." if cured else " None of the changes tried mends it."
@@ -157,7 +163,7 @@ def _tabulate_layers(trace: Trace, findings: Sequence[Finding], *, moved: bool, 
     for index in chosen:
         parameter = trace.parameters[index]
         norm = float(last["gradient-norm"][index])
-        word = words.get(parameter.name) or ("no gradient" if norm == 0 else "ok")
+        word = words.get(parameter.name) or ("no gradient" if norm == 0 else "ok" if np.isfinite(norm) else "not finite")
         owner = parameter.name.rpartition(".")[0]
         moves = float(last["update-ratio"][index])
         rows.append(

@@ -1,0 +1,102 @@
+"""Ten layers that explode unless they are clipped, and networks that need no clipping."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.running import carry_out, find_table, report
+
+
+def test_the_exploding_network(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "clip")
+    rows = {row["run"]: row for row in find_table(document, "arms")}
+    value = "clip.mode=value,clip.threshold=100.0"
+    assert list(rows) == ["base", "clip.mode=none", value]
+    assert rows["clip.mode=none"]["verdict"] == "diverged"
+    assert rows["base"]["verdict"] == rows[value]["verdict"] == "survives"
+    assert rows["base"]["largest angle"] == 0
+    assert 40 < rows[value]["largest angle"] < 90
+    assert 0 < rows["base"]["clipped"] < 0.2
+    answer = document["answer"]
+    assert answer["values"]["needed"] is True
+    assert answer["values"]["recommended"] == "base"
+    assert answer["text"].startswith("Clipping is needed: unclipped, the run diverges at update 3 (inf in model.")
+    assert "Clip by norm at 100, as the config does: the loss ends at" in answer["text"]
+    assert "By value at 100 it turns the gradient by up to" in answer["text"]
+    assert document["findings"] == []  # the config as it is trains well
+
+
+def test_a_lower_loss_does_not_excuse_a_turned_gradient(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "clip", "--set", "clip.threshold=1")
+    rows = {row["run"]: row for row in find_table(document, "arms")}
+    assert rows["clip.mode=value,clip.threshold=1.0"]["final loss"] < rows["base"]["final loss"]
+    answer = document["answer"]
+    assert answer["values"]["recommended"] == "base"
+    assert "By value at 1 it turns the gradient by up to" in answer["text"]
+    assert "degrees, though the loss ends at" in answer["text"]
+
+
+def test_a_lower_rate_instead_is_tried_before_it_is_advised(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "clip", "--set", "clip.threshold=1")
+    slower = next(run for run in document["runs"] if "optimizer.lr" in run["patch"])
+    assert slower["patch"] == {"clip.mode": "none", "optimizer.lr": 0.0003}
+    assert slower["metrics"]["diverged_at"] is None
+    assert "Unclipped at a learning rate of 0.0003 it survives and ends at" in document["answer"]["text"]
+    assert [each["code"] for each in document["findings"]] == ["C001"]
+
+
+def test_without_clipping_in_the_config_the_base_is_unclipped(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "clip", "--set", "clip=none", "--quiet")
+    rows = {row["run"]: row for row in find_table(document, "arms")}
+    assert (rows["base"]["clipping"], rows["base"]["verdict"]) == ("unclipped", "diverged")
+    assert {each["code"] for each in document["findings"]} >= {"G006"}
+
+
+def test_every_threshold_is_tried_both_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "clip", "--threshold", "10,100", "--threshold", "1000", "--epochs", "50")
+    ways = [row["clipping"] for row in find_table(document, "arms")]
+    assert ways == [
+        "by norm at 100",
+        "unclipped",
+        "by value at 10",
+        "by norm at 10",
+        "by value at 100",
+        "by value at 1000",
+        "by norm at 1000",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [
+        (
+            ["overfit", "--epochs", "30"],
+            "Clipping is not needed: unclipped, the run survives its 30 updates and ends at a loss of 0.2052.",
+        ),
+        (["--set", "model.init.gain=1", "--epochs", "100"], "Clipping is not needed: unclipped, the run survives its 100 updates"),
+        (["gradients"], "Clipping is not needed: unclipped, the run survives its only update."),
+    ],
+)
+def test_healthy_networks_need_none(capsys: pytest.CaptureFixture[str], options: list[str], answer: str) -> None:
+    assert carry_out(capsys, "clip", *options).answer.startswith(answer)
+
+
+def test_says_which_thresholds_never_act(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Clipping by value at 1 or by norm at 1 never acts." in carry_out(capsys, "clip", "overfit", "--epochs", "30").answer
+
+
+def test_says_when_clipping_holds_a_healthy_network_back(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = carry_out(capsys, "clip", "--set", "model.init.gain=1", "--threshold", "0.01", "--epochs", "100").answer
+    assert "Clipped by norm at 0.01 it ends at" in answer
+
+
+def test_a_forward_pass_that_overflows_cannot_be_clipped(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "clip", "--set", "model.init.gain=1e5", "--quiet")
+    assert outcome.answer.startswith("Clipping cannot help: unclipped, the run diverges at update 1 (inf in model.")
+    assert "the forward pass overflows before there is a gradient to clip" in outcome.answer
+
+
+def test_several_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "clip", "--seeds", "3", "--epochs", "100")
+    assert outcome.answer.startswith("Clipping is needed: unclipped, the run diverges at update 3")
+    assert "clipping (3 seeds)" in outcome.out

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import carry_out
+from trainlab.config import build_schema, list_configs, load, to_values, validate
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", list_configs())
+def test_show_prints_a_config_that_means_the_same(name: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "config", "show", name)
+    assert (outcome.code, outcome.err) == (0, "")
+    (here / "shown.yaml").write_text(outcome.out)
+    assert carry_out(capsys, "config", "show", "shown.yaml").out == outcome.out
+
+
+def test_show_applies_changes_all_at_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "config", "show", "overfit", "--set", "optimizer.momentum=0.9", "--set", "optimizer.name=sgd")
+    (here / "shown.yaml").write_text(outcome.out)
+    optimizer = to_values(validate(load("shown.yaml").values))["optimizer"]
+    assert (optimizer["name"], optimizer["momentum"]) == ("sgd", 0.9)
+
+
+def test_show_says_what_a_change_drops(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "config", "show", "clip", "--set", "clip=none")
+    assert outcome.err == "trainlab: clip.threshold does not apply any more and is dropped\n"
+
+
+def test_all_problems_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ("config", "show", "overfit", "--set", "x", "--set", "model.layers=y", "--set", "optimizer.lrr=1")
+    assert len(carry_out(capsys, *line).errors) == 3
+
+
+def test_the_schema_is_that_of_config_files(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "config", "schema")
+    assert json.loads(outcome.out) == build_schema()
+
+
+@pytest.mark.parametrize(
+    ("like", "command"),
+    [(None, "overfit"), ("overfit", "overfit"), ("gradients-deep", "gradients"), ("lr-sweep", "lr-sweep"), ("clip", "clip")],
+)
+def test_init_writes_a_config_and_the_command_to_try(
+    like: str | None, command: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = carry_out(capsys, "config", "init", *(["own.yaml", "--like", like] if like else []))
+    file = "own.yaml" if like else "trainlab.yaml"
+    assert (outcome.code, outcome.out) == (0, f"wrote {file}; try: trainlab {command} {file}\n")
+    assert (here / file).read_text().startswith("#")
+    tried = carry_out(capsys, *outcome.out.strip().rpartition("trainlab ")[2].split(), "--epochs", "3", "--quiet")
+    assert tried.code == 0
+
+
+def test_init_replaces_only_what_it_may(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "own.yaml").write_text("mine")
+    assert carry_out(capsys, "config", "init", "own.yaml").code == 2
+    assert (here / "own.yaml").read_text() == "mine"
+    assert carry_out(capsys, "config", "init", "own.yaml", "--force").code == 0
+    assert (here / "own.yaml").read_text() != "mine"

@@ -1,0 +1,130 @@
+"""Three rates on a straight line, and what a sweep says of other rates, arms and data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.cli.running import carry_out, find_table, report
+
+
+def list_rates(document: dict[str, Any], arm: str | None = None) -> dict[float, dict[str, Any]]:
+    rows = find_table(document, "rates")
+    return {row["learning rate"]: row for row in rows if arm is None or row["run"] == arm}
+
+
+def test_the_three_rates_of_the_source(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "lr-sweep")
+    rates = list_rates(document)
+    assert {lr: row["settles at epoch"] for lr, row in rates.items()} == {0.001: 207, 0.01: 22, 0.1: None}
+    assert {lr: row["verdict"] for lr, row in rates.items()} == {0.001: "too low", 0.01: "good", 0.1: "too high"}
+    assert document["runs"][0]["series"]["loss"]["values"][0] == pytest.approx(9.520971, rel=1e-5)
+    assert rates[0.001]["final loss"] == pytest.approx(1.005422, abs=2e-5)
+    assert rates[0.01]["final loss"] == pytest.approx(1.005421, abs=2e-5)
+    assert rates[0.1]["final swing"] == "1.5584 .. 2.1714"
+    values = document["answer"]["values"]
+    assert values["recommended"] == 0.01
+    assert values["good"] == [0.01, 0.01]
+    assert document["answer"]["text"] == (
+        "Use a learning rate of 0.01: it settles at epoch 22 of 500; 0.001 takes until 207, "
+        "0.1 never settles (1.558 to 2.171 at the end). But no rate gets the loss below 1.0054, "
+        "and a straight line reaches 0.006632: the network underfits."
+    )
+    assert [each["code"] for each in document["findings"]] == ["F002"]
+
+
+def test_the_table_shows_whole_epochs(capsys: pytest.CaptureFixture[str]) -> None:
+    out = carry_out(capsys, "lr-sweep").out
+    assert " 207 " in out
+    assert "207.0" not in out
+
+
+def test_the_base_is_the_config_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    first = report(capsys, "lr-sweep", "--set", "optimizer.lr=0.5")["runs"][0]
+    assert (first["name"], first["patch"], first["config"]["optimizer"]["lr"]) == ("base", {}, 0.5)
+
+
+def test_says_how_the_configs_own_rate_does(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = carry_out(capsys, "lr-sweep", "--set", "optimizer.lr=0.5").answer
+    assert "Use a learning rate of 0.01" in answer
+    assert "The config's own rate: 0.5 collapsed." in answer
+
+
+def test_exactly_the_rates_given(capsys: pytest.CaptureFixture[str]) -> None:
+    together = report(capsys, "lr-sweep", "--lr", "0.02,0.03")
+    repeated = report(capsys, "lr-sweep", "--lr", "0.03", "--lr", "0.02")
+    assert list(list_rates(together)) == list(list_rates(repeated)) == [0.02, 0.03]
+    assert together["runs"][0]["config"]["optimizer"]["lr"] == 0.02
+
+
+@pytest.mark.parametrize(
+    ("rates", "answer"),
+    [
+        ("0.5,1,2", "None of the rates tried is good: 0.5, 1, 2 collapsed; try lower ones."),
+        ("0.1", "None of the rates tried is good: 0.1 is too high; try lower ones."),
+        ("1e-7,1e-6", "None of the rates tried is good: 1e-07, 1e-06 are too low; try higher ones."),
+        ("0.01", "Use a learning rate of 0.01: it settles at epoch 22 of 500."),
+        ("0.01,0.02", "Use a learning rate of 0.02: it settles at epoch 11 of 500; 0.01 to 0.02 are good."),
+        ("1e3", "None of the rates tried is good: 1000 "),
+    ],
+)
+def test_the_answer_to_other_rates(capsys: pytest.CaptureFixture[str], rates: str, answer: str) -> None:
+    assert carry_out(capsys, "lr-sweep", "--lr", rates).answer.startswith(answer)
+
+
+def test_a_best_rate_at_the_edge_is_said_to_be_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "It is the highest rate tried: try higher ones too." in carry_out(capsys, "lr-sweep", "--lr", "0.001,0.02").answer
+
+
+def test_every_arm_has_its_own_rates_and_its_own_best(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "lr-sweep", "--vs", "optimizer.name=adam")
+    base, adam = list_rates(document, "base"), list_rates(document, "optimizer.name=adam")
+    assert list(base) == list(adam)
+    assert len(adam) == 13
+    assert base[1e-3]["final loss"] != adam[1e-3]["final loss"]
+    values = document["answer"]["values"]
+    best = values["arms"]["optimizer.name=adam"]["recommended"]
+    assert best > values["recommended"]  # Adam's steps are the rate itself: here it takes a higher one
+    assert adam[best]["verdict"] in ("best", "good")
+    assert f"With optimizer.name=adam: {best:g}" in document["answer"]["text"]
+    runs = {run["name"]: run["patch"] for run in document["runs"]}
+    assert runs["optimizer.name=adam,optimizer.lr=0.1"] == {"optimizer.name": "adam", "optimizer.lr": 0.1}
+
+
+def test_a_change_of_the_rate_alone_is_a_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(list_rates(report(capsys, "lr-sweep", "--vs", "optimizer.lr=0.02"))) == [0.01, 0.02]
+
+
+def test_without_any_rates_it_is_a_grid(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "lr-sweep", "overfit", "--set", "vs=[]", "--epochs", "20", "--lr", "0.1,0.01,0.001")
+    assert document["answer"]["values"]["recommended"] == 0.1
+    document = report(capsys, "lr-sweep", "overfit", "--set", "vs=[]", "--epochs", "3")
+    assert [round(rate, 6) for rate in list_rates(document)][::6] == [1e-5, 1e-2, 10.0]
+
+
+def test_mini_batches_momentum_and_many_classes(capsys: pytest.CaptureFixture[str]) -> None:
+    options = (
+        "--set vs=[] --set data.name=digits --set loss=cross_entropy --set model.output=none --optimizer sgd "
+        "--set optimizer.momentum=0.9 --set data.samples=600 --batch-size 32 --epochs 8 --quiet"
+    )
+    document = report(capsys, "lr-sweep", "overfit", *options.split())
+    rates = list_rates(document)
+    recommended = document["answer"]["values"]["recommended"]
+    assert 1e-4 <= recommended <= 0.1
+    best = min(row["final loss"] for row in rates.values() if row["final loss"] is not None)
+    first = max(run["series"]["loss"]["values"][0] for run in document["runs"])
+    assert rates[recommended]["final loss"] - best <= 0.02 * (first - best)
+
+
+def test_a_loss_that_no_rate_moves_is_not_the_rates_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "lr-sweep", "gradients")
+    assert outcome.answer.endswith("the loss stays at 0.659 whatever the rate, so the fault is elsewhere.")
+
+
+def test_a_rate_that_fails_in_one_seed_is_not_recommended(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(
+        capsys, "lr-sweep", "clip", "--set", "clip=none", "--lr", "0.0003,0.003", "--seeds", "2", "--epochs", "20", "-q"
+    )
+    assert document["answer"]["values"]["recommended"] == 0.0003
+    assert list_rates(document)[0.003]["verdict"] == "diverged"

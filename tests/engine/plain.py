@@ -1,0 +1,130 @@
+"""What anyone would write: one model, one torch optimizer, one loop. The truth that the engine is held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from trainlab.config import Config, validate
+from trainlab.config.training import SGD, ClipBy
+from trainlab.data import load
+from trainlab.device import derive_seed, make_generator
+from trainlab.losses import count_outputs
+from trainlab.models import build
+
+LOSSES = {
+    "sum": lambda output, _: output.sum(),
+    "mse": F.mse_loss,
+    "l1": F.l1_loss,
+    "huber": F.huber_loss,
+    "bce": F.binary_cross_entropy,
+    "bce_logits": F.binary_cross_entropy_with_logits,
+    "cross_entropy": F.cross_entropy,
+}
+PRECISION = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one update saw and did, by parameter name; `used` is the gradient after clipping."""
+
+    loss: float
+    before: dict[str, np.ndarray]
+    raw: dict[str, np.ndarray]
+    used: dict[str, np.ndarray]
+    after: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A finished run: its network, its data, its updates, its mean loss of each epoch."""
+
+    model: nn.Module
+    train: tuple[Tensor, Tensor | None]
+    test: tuple[Tensor, Tensor | None] | None
+    updates: list[Update]
+    epochs: list[float]
+
+    @property
+    def weights(self) -> np.ndarray:
+        return np.concatenate([p.detach().numpy().ravel() for p in self.model.parameters() if p.requires_grad])
+
+
+def train_plain(values: dict[str, Any]) -> Plain:
+    config = validate(values)
+    dtype = PRECISION[config.train.precision]
+    data = load(config.data)
+    outputs = count_outputs(config.loss, data.task, data.classes, data.targets)
+    model = build(config.model, features=data.features, outputs=outputs, seed=config.seed).to(dtype).train()
+    part = place(data.train, config, outputs, dtype)
+    test = place(data.test, config, outputs, dtype) if data.test else None
+    inputs, target = part
+    optimizer = make_optimizer(config, [p for p in model.parameters() if p.requires_grad])
+    loss = LOSSES[config.loss]
+    shuffle = make_generator(config.seed, "shuffle")
+    size = min(config.train.batch_size or len(inputs), len(inputs))
+    updates: list[Update] = []
+    epochs: list[float] = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.seed, "dropout"))
+        for _ in range(config.train.epochs):
+            order = torch.arange(len(inputs))
+            if size < len(inputs) and config.train.shuffle:
+                order = torch.randperm(len(inputs), generator=shuffle)
+            total, seen = 0.0, 0
+            for batch in order.split(size):
+                if config.train.updates is not None and len(updates) == config.train.updates:
+                    break
+                optimizer.zero_grad()
+                value = loss(model(inputs[batch]), None if target is None else target[batch])
+                value.backward()
+                before, raw = note(model, "data"), note(model, "grad")
+                clip(config, model)
+                used = note(model, "grad")
+                optimizer.step()
+                updates.append(Update(value.item(), before, raw, used, note(model, "data")))
+                total, seen = total + value.item() * len(batch), seen + len(batch)
+            if seen:
+                epochs.append(total / seen)
+    return Plain(model.eval(), part, test, updates, epochs)
+
+
+def place(part, config: Config, outputs: int | None, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    inputs, target = part[0].to(dtype), part[1]
+    if config.loss == "sum":
+        return inputs, None
+    if config.loss == "cross_entropy":
+        return inputs, target
+    if target.dtype == torch.int64 and outputs > 1:
+        return inputs, torch.eye(outputs, dtype=dtype)[target]
+    return inputs, target.reshape(len(target), -1).to(dtype)
+
+
+def make_optimizer(config: Config, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    spec = config.optimizer
+    if isinstance(spec, SGD):
+        return torch.optim.SGD(
+            parameters,
+            lr=spec.lr,
+            momentum=spec.momentum,
+            dampening=spec.dampening,
+            nesterov=spec.nesterov,
+            weight_decay=spec.weight_decay,
+        )
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[spec.name]
+    return kind(parameters, lr=spec.lr, betas=spec.betas, eps=spec.eps, weight_decay=spec.weight_decay)
+
+
+def clip(config: Config, model: nn.Module) -> None:
+    if isinstance(config.clip, ClipBy):
+        by = {"value": torch.nn.utils.clip_grad_value_, "norm": torch.nn.utils.clip_grad_norm_}[config.clip.mode]
+        by([p for p in model.parameters() if p.requires_grad], config.clip.threshold)
+
+
+def note(model: nn.Module, what: str) -> dict[str, np.ndarray]:
+    return {name: getattr(p, what).detach().clone().numpy() for name, p in model.named_parameters() if p.requires_grad}

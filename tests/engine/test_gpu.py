@@ -1,0 +1,59 @@
+"""On a CUDA device: every way of computing runs there and agrees with the CPU; random layers draw from the run's own stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from .runs import assert_same, see_weights, train
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
+
+DATA: dict[str, Any] = {
+    "data": {"name": "random", "samples": 40, "features": 9, "classes": 3, "test_fraction": 0.2},
+    "loss": "cross_entropy",
+}
+MODELS: dict[str, dict[str, Any]] = {
+    "by hand": {"width": 8, "activation": "sigmoid"},
+    "stacked": {"width": 8, "norm": "batch"},
+    "one by one": {"width": 8, "dropout": 0.3},
+}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("name", ["by hand", "stacked"])
+def test_agrees_with_the_cpu(name, optimizer, monkeypatch):
+    values = {
+        **DATA,
+        "model": MODELS[name],
+        "optimizer": optimizer,
+        "clip": {"mode": "norm", "threshold": 0.5},
+        "train": {"epochs": 5, "batch_size": 13, "precision": "float64"},
+    }
+    look = see_weights(monkeypatch)
+    runs = [{**values, "seed": seed} for seed in range(3)]
+    for here, there in zip(train(*runs, probes=[look]), train(*runs, probes=[look], device=torch.device("cuda:0")), strict=True):
+        assert abs(here.arrays["weights"] - there.arrays["weights"]).max() < 1e-9
+
+
+def test_diverged_runs_leave_the_stack_there_too():
+    values = {"data": "linear", "loss": "mse", "train": {"epochs": 30}}
+    for optimizer in ("sgd", "adam"):
+        rates = [{**values, "optimizer": {"name": optimizer, "lr": rate}} for rate in (0.01, 1e30, 0.02)]
+        one, two, three = train(*rates, device=torch.device("cuda:0"))
+        assert (one.updates, three.updates) == (30, 30)
+        assert two.nonfinite is not None
+
+
+def test_random_layers_do_not_read_or_move_the_stream_of_the_gpu():
+    values = {**DATA, "model": MODELS["one by one"], "train": {"epochs": 3, "batch_size": 8}}
+    torch.cuda.manual_seed(1)
+    before = torch.cuda.get_rng_state()
+    first, second = train(values, {**values, "seed": 1}, device=torch.device("cuda:0"))
+    assert torch.equal(before, torch.cuda.get_rng_state())
+    torch.cuda.manual_seed(2)
+    (alone,) = train({**values, "seed": 1}, device=torch.device("cuda:0"))
+    assert_same(alone, second)
+    assert first.metrics != second.metrics

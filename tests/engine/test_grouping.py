@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from trainlab.engine import _grouping
+from trainlab.engine._grouping import group
+
+from .runs import prepare
+
+BASE: dict[str, Any] = {"data": {"name": "random", "samples": 20, "features": 3, "classes": 2}, "loss": "cross_entropy"}
+
+
+def groups(*values: dict[str, Any]) -> list[list[int]]:
+    return group([prepare({**BASE, **each}) for each in values])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seed": 5},
+        {"optimizer": {"lr": 0.5, "momentum": 0.9, "weight_decay": 0.1, "dampening": 0.1}},
+        {"model": {"init": "he_normal"}},
+        {"clip": {"mode": "norm", "threshold": 2.0}},
+        {"clip": {"mode": "value", "threshold": 2.0}},
+        {"rules": {"G001": {"ratio": 0.1}}},
+    ],
+)
+def test_what_a_stack_holds_as_a_column(other):
+    assert groups({}, other) == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"optimizer": "adam"},
+        {"optimizer": "adamw"},
+        {"optimizer": {"momentum": 0.9, "nesterov": True}},
+        {"model": {"width": 7}},
+        {"model": {"layers": 3}},
+        {"model": {"activation": "tanh"}},
+        {"model": {"freeze": ["model.0.*"]}},
+        {"model": {"dropout": 0.5}},
+        {"loss": "mse"},
+        {"data": {**BASE["data"], "seed": 1}},
+        {"train": {"epochs": 2}},
+        {"train": {"updates": 1}},
+        {"train": {"batch_size": 5}},
+        {"train": {"shuffle": False}},
+        {"train": {"precision": "float64"}},
+    ],
+)
+def test_what_needs_a_stack_of_its_own(other):
+    assert groups({}, other, {}) == [[0, 2], [1]]
+
+
+def test_adam_and_adamw_do_not_mix():
+    assert groups({"optimizer": "adam"}, {"optimizer": "adamw"}, {"optimizer": {"name": "adam", "lr": 1.0}}) == [[0, 2], [1]]
+
+
+def test_a_stack_has_a_limit(monkeypatch):
+    monkeypatch.setattr(_grouping, "MAX_ROWS", 3)
+    assert groups(*[{"seed": seed} for seed in range(7)]) == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_activations_and_weights_limit_a_stack(monkeypatch):
+    runs = [{"seed": seed, "model": {"width": 50}} for seed in range(40)]
+    assert len(groups(*runs)) == 1
+    monkeypatch.setattr(_grouping, "CACHE_BYTES", 20 * 50 * 4 * 10)  # ten runs of 20 samples and 50 units in float32
+    assert [len(each) for each in groups(*runs)] == [10, 10, 10, 10]
+    monkeypatch.setattr(_grouping, "CACHE_BYTES", 1)
+    assert {len(each) for each in groups(*runs)} == {2}  # never fewer
+    monkeypatch.undo()
+    weights = 3 * 50 + 50 + 50 * 2 + 2
+    monkeypatch.setattr(_grouping, "STATE_BYTES", weights * 4 * 8 * 20)
+    assert [len(each) for each in groups(*runs)] == [20, 20]
+
+
+def test_memory_grows_with_runs_and_samples():
+    one, many = prepare(BASE), prepare({**BASE, "data": {**BASE["data"], "samples": 200}})
+    assert _grouping.count_bytes([one] * 8) == 4 * _grouping.count_bytes([one])  # a single run takes two rows
+    assert _grouping.count_bytes([many]) > _grouping.count_bytes([one])

@@ -1,0 +1,123 @@
+"""Three ways to the loss and gradient of a stack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from trainlab.config.activations import ACTIVATIONS
+from trainlab.engine._batches import expand
+from trainlab.engine._mlp import HandWritten, read_network
+from trainlab.engine._programs import OneByOne, Stacked, stack_networks
+
+from .runs import prepare
+
+LOSSES = ("sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy")
+
+
+def works(loss: str = "cross_entropy", **model: Any):
+    values = {
+        "data": {"name": "random", "samples": 13, "features": 4, "classes": 4},
+        "loss": loss,
+        "model": {"layers": 3, "width": 4, "init": {"name": "normal", "std": 0.7, "bias": 0.1}, **model},
+        "train": {"precision": "float64"},
+    }
+    return [prepare({**values, "seed": seed}) for seed in range(3)]
+
+
+def compute(program, runs):
+    weights = stack_networks([work.model for work in runs], [work.config.seed for work in runs])
+    batch = expand(runs[0].train, len(runs))
+    loss, gradient, _ = program.loss_and_gradient(weights, batch)
+    return loss, gradient, program.predict(weights, batch.inputs)
+
+
+def write_by_hand(work) -> HandWritten:
+    layers = read_network(work.model, work.layout)
+    assert layers is not None
+    return HandWritten(layers, work.layout, work.config.loss)
+
+
+def assert_agree(runs, by_hand: bool) -> None:
+    work = runs[0]
+    truth = compute(OneByOne(work.model, work.layout, work.config.loss, ""), runs)
+    programs = [Stacked(work.model, work.layout, work.config.loss)] + ([write_by_hand(work)] if by_hand else [])
+    for program in programs:
+        for found, wanted in zip(compute(program, runs), truth, strict=True):
+            assert torch.allclose(found, wanted, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation(activation):
+    runs = works(activation=activation)
+    assert_agree(runs, by_hand=activation not in ("prelu", "softsign"))
+
+
+@pytest.mark.parametrize("output", ["none", "same", "sigmoid"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss(loss, output):
+    if loss == "bce":
+        output = "sigmoid"
+    assert_agree(works(loss, output=output, activation="tanh"), by_hand=True)
+
+
+@pytest.mark.parametrize(
+    "model", [{"residual": True}, {"residual": True, "bias": False, "width": 6}, {"layers": 1}, {"bias": False}]
+)
+def test_shapes_of_networks(model):
+    assert_agree(works(**model), by_hand=True)
+
+
+@pytest.mark.parametrize(
+    "model", [{"norm": "batch"}, {"dropout": 0.1}, {"input_norm": "layer"}, {"freeze": ["model.2.bias"]}, {"output": "softmax"}]
+)
+def test_what_is_not_written_by_hand(model):
+    work = works(**model)[0]
+    assert read_network(work.model, work.layout) is None
+
+
+def test_other_networks_are_not_written_by_hand():
+    model = {"kind": "layers", "modules": [{"Linear": [4, 4]}]}
+    work = prepare({"data": {"name": "random", "samples": 5, "features": 4, "classes": 4}, "loss": "cross_entropy", "model": model})
+    assert read_network(work.model, work.layout) is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "output"), [("bce", "sigmoid"), ("bce_logits", "none"), ("cross_entropy", "none"), ("mse", "same")]
+)
+def test_a_diverged_row_does_not_stop_the_others(loss, output):
+    """Neither by an error nor by a number: binary cross-entropy of NaN raises in torch."""
+    runs = works(loss, output=output)
+    shape = (runs[0].model, runs[0].layout, loss)
+    for program in (write_by_hand(runs[0]), Stacked(*shape), OneByOne(*shape, "")):
+        weights = stack_networks([work.model for work in runs], [0, 1, 2])
+        batch = expand(runs[0].train, 3)
+        before, _, _ = program.loss_and_gradient(weights, batch)
+        weights.flat[1] = torch.nan
+        after, gradient, _ = program.loss_and_gradient(weights, batch)
+        assert after[[0, 2]].tolist() == before[[0, 2]].tolist()
+        assert after[1].isnan()
+        assert torch.isfinite(gradient[[0, 2]]).all()
+
+
+def test_each_row_draws_from_its_own_stream():
+    runs = works(dropout=0.5)
+    program = OneByOne(runs[0].model, runs[0].layout, "cross_entropy", "")
+    same = stack_networks([runs[0].model] * 3, [0, 0, 1])
+    loss, _, after = program.loss_and_gradient(same, expand(runs[0].train, 3))
+    assert loss[0] == loss[1] != loss[2]
+    again, _, _ = program.loss_and_gradient(after, expand(runs[0].train, 3))
+    assert again[0] == again[1] != loss[0]
+
+
+def test_rows_are_copies():
+    run = works(norm="batch")[0]
+    weights = stack_networks([run.model] * 2, [0, 0])
+    picked = weights.select([1, 1, 0])
+    picked.flat.zero_()
+    picked.fixed["model.1.running_mean"].fill_(5.0)
+    assert weights.flat.any()
+    assert not weights.fixed["model.1.running_mean"].any()
+    assert len(picked.random) == 3

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+
+from trainlab.engine._rows import ALONE, Rows, choose_rows, find_inexact
+
+from .runs import prepare
+
+CLASSES: dict[str, Any] = {"data": {"name": "random", "samples": 100, "features": 3, "classes": 2}, "loss": "cross_entropy"}
+
+
+def multiple(sizes=(100,), loss="cross_entropy", **model: Any) -> int:
+    work = prepare({**CLASSES, "loss": loss, "model": {"width": 5, **model}})
+    rows = choose_rows(work.model, loss, work.train.inputs, sizes)
+    assert rows.least == 2
+    return rows.multiple
+
+
+def test_padding():
+    assert Rows(2, 1).pad([0]) == [0, -1]
+    assert Rows(2, 1).pad([4, 5, 6]) == [4, 5, 6]
+    assert Rows(2, 8).pad([3]) == [3, *[-1] * 7]
+    assert len(Rows(2, 8).pad(list(range(9)))) == 16
+    assert ALONE.pad([0]) == [0]
+    assert Rows(2, 8).pad([]) == []
+
+
+def test_exact_networks_need_no_more_than_two():
+    assert multiple(activation="relu") == multiple(activation="tanh", norm="layer") == multiple(norm="rms", residual=True) == 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wanted"),
+    [([100], 8), ([32], 1), ([64, 32], 1), ([64, 36], 8), ([7], 32), ([100, 1], 32)],
+)
+def test_numbers_of_all_rows_fill_whole_registers(sizes, wanted):
+    assert multiple(sizes, activation="sigmoid") == wanted
+    assert (wanted * sizes[-1] * 5) % 32 == 0
+
+
+def test_the_width_helps_to_fill_them():
+    assert multiple([7], activation="silu", width=16) == 2
+    assert multiple([7], activation="silu", width=16, output="same", outputs=2) == 16
+    assert multiple([100], norm="batch", width=20) == 8  # runs lie beside each other as channels
+    assert multiple([100], norm="batch", width=64) == 1
+
+
+def test_the_loss_counts():
+    assert multiple([100], loss="bce_logits") == 8
+    assert multiple([100], loss="bce", output="sigmoid") == 8
+
+
+def test_which_modules_are_known():
+    assert find_inexact(nn.Sequential(nn.Linear(1, 1), nn.Sigmoid(), nn.BatchNorm1d(1), nn.Conv2d(1, 1, 1))) is None
+    assert find_inexact(nn.Sequential(nn.Linear(1, 1), nn.RReLU())) == "RReLU"
+    assert find_inexact(nn.Sequential(nn.Linear(1, 1), nn.Sequential(nn.LSTM(1, 1)))) == "LSTM"
+
+
+def test_torch_still_needs_this():
+    """The reason for all this. If it fails, torch has mended it, and padding can go."""
+    stream = torch.Generator().manual_seed(0)
+    numbers = torch.randn(4000, generator=stream) * 3
+    alone = torch.cat([F.mish(each) for each in numbers.split(1)])
+    together = F.mish(numbers)
+    assert torch.allclose(alone, together, rtol=1e-5)
+    assert not torch.equal(alone, together)

@@ -1,0 +1,34 @@
+"""Every command on a page runs, and prints what the page says it prints."""
+
+from __future__ import annotations
+
+import math
+import shlex
+
+import pytest
+
+from pages.shown import NUMBER, list_commands
+from trainlab.cli.app import run
+from trainlab.cli.explaining import read_everything
+
+COMMANDS = list_commands(read_everything())
+
+
+def is_close(figure: float, number: float) -> bool:
+    """Two per cent: other processors round otherwise, and after some hundred updates that shows."""
+    return math.isclose(figure, number, rel_tol=0.02)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_runs_and_prints_the_figures(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run(shlex.split(command)[1:])
+    captured = capsys.readouterr()
+    assert code in (0, 1), captured.err
+    printed = [float(number) for number in NUMBER.findall(captured.out)]
+    missing = [figure for figure in COMMANDS[command] if not any(is_close(float(figure), number) for number in printed)]
+    assert not missing, f"{missing} in\n{captured.out[:2000]}"
+
+
+def test_there_is_something_to_run() -> None:
+    assert len(COMMANDS) > 30
+    assert sum(map(len, COMMANDS.values())) > 60

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from engine.runs import train
+
+from trainlab.config import validate
+from trainlab.data import load
+
+
+def measure(data: dict[str, Any], loss: str, **model: Any) -> tuple[float | None, float | None]:
+    values = {"data": data, "loss": loss, "model": model}
+    one, two = train(values, {**values, "seed": 1}, probes=["baselines"])
+    assert one.metrics == two.metrics
+    return one.metrics["constant_loss"], one.metrics["linear_loss"]
+
+
+def read(data: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    inputs, target = load(validate({"data": data}).data).train
+    assert target is not None
+    return inputs.double().numpy(), target.double().numpy()
+
+
+@pytest.mark.parametrize("data", [{"name": "linear"}, {"name": "diabetes"}])
+def test_the_mean_and_least_squares(data):
+    inputs, target = read(data)
+    constant, linear = measure(data, "mse")
+    assert constant == pytest.approx(target.var(), rel=1e-6)
+    design = np.hstack([inputs, np.ones((len(inputs), 1))])
+    residual = target - design @ np.linalg.pinv(design) @ target
+    assert linear == pytest.approx((residual**2).mean(), rel=1e-5)
+
+
+def test_the_line_of_the_source():
+    constant, linear = measure({"name": "linear"}, "mse")
+    assert constant == pytest.approx(0.7561, abs=1e-4)
+    assert linear == pytest.approx(0.00663, abs=1e-5)
+
+
+def test_class_shares():
+    data = {"name": "random", "samples": 200, "features": 2, "classes": 3}
+    _, target = read(data)
+    shares = np.bincount(target.astype(int)) / len(target)
+    constant, _ = measure(data, "cross_entropy")
+    assert constant == pytest.approx(-sum(share * math.log(share) for share in shares), rel=1e-6)
+
+
+@pytest.mark.parametrize(("loss", "model"), [("bce", {"output": "sigmoid"}), ("bce_logits", {}), ("cross_entropy", {})])
+def test_two_classes_by_every_loss(loss, model):
+    data = {"name": "classification", "samples": 200}
+    inputs, target = read(data)
+    share = target.mean()
+    constant, linear = measure(data, loss, **model)
+    assert constant == pytest.approx(-share * math.log(share) - (1 - share) * math.log(1 - share), rel=1e-5)
+    assert linear == pytest.approx(descend(inputs, target), abs=2e-3)
+
+
+def descend(inputs: np.ndarray, target: np.ndarray) -> float:
+    """Logistic regression without a penalty, by L-BFGS on the log loss."""
+    scaled = torch.tensor((inputs - inputs.mean(axis=0)) / inputs.std(axis=0))
+    weights = torch.zeros(scaled.shape[1] + 1, dtype=torch.float64, requires_grad=True)
+    solver = torch.optim.LBFGS([weights], max_iter=500, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        solver.zero_grad()
+        logits = scaled @ weights[1:] + weights[0]
+        value = torch.nn.functional.binary_cross_entropy_with_logits(logits, torch.tensor(target))
+        value.backward()
+        return value
+
+    solver.step(loss)
+    return loss().item()
+
+
+def test_one_class_alone_is_no_task():
+    assert measure({"name": "random", "samples": 8, "features": 2, "classes": 1}, "cross_entropy") == pytest.approx((0, 0))
+
+
+def test_squares_of_classes():
+    data = {"name": "iris"}
+    inputs, target = read(data)
+    shares = np.eye(3)[target.astype(int)]
+    constant, linear = measure(data, "mse")
+    assert constant == pytest.approx(shares.var(axis=0).mean(), rel=1e-6)
+    design = np.hstack([inputs, np.ones((len(inputs), 1))])
+    assert linear == pytest.approx(((shares - design @ np.linalg.pinv(design) @ shares) ** 2).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("data", "loss"), [({"name": "ones"}, "sum"), ({"name": "linear"}, "l1"), ({"name": "linear"}, "huber")])
+def test_what_has_no_baseline(data, loss):
+    assert measure(data, loss) == (None, None)

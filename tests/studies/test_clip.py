@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.rules.traces import broken
+from tests.studies.plans import list_runs, make_finding, make_options, make_run, read_rows
+from trainlab.config import Config
+from trainlab.config.training import SGD, ClipBy
+from trainlab.plan import Conclusion
+from trainlab.report import Finding, Trace
+from trainlab.studies import clip
+
+PLAIN = Config(optimizer=SGD(lr=0.5))
+CLIPPED = Config(optimizer=SGD(lr=0.5), clip=ClipBy(mode="norm", threshold=3.0))
+NONE = {"clip.mode": "none"}
+VALUE = {"clip.mode": "value", "clip.threshold": 1.0}
+NORM = {"clip.mode": "norm", "clip.threshold": 1.0}
+DOWN = np.linspace(10, 1, 20)
+
+
+def make_way(
+    patch: dict[str, Any], *, config: Config = PLAIN, end: float = 1.0, share: float = 0.0, angle: float = 0.0, **fields: Any
+) -> Trace:
+    """A run in which the first `share` of the 20 updates was clipped to half, and turned by `angle`."""
+    cut = np.arange(20) < 20 * share
+    name = ",".join(f"{key}={value}" for key, value in patch.items()) or "base"
+    given = {"loss": np.linspace(10, end, 20), "updates": 20}
+    series = {"total": np.full(20, 2.0), "used": np.where(cut, 1.0, 2.0), "angle": np.where(cut, angle, 0.0)}
+    return make_run(name, patch, config=config, **{**given, **series, **fields})
+
+
+def explode(patch: dict[str, Any], *, config: Config = PLAIN, update: int = 3, **fields: Any) -> Trace:
+    end = broken(update=update, value="inf", where="model.4")
+    return make_way(patch, config=config, loss=[10.0, np.inf], nonfinite=end, updates=update, **fields)
+
+
+def conclude(traces: Sequence[Trace], findings: Sequence[Finding] = (), config: Config = PLAIN) -> Conclusion:
+    return clip.conclude(config, make_options(config), traces, findings, [])
+
+
+class TestFirst:
+    def test_unclipped_is_the_base_where_the_config_does_not_clip(self) -> None:
+        plan = clip.first(PLAIN, make_options(PLAIN, seeds=(7,)))
+        names = ["base", "clip.mode=value,clip.threshold=1.0", "clip.mode=norm,clip.threshold=1.0"]
+        assert list_runs(plan) == [(name, patch, 7) for name, patch in zip(names, ({}, VALUE, NORM), strict=True)]
+
+    def test_the_config_as_it_is_is_the_base(self) -> None:
+        plan = clip.first(CLIPPED, make_options(CLIPPED))
+        assert [run.name for run in plan.runs] == ["base", "clip.mode=none", "clip.mode=value,clip.threshold=3.0"]
+        assert [run.config.clip.mode for run in plan.runs] == ["norm", "none", "value"]
+
+    def test_every_threshold_both_ways_then_what_stands_beside(self) -> None:
+        options = make_options(CLIPPED, {"optimizer.lr": 0.1}, threshold=(1.0, 3.0))
+        names = [run.name for run in clip.first(CLIPPED, options).runs]
+        assert names == [
+            "base",
+            "clip.mode=none",
+            "clip.mode=value,clip.threshold=1.0",
+            "clip.mode=norm,clip.threshold=1.0",
+            "clip.mode=value,clip.threshold=3.0",
+            "optimizer.lr=0.1",
+        ]
+
+
+class TestThen:
+    def test_a_tenth_of_the_rate_where_clipping_would_have_to_be_the_rule(self) -> None:
+        plan = clip.then(PLAIN, make_options(PLAIN), [explode({}), make_way(NORM, share=0.9)])
+        assert plan is not None
+        assert list_runs(plan) == [("clip.mode=none,optimizer.lr=0.05", {"clip.mode": "none", "optimizer.lr": 0.05}, 0)]
+        assert plan.runs[0].config.clip.mode == "none"
+
+    @pytest.mark.parametrize(
+        "traces",
+        [
+            [make_way({}), make_way(NORM, share=0.9)],  # unclipped it survives
+            [explode({}), make_way(NORM, share=0.1)],  # a little clipping is enough
+            [explode({}, update=1), explode(NORM, update=1)],  # there is no gradient to clip
+            [explode({}), make_way(NORM, share=0.9), explode({"optimizer.lr": 0.1})],  # another rate was asked for
+            [make_way(NORM)],  # the unclipped run could not be made
+        ],
+    )
+    def test_otherwise_nothing(self, traces: list[Trace]) -> None:
+        assert clip.then(PLAIN, make_options(PLAIN), traces) is None
+
+
+class TestAnswer:
+    def test_not_needed(self) -> None:
+        conclusion = conclude([make_way({}), make_way(VALUE), make_way(NORM, share=0.5)])
+        assert conclusion.answer.text == (
+            "Clipping is not needed: unclipped, the run survives its 20 updates and ends at a loss of 1.237. "
+            "Clipping by value at 1 never acts."
+        )
+        assert conclusion.answer.values["needed"] is False
+
+    def test_not_needed_but_it_changes_the_end(self) -> None:
+        conclusion = conclude(
+            [make_way({}), make_way(VALUE, end=0.1, share=0.1), make_way(NORM, loss=np.full(20, 10.0), share=0.1)]
+        )
+        assert "Clipped by value at 1 it ends at 0.3605." in conclusion.answer.text
+        assert conclusion.answer.text.endswith("Clipped by norm at 1 it survives, does not learn.")
+
+    def test_needed(self) -> None:
+        conclusion = conclude([explode({}), make_way(VALUE, end=2.0, share=0.1, angle=44.4), make_way(NORM, share=0.1)])
+        assert conclusion.answer.text == (
+            "Clipping is needed: unclipped, the run diverges at update 3 (inf in model.4). Clip by norm at 1: "
+            "the loss ends at 1.237, and 10 % of the updates are clipped. "
+            "By value at 1 it turns the gradient by up to 44.4 degrees."
+        )
+        assert conclusion.answer.values["recommended"] == "clip.mode=norm,clip.threshold=1.0"
+
+    def test_a_turned_gradient_is_not_recommended_for_its_lower_loss(self) -> None:
+        conclusion = conclude([explode({}), make_way(VALUE, end=0.5, share=0.1, angle=51.5), make_way(NORM, share=0.1)])
+        assert conclusion.answer.values["recommended"] == "clip.mode=norm,clip.threshold=1.0"
+        assert conclusion.answer.text.endswith("turns the gradient by up to 51.5 degrees, though the loss ends at 0.75.")
+
+    def test_a_turned_gradient_is_better_than_none(self) -> None:
+        conclusion = conclude([explode({}), make_way(VALUE, share=0.1, angle=51.5), explode(NORM)])
+        assert conclusion.answer.values["recommended"] == "clip.mode=value,clip.threshold=1.0"
+        assert conclusion.answer.text.endswith("by up to 51.5 degrees: no way by norm makes it learn.")
+
+    def test_a_little_turn_is_none(self) -> None:
+        conclusion = conclude([explode({}), make_way(VALUE, end=0.5, share=0.1, angle=5.0), make_way(NORM, share=0.1)])
+        assert conclusion.answer.values["recommended"] == "clip.mode=value,clip.threshold=1.0"
+
+    def test_few_clipped_updates_before_many(self) -> None:
+        loose = {"clip.mode": "norm", "clip.threshold": 9.0}
+        conclusion = conclude([explode({}), make_way(NORM, end=0.1, share=0.9), make_way(loose, share=0.2)])
+        assert "Clip by norm at 9:" in conclusion.answer.text
+
+    def test_what_the_config_does_is_said_to_be_that(self) -> None:
+        traces = [make_way({}, config=CLIPPED, share=0.1), explode(NONE, config=CLIPPED)]
+        text = conclude(traces, config=CLIPPED).answer.text
+        assert "Clip by norm at 3, as the config does: the loss ends at 1.237" in text
+
+    def test_most_updates_clipped_and_the_rate_that_does_it_too(self) -> None:
+        slower = {"clip.mode": "none", "optimizer.lr": 0.05}
+        traces = [explode({}), make_way(NORM, share=0.9)]
+        assert conclude([*traces, make_way(slower, end=0.5)]).answer.text.endswith(
+            "That many clipped updates are a lower learning rate in disguise. "
+            "Unclipped at a learning rate of 0.05 it survives and ends at 0.75: lower the rate instead."
+        )
+        assert conclude([*traces, explode(slower)]).answer.text.endswith(
+            "A learning rate of 0.05 without clipping does not help either."
+        )
+
+    def test_a_run_that_is_only_kept_alive(self) -> None:
+        metrics = {"constant_loss": 0.756}
+        text = conclude([explode({}), make_way(NORM, end=9.0, share=0.1, metrics=metrics)]).answer.text
+        assert text.endswith("But it has learned nothing: a constant reaches 0.756.")
+
+    def test_nothing_saves_it(self) -> None:
+        text = conclude([explode({}), explode(VALUE), explode(NORM)]).answer.text
+        assert text.startswith(
+            "Clipping does not save this network: unclipped, the run diverges at update 3 (inf in model.4), and no way"
+        )
+
+    def test_an_overflow_before_the_first_gradient(self) -> None:
+        text = conclude([explode({}, update=1), explode(NORM, update=1)]).answer.text
+        assert text.startswith(
+            "Clipping cannot help: unclipped, the run diverges at update 1 (inf in model.4); the forward pass overflows"
+        )
+
+    def test_a_run_that_survives_and_learns_nothing_needs_it_too(self) -> None:
+        text = conclude([make_way({}, loss=np.full(20, 10.0)), make_way(NORM, share=0.1)]).answer.text
+        assert text.startswith("Clipping is needed: unclipped, the run survives, does not learn. Clip by norm at 1")
+
+    def test_a_loss_that_rose_far_has_diverged(self) -> None:
+        conclusion = conclude([make_way({}, loss=np.linspace(1, 50, 20)), make_way(NORM)], [make_finding("L003")])
+        assert read_rows(conclusion, "arms")[0]["verdict"] == "diverged"
+
+    def test_one_seed_is_enough_to_need_it(self) -> None:
+        traces = [explode({}), make_way({}, seed=1), make_way(NORM, share=0.1), make_way(NORM, share=0.1, seed=1)]
+        conclusion = conclude(traces)
+        assert "the run diverges at update 3 (inf in model.4) in 1 of 2 seeds. Clip by norm" in conclusion.answer.text
+
+    def test_a_change_beside_is_no_way_of_clipping(self) -> None:
+        traces = [explode({}), explode(NORM), make_way({"optimizer.lr": 0.1})]
+        assert conclude(traces).answer.values.get("recommended") is None
+
+    def test_without_the_unclipped_run_nothing_can_be_said(self) -> None:
+        assert conclude([make_way({}, config=CLIPPED)], config=CLIPPED).answer.text.startswith("Nothing can be said")
+
+    def test_one_update(self) -> None:
+        traces = [make_way(patch, loss=[1.0], updates=1) for patch in ({}, NORM)]
+        assert conclude(traces).answer.text.endswith("survives its only update. Train longer to be sure.")
+
+
+def test_findings_are_those_of_the_config_and_of_the_recommendation() -> None:
+    traces = [explode({}), make_way(VALUE, share=0.9, angle=50.0), make_way(NORM, share=0.1)]
+    kept = conclude(traces, [make_finding("C001", trace.name) for trace in traces]).findings
+    assert [each.run for each in kept] == ["base", "clip.mode=norm,clip.threshold=1.0"]
+
+
+def test_the_table_sums_up_all_seeds() -> None:
+    traces = [
+        make_way(NORM, seed=seed, share=share, angle=angle)
+        for seed, (share, angle) in enumerate([(0.5, 10.0), (0.0, 0.0), (1.0, 30.0)])
+    ]
+    (row,) = [row for row in read_rows(conclude([make_way({}), *traces]), "arms") if row["run"] != "base"]
+    assert row["clipping"] == "by norm at 1"
+    assert row["clipped"] == pytest.approx(0.5)
+    assert row["median angle"] == 30.0  # of the 30 clipped updates of the three seeds, 20 were turned by 30 degrees
+    assert row["largest angle"] == 30.0
+    assert (row["median raw norm"], row["largest raw norm"]) == (2.0, 2.0)
+
+
+def test_rounding_is_no_clipping() -> None:
+    trace = make_way(NORM, used=np.full(20, 2.0 - 1e-6), angle=np.full(20, 1e-6))
+    assert clip.share_clipped(trace) == 0.0
+    (row,) = [row for row in read_rows(conclude([make_way({}), trace]), "arms") if row["run"] != "base"]
+    assert (row["clipped"], row["largest angle"]) == (0.0, None)

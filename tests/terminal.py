@@ -1,0 +1,44 @@
+"""A terminal for commands under test: 80 columns, no colour, what a person would see."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+
+
+def run_in_terminal(arguments: list[str], columns: int = 80, stdin: int | None = None) -> tuple[int, str]:
+    """Run `trainlab ARGUMENTS` with its stdout on a terminal of `columns`.
+
+    Returns:
+        The exit code, and stdout and stderr as text; stderr is a pipe, so there is no progress.
+    """
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "trainlab", *arguments],
+        stdin=subprocess.DEVNULL if stdin is None else stdin,
+        stdout=follower,
+        stderr=subprocess.PIPE,
+        env=environment | {"NO_COLOR": "1", "TERM": "xterm", "PYTHONIOENCODING": "utf-8"},
+    )
+    os.close(follower)
+    parts = []
+    while True:
+        try:
+            part = os.read(leader, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(leader)
+    assert process.stderr is not None
+    errors = process.stderr.read().decode()
+    process.stderr.close()
+    return process.wait(), b"".join(parts).decode().replace("\r\n", "\n") + errors

@@ -1,0 +1,84 @@
+"""README shows only what the program prints: every command in it is run, and its output compared."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from terminal import run_in_terminal
+
+from trainlab.config import validate
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+DRAWING = re.compile(r"[▁▂▃▄▅▆▇█▏▎▍▌▋▊▉0×]{2,}")
+
+
+def read_sessions() -> list[tuple[str, list[str]]]:
+    """Every `$ trainlab ...` in a console block, with the lines shown below it."""
+    sessions: list[tuple[str, list[str]]] = []
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                sessions.append((line[2:], []))
+            else:
+                sessions[-1][1].append(line)
+    return sessions
+
+
+def agree(shown: str, printed: str) -> bool:
+    """The same line, up to the last digits of numbers, which differ between processors, and the finer strokes of drawings."""
+    shown, printed = (DRAWING.sub("~", line.rstrip()) for line in (shown, printed))
+    if NUMBER.sub("#", shown).split() != NUMBER.sub("#", printed).split():
+        return False
+    pairs = zip(map(float, NUMBER.findall(shown)), map(float, NUMBER.findall(printed)), strict=True)
+    return all(abs(one - other) <= 0.1 * max(abs(one), abs(other)) + 1e-9 for one, other in pairs)
+
+
+def find_missing(shown: list[str], printed: list[str]) -> str | None:
+    """The first line shown that is not printed where it should be; `...` stands for any number of lines."""
+    position, free = 0, False
+    for line in shown:
+        if line.strip() == "...":
+            free = True
+            continue
+        while position < len(printed) and not agree(line, printed[position]):
+            if not free:
+                return f"{line!r}, printed: {printed[position]!r}"
+            position += 1
+        if position == len(printed):
+            return line
+        position, free = position + 1, False
+    return None
+
+
+@pytest.mark.parametrize(("command", "shown"), read_sessions(), ids=lambda value: value if isinstance(value, str) else "")
+def test_the_program_prints_what_readme_shows(
+    command: str, shown: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "typo.yaml").write_text("model:\n  activaton: sigmoid\noptimizer: {name: adam, lr: 1e-3, momentum: 0.9}\n")
+    program, *arguments = shlex.split(command)
+    assert program == "trainlab"
+    code, printed = run_in_terminal(arguments)
+    assert code in (0, 2), printed
+    assert find_missing(shown, printed.splitlines()) is None
+
+
+def test_the_comparison_notices_what_is_wrong() -> None:
+    assert find_missing(["loss 0.75"], ["loss 0.76"]) is None
+    assert find_missing(["loss 0.75"], ["loss 0.95"]) is not None
+    assert find_missing(["loss 0.75"], ["rate 0.75"]) is not None
+    assert find_missing(["a", "...", "c"], ["a", "b", "c"]) is None
+    assert find_missing(["a", "c"], ["a", "b", "c"]) is not None
+    assert find_missing(["a", "...", "d"], ["a", "b", "c"]) is not None
+
+
+def test_the_config_shown_is_valid() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        validate(yaml.safe_load(block), {})

@@ -1,0 +1,344 @@
+"""What the source documents claim, and the figures behind it. The comments in quotes are the sources' own words or their gist."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from engine.runs import train
+from torch import nn
+
+from trainlab import engine
+from trainlab.config import validate
+from trainlab.plan import PlannedRun
+from trainlab.report import Trace
+from trainlab.settling import find_final_swing, find_settling_epoch
+
+
+def chain(activation: str, value: float = 1.0, **model: Any) -> dict[str, Any]:
+    """30 x (Linear(1, 1, no bias) + activation), every weight 1, input 1, loss = the output."""
+    return {
+        "model": {
+            "layers": 30,
+            "width": 1,
+            "activation": activation,
+            "output": "same",
+            "bias": False,
+            "init": {"name": "constant", "value": 1.0},
+            **model,
+        },
+        "data": {"name": "ones", "value": value},
+        "loss": "sum",
+    }
+
+
+def gradients(trace: Trace) -> np.ndarray:
+    return trace.series["gradient-norm"].values[0]
+
+
+@pytest.fixture(scope="module")
+def chains() -> dict[str, Trace]:
+    cases = {
+        "sigmoid": chain("sigmoid"),
+        "relu": chain("relu"),
+        "relu at -1": chain("relu", value=-1.0),
+        "tanh": chain("tanh"),
+        "residual": chain("sigmoid", residual=True),
+    }
+    return dict(zip(cases, train(*cases.values(), probes=["gradient-norm"]), strict=True))
+
+
+def test_the_sigmoid_chain_vanishes(chains):
+    # "layer 58: 0.148; layer 0: 2.99e-20"
+    trace = chains["sigmoid"]
+    assert (trace.parameters[0].name, trace.parameters[-1].name) == ("model.0.weight", "model.58.weight")
+    assert gradients(trace)[0] == pytest.approx(2.999290e-20, rel=1e-6)
+    assert gradients(trace)[-1] == pytest.approx(0.148091, abs=5e-7)
+
+
+def test_a_product_of_30_explains_it(chains):
+    # "sigmoid' lies in 0..0.25; a product of 30 explains it"
+    found = gradients(chains["sigmoid"])
+    factors = found[:-1] / found[1:]
+    assert (factors[1:] < 0.25).all()
+    assert factors[8:] == pytest.approx(np.full(21, 0.22470), abs=1e-5)  # at the fixed point of the sigmoid, 0.6590
+    assert found[0] < 0.25**30
+
+
+def test_the_relu_chain_does_not_decay(chains):
+    # "ReLU: 1.0 everywhere"
+    assert gradients(chains["relu"]).tolist() == [1.0] * 30
+
+
+def test_the_relu_chain_is_dead_for_negative_input(chains):
+    # "ReLU' is 1, so no decay": only for positive input
+    assert gradients(chains["relu at -1"]).tolist() == [0.0] * 30
+
+
+def test_tanh_is_steadier(chains):
+    # "tanh: centred, steadier gradients"
+    found = gradients(chains["tanh"])
+    assert found[0] == pytest.approx(0.009122, abs=5e-7)
+    assert found[-1] == pytest.approx(0.20977, abs=5e-6)
+
+
+def test_residual_sums_carry_the_gradient(chains):
+    # The sum grows past 30, where the last sigmoid is exactly flat in float32, while the first layer learns
+    found = gradients(chains["residual"])
+    assert found[0] == pytest.approx(0.247, abs=5e-4)
+    assert found[-1] == 0
+
+
+def line(rate: float) -> dict[str, Any]:
+    """3 x (Linear(1, 1, no bias) + ReLU), weights 1; y = 3x + 2 + 0.1 randn; MSE; full-batch SGD; 500 epochs."""
+    return {
+        "model": {
+            "layers": 3,
+            "width": 1,
+            "activation": "relu",
+            "output": "same",
+            "bias": False,
+            "init": {"name": "constant", "value": 1.0},
+        },
+        "data": {"name": "linear"},
+        "loss": "mse",
+        "optimizer": {"name": "sgd", "lr": rate},
+        "train": {"epochs": 500},
+    }
+
+
+@pytest.fixture(scope="module")
+def rates() -> dict[float, Trace]:
+    tried = (0.001, 0.01, 0.1, 0.165, 0.2)
+    probes = ["accuracy", "baselines", "total-norm", "gradient-norm"]
+    return dict(zip(tried, train(*map(line, tried), probes=probes), strict=True))
+
+
+def losses(trace: Trace) -> np.ndarray:
+    return trace.series["loss"].values
+
+
+def test_all_rates_start_at_the_same_loss(rates):
+    for trace in rates.values():
+        assert losses(trace)[0] == pytest.approx(9.520971, abs=2e-6)
+        assert len(losses(trace)) == 500
+
+
+@pytest.mark.parametrize(
+    ("rate", "settles", "last"),
+    [
+        (0.001, 207, 1.005422),  # "0.001: about 200 epochs"
+        (0.01, 22, 1.005421),  # "0.01: about 20 epochs"
+    ],
+)
+def test_rates_that_converge(rates, rate, settles, last):
+    assert find_settling_epoch(rates[rate].series["loss"]) == settles
+    assert losses(rates[rate])[-1] == pytest.approx(last, abs=2e-6)
+
+
+def test_a_rate_that_swings_for_ever(rates):
+    # "0.1: falls, rises, then swings, never converges"
+    trace = rates[0.1]
+    assert find_settling_epoch(trace.series["loss"]) is None
+    assert find_final_swing(trace.series["loss"]) == pytest.approx((1.5584, 2.1714), abs=5e-5)
+    assert losses(trace)[-4::2] == pytest.approx(losses(trace)[-2:-1].repeat(2), rel=1e-5)
+    assert losses(trace)[-1] != pytest.approx(losses(trace)[-2], rel=0.1)
+    assert trace.series["total-norm"].values[-50:] == pytest.approx(np.full(50, 5.683), abs=1e-3)
+
+
+def test_the_bound_is_two_over_the_largest_curvature():
+    """The Hessian at the minimum, by differentiating twice in float64, has the eigenvalues 0, 0 and 22.610."""
+    torch.manual_seed(42)
+    inputs = torch.rand(100, 1)
+    target = (3 * inputs + 2 + 0.1 * torch.randn(100, 1)).double()
+    inputs = inputs.double()
+
+    def loss(weights: torch.Tensor) -> torch.Tensor:
+        return (inputs * weights.prod() - target).square().mean()
+
+    product = (inputs * target).mean() / inputs.square().mean()
+    hessian = torch.autograd.functional.hessian(loss, product.pow(1 / 3).repeat(3))
+    curvatures = torch.linalg.eigvalsh(hessian).tolist()
+    assert curvatures == pytest.approx([0, 0, 22.610], abs=5e-4)
+    assert 0.0884 < 2 / curvatures[-1] < 0.0886
+    below, above = (find_final_swing(trace.series["loss"]) for trace in train(*map(slow, (0.0884, 0.0886)), probes=[]))
+    assert below == pytest.approx((1.005421, 1.005421), abs=1e-5)
+    assert above[0] > 1.01
+    assert above[1] - above[0] > 1e-3
+
+
+def slow(rate: float) -> dict[str, Any]:
+    """So close to the bound it takes thousands of epochs to see which side it is."""
+    return {**line(rate), "train": {"epochs": 3000}}
+
+
+@pytest.mark.parametrize("rate", [0.165, 0.2])
+def test_a_rate_that_kills_the_network(rates, rate):
+    # Larger still: one giant step, every unit dead, and the loss of a network that always says 0
+    trace = rates[rate]
+    _, target = train_data()
+    assert losses(trace)[-1] == pytest.approx(13.33546, abs=1e-5)
+    assert losses(trace)[-1] == pytest.approx((target**2).mean(), abs=1e-4)
+    assert not trace.series["gradient-norm"].values[-1].any()
+    assert trace.nonfinite is None
+
+
+def train_data() -> tuple[np.ndarray, np.ndarray]:
+    torch.manual_seed(42)
+    inputs = torch.rand(100, 1)
+    return inputs.numpy(), (3 * inputs + 2 + 0.1 * torch.randn(100, 1)).numpy()
+
+
+def test_what_the_experiment_hides(rates):
+    # The network has no bias: it ends above the best constant, and far above a straight line
+    metrics = rates[0.01].metrics
+    assert metrics["train_loss"] == pytest.approx(1.005421, abs=1e-6)
+    assert metrics["constant_loss"] == pytest.approx(0.7561, abs=5e-5)
+    assert metrics["linear_loss"] == pytest.approx(0.00663, abs=5e-6)
+    assert metrics["train_r2"] < 0
+
+
+def overfit(seed: int, optimizer: str = "adam", decay: float = 0.0) -> dict[str, Any]:
+    """20-100-1, ReLU, sigmoid output, BCE, Adam 0.01, full batch, 400 epochs, make_classification."""
+    return {
+        "seed": seed,
+        "model": {"layers": 2, "width": 100, "activation": "relu", "output": "sigmoid"},
+        "data": {"name": "classification"},
+        "loss": "bce",
+        "optimizer": {"name": optimizer, "lr": 0.01, "weight_decay": decay},
+        "train": {"epochs": 400},
+    }
+
+
+@pytest.fixture(scope="module")
+def fits() -> dict[str, list[Trace]]:
+    arms = {"base": ("adam", 0.0), "L2": ("adam", 0.04), "decoupled": ("adamw", 0.04)}
+    traces = train(*[overfit(seed, *arm) for arm in arms.values() for seed in range(5)], probes=["accuracy"])
+    return {name: traces[5 * place : 5 * place + 5] for place, name in enumerate(arms)}
+
+
+SAMPLE = 1 / 800  # one training sample more or less: float32 sums in another order
+
+
+def test_overfitting(fits):
+    # "loss 0.0007, train 1.0, test 0.815"
+    for trace in fits["base"]:
+        assert 0.0005 < trace.metrics["train_loss"] < 0.0009
+        assert trace.metrics["train_accuracy"] == 1
+        assert 0.79 <= trace.metrics["test_accuracy"] <= 0.845
+    assert 0.805 <= np.median([trace.metrics["test_accuracy"] for trace in fits["base"]]) <= 0.825
+
+
+def test_overfitting_from_the_initial_weights_of_the_source():
+    """torch.manual_seed(0 .. 4), then the network: the very figures."""
+    runs = [PlannedRun(name=str(seed), patch={}, config=validate(overfit(seed))) for seed in range(5)]
+    works = []
+    for seed, run in enumerate(runs):
+        torch.manual_seed(seed)
+        network = nn.Sequential(nn.Linear(20, 100), nn.ReLU(), nn.Linear(100, 1), nn.Sigmoid())
+        work = engine.prepare(run.config, engine.choose_device("cpu"))
+        model = copy.deepcopy(work.model)
+        model.model.load_state_dict(network.state_dict())
+        works.append(replace(work, model=model))
+    found = engine.train(runs, works, ["accuracy"])
+    assert [trace.metrics["test_accuracy"] for trace in found] == pytest.approx(
+        [0.805, 0.82, 0.82, 0.825, 0.805], abs=0.0101
+    )  # two samples
+    assert [trace.metrics["train_accuracy"] for trace in found] == [1.0] * 5
+    assert all(0.00055 < trace.metrics["train_loss"] < 0.0008 for trace in found)
+
+
+def test_l2_closes_the_gap(fits):
+    # "L2 0.04: train 0.88, test 0.875"
+    for trace in fits["L2"]:
+        assert trace.metrics["train_loss"] == pytest.approx(0.311, abs=0.001)
+        assert 0.881 - 1.5 * SAMPLE <= trace.metrics["train_accuracy"] <= 0.8825 + SAMPLE
+        assert trace.metrics["test_accuracy"] == pytest.approx(0.875, abs=0.0051)
+        assert trace.metrics["accuracy_gap"] < 0.02
+
+
+def test_l2_converges_sooner(fits):
+    # "... converges at about 100 epochs": 17 to 27 against the run's own end, the base 106 to 114
+    assert all(15 <= find_settling_epoch(trace.series["loss"]) <= 30 for trace in fits["L2"])
+    assert all(100 <= find_settling_epoch(trace.series["loss"]) <= 120 for trace in fits["base"])
+
+
+def test_decoupled_decay_of_the_same_size_does_nothing(fits):
+    # "the penalty is torch Adam's weight_decay": under AdamW the same number is another thing
+    for trace in fits["decoupled"]:
+        assert trace.metrics["train_accuracy"] == 1
+        assert 0.79 <= trace.metrics["test_accuracy"] <= 0.845
+        assert trace.metrics["train_loss"] < 0.0015
+
+
+def deep(activation: str, **model: Any) -> dict[str, Any]:
+    """30 layers of 64 units, standard normal inputs, random classes."""
+    return {
+        "model": {"layers": 30, "width": 64, "activation": activation, "output": "same", **model},
+        "data": {"name": "random"},
+        "loss": "cross_entropy",
+    }
+
+
+@pytest.fixture(scope="module")
+def depths() -> dict[str, float]:
+    """First over last gradient norm, weights only."""
+    cases = {
+        "sigmoid": deep("sigmoid", init="xavier_uniform"),
+        "batch norm": deep("sigmoid", init="xavier_uniform", norm="batch"),
+        "residual": deep("sigmoid", init="xavier_uniform", residual=True),
+        "tanh": deep("tanh", init="xavier_uniform"),
+        "relu": deep("relu", init="he_normal"),
+    }
+    found = {}
+    for name, trace in zip(cases, train(*cases.values(), probes=["gradient-norm"]), strict=True):
+        norms = [norm for norm, each in zip(gradients(trace), trace.parameters, strict=True) if each.is_weight]
+        assert len(norms) == 30
+        found[name] = norms[0] / norms[-1]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("sigmoid", 1e-19, 1e-17),  # "sigmoid vanishes even with Glorot"
+        ("batch norm", 1.5, 3),  # "batch norm, skip connections and a better activation mend it"
+        ("residual", 0.02, 0.8),
+        ("tanh", 0.5, 3),
+        ("relu", 0.15, 6),
+    ],
+)
+def test_what_mends_a_deep_network(depths, name, low, high):
+    assert low < depths[name] < high
+
+
+@pytest.mark.parametrize(
+    ("init", "low", "high"),
+    [
+        ("he_normal", 5, 9),
+        ("xavier_normal", 8, 13),
+        ("default", 18, 99),
+        ("zeros", None, None),
+        ({"name": "normal", "std": 0.01}, None, None),
+    ],
+)
+def test_a_bad_initialisation_needs_more_epochs(init, low, high):
+    # "bad initialisation needs more epochs; Xavier/He mend it": digits, 4 layers, SGD 0.02, batch 32, epochs to a
+    # loss of 0.2. He is the rule for ReLU; without any spread nothing is learned at all, and the loss stays at ln 10
+    values = {
+        "model": {"layers": 4, "width": 64, "activation": "relu", "init": init},
+        "data": {"name": "digits", "standardize": True},
+        "loss": "cross_entropy",
+        "optimizer": {"lr": 0.02},
+        "train": {"epochs": 24, "batch_size": 32},
+    }
+    (trace,) = train(values, probes=[])
+    below = np.flatnonzero(losses(trace) < 0.2)
+    if low is None:
+        assert losses(trace)[-1] == pytest.approx(np.log(10), abs=0.01)
+    else:
+        assert low <= (below[0] + 1 if len(below) else 99) <= high

@@ -1,0 +1,281 @@
+"""A study from plan to report, on small networks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.rules.traces import broken, make_trace
+from tests.studies.plans import make_options
+from trainlab import engine, study
+from trainlab.config import Config, find_config, load, validate
+from trainlab.config.data import Classification, Linear, Ones
+from trainlab.config.model import MLP, BatchNorm
+from trainlab.config.training import Train
+from trainlab.errors import UserError
+from trainlab.plan import PlannedRun
+from trainlab.report import Finding, Report
+from trainlab.study import Settings, choose_exit_code, describe, prepare
+
+CHAIN = validate(load(find_config("configs/gradients")).values)
+TOY = Config(
+    model=MLP(width=8, output="sigmoid"), data=Classification(samples=100, test_fraction=0.4), loss="bce", train=Train(epochs=20)
+)
+
+
+def run(
+    command: str, config: Config, *patches: Mapping[str, Any], settings: Mapping[str, Any] | None = None, **options: Any
+) -> Report:
+    listen = options.pop("listen", lambda _: True)
+    return study.run(command, config, make_options(config, *patches, **options), Settings(**(settings or {})), listen)
+
+
+def finding(severity: str, *, known: bool = False) -> Finding:
+    return Finding(code="X001", name="x", severity=severity, message="m", known=known)  # type: ignore[arg-type]
+
+
+class TestRun:
+    def test_a_whole_report(self) -> None:
+        report = run("gradients", CHAIN, {"model.activation": "relu"}, seeds=(4, 5))
+        assert (report.command, report.complete, report.exit_code) == ("gradients", True, 0)
+        assert [(each.name, each.seed) for each in report.runs] == [
+            ("base", 4),
+            ("base", 5),
+            ("model.activation=relu", 4),
+            ("model.activation=relu", 5),
+        ]
+        assert report.environment["device"] == "cpu"
+        assert report.environment["torch"] == torch.__version__
+        assert set(report.seconds) == {"train_s", "judge_s"}
+        assert [each.code for each in report.findings] == ["G001"]
+
+    def test_what_is_not_reported_changes_no_answer(self) -> None:
+        whole = run("gradients", CHAIN)
+        for settings in ({"ignore": ("G",)}, {"select": ("G006",)}):
+            part = run("gradients", CHAIN, settings=settings)
+            assert part.answer == whole.answer
+            assert part.tables == whole.tables
+            assert part.findings == ()
+
+    def test_nothing_that_is_reported_could_be_judged(self) -> None:
+        assert run("gradients", CHAIN, settings={"ignore": ("G",)}).exit_code == 4
+
+    def test_rules_beside_those_of_the_study_get_their_probes(self) -> None:
+        report = run("gradients", TOY, settings={"select": ("C005", "F001")}, steps=20)
+        assert "total-norm" in report.runs[0].series
+        assert "test_accuracy" in report.runs[0].metrics
+
+    @pytest.mark.parametrize(("fail_on", "code"), [("never", 0), ("warning", 1), ("error", 1)])
+    def test_fail_on(self, fail_on: str, code: int) -> None:
+        assert run("gradients", CHAIN, settings={"fail_on": fail_on}).exit_code == code
+
+    def test_what_stands_in_the_baseline_does_not_count(self) -> None:
+        first = run("gradients", CHAIN, settings={"fail_on": "error"})
+        known = frozenset((each.code, each.run, each.where) for each in first.findings)
+        again = run("gradients", CHAIN, settings={"fail_on": "error", "baseline": known})
+        assert (again.exit_code, [each.known for each in again.findings]) == (0, [True])
+        other = run("gradients", CHAIN, settings={"fail_on": "error", "baseline": frozenset({("G001", "base", "elsewhere")})})
+        assert other.exit_code == 1
+
+    def test_a_config_may_set_thresholds_and_ignore(self) -> None:
+        loose = dataclasses.replace(CHAIN, rules={"G001": {"ratio": 1e-25}})
+        assert run("gradients", loose).findings == ()
+        silenced = dataclasses.replace(CHAIN, rules={"ignore": [{"code": "G001", "reason": "a demonstration"}]})
+        report = run("gradients", silenced, settings={"fail_on": "error"})
+        assert (report.findings, report.exit_code) == ((), 0)
+        assert report.skipped[0].reason == "ignored by the config: a demonstration"
+
+    def test_a_second_plan_is_trained_and_judged_too(self) -> None:
+        config = validate(load(find_config("configs/clip")).values | {"clip": {"mode": "norm", "threshold": 1.0}})
+        report = run("clip", config)
+        assert [each.name for each in report.runs][-1] == "clip.mode=none,optimizer.lr=0.0003"
+        assert report.environment["seed"] == 0
+
+    def test_networks_that_cannot_be_stacked_are_said_to_train_one_by_one(self) -> None:
+        model = {"kind": "layers", "modules": [{"Linear": [4, 3]}, {"RReLU": []}]}
+        config = validate({"model": model, "data": "iris", "loss": "cross_entropy"})
+        (note,) = run("gradients", config).notes
+        assert note.startswith("trained one by one")
+        assert note.endswith("(base)")
+
+
+class TestSkipped:
+    def test_a_change_that_cannot_run_once_for_all_seeds(self) -> None:
+        report = run("gradients", CHAIN, {"model.norm": "batch"}, seeds=(0, 1))
+        (skipped,) = report.skipped
+        assert (skipped.code, skipped.run) == ("run", "model.norm=batch")
+
+    def test_a_base_that_cannot_run(self) -> None:
+        config = dataclasses.replace(CHAIN, model=dataclasses.replace(CHAIN.model, norm=BatchNorm()))
+        with pytest.raises(UserError, match="batch norm cannot train on one sample"):
+            run("gradients", config)
+        with pytest.raises(UserError, match="batch norm cannot train on one sample"):
+            study.estimate("gradients", config, make_options(config), Settings())
+
+    def test_a_later_plan_has_no_base_that_must_run(self) -> None:
+        broken_run = PlannedRun(
+            name="a", patch={}, config=dataclasses.replace(TOY, loss="sum", data=Ones(), model=MLP(norm=BatchNorm()))
+        )
+        assert prepare([broken_run], torch.device("cpu"), must=False)[2][0].run == "a"
+        with pytest.raises(UserError):
+            prepare([broken_run], torch.device("cpu"))
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            MemoryError(),
+            torch.OutOfMemoryError("CUDA out of memory"),
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4000000000000 bytes"),
+        ],
+    )
+    def test_a_network_that_does_not_fit(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        def refuse(*_: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(engine, "prepare", refuse)
+        with pytest.raises(UserError, match="do not fit into memory"):
+            run("gradients", CHAIN)
+        monkeypatch.undo()
+        monkeypatch.setattr(engine, "train", refuse)
+        with pytest.raises(UserError, match="do not fit into memory"):
+            run("gradients", CHAIN)
+
+    def test_any_other_error_is_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: Any) -> None:
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(engine, "train", fail)
+        with pytest.raises(RuntimeError, match="a bug"):
+            run("gradients", CHAIN)
+
+
+class TestStopping:
+    def test_before_the_first_update(self) -> None:
+        report = run("overfit", TOY, listen=lambda _: False)
+        assert (report.complete, report.exit_code, report.runs) == (False, 4, ())
+        assert report.answer.text == "Nothing was measured: the study was stopped before its first update."
+        assert {each.reason for each in report.skipped if each.code == "run"} == {"stopped before its first update"}
+
+    @pytest.mark.parametrize("command", ["overfit", "lr-sweep", "clip", "gradients"])
+    @pytest.mark.parametrize("batch_size", [None, 7])
+    def test_at_any_update_there_is_an_answer(self, command: str, batch_size: int | None) -> None:
+        config = dataclasses.replace(TOY, train=Train(epochs=20, batch_size=batch_size))
+        for stop in (1, 2, 3, 11):
+            calls: list[int] = []
+
+            def listen(progress: engine.Progress, calls: list[int] = calls, stop: int = stop) -> bool:
+                calls.append(progress.updates_done)
+                return len(calls) <= stop
+
+            report = (
+                run(command, config, listen=listen, lr=(0.1, 0.2), steps=50)
+                if command in ("lr-sweep", "gradients")
+                else run(command, config, listen=listen)
+            )
+            assert not report.complete
+            assert report.answer.text
+            assert len(report.runs) >= 1
+            assert max(each.metrics["updates"] for each in report.runs) <= stop
+
+    def test_time_is_up(self) -> None:
+        config = dataclasses.replace(TOY, train=Train(epochs=1_000_000))
+        report = run("overfit", config, settings={"seconds": 0.3})
+        assert not report.complete
+        assert report.runs[0].metrics["updates"] > 0
+
+    def test_progress_counts_up_to_the_plan(self) -> None:
+        seen: list[engine.Progress] = []
+        run("overfit", TOY, listen=lambda progress: not seen.append(progress))  # type: ignore[func-returns-value]
+        assert {each.updates for each in seen} == {40}
+        done = [each.updates_done for each in seen]
+        assert done == sorted(done)
+        assert done[0] == 0
+        assert done[-1] < 40
+
+
+class TestBudget:
+    def test_every_arm_has_its_first_seed_before_any_has_its_second(self) -> None:
+        report = run("overfit", TOY, seeds=(0, 1, 2), settings={"trainings": 4})
+        names = [(each.name, each.seed) for each in report.runs]
+        assert names == [("base", 0), ("base", 1), ("optimizer.weight_decay=0.04", 0), ("optimizer.weight_decay=0.04", 1)]
+        reasons = {each.run: each.reason for each in report.skipped if each.code == "run"}
+        assert reasons["base"] == "1 of 3 seeds are beyond the budget of 4 trainings"
+        assert report.complete
+
+    def test_an_arm_left_out_altogether(self) -> None:
+        report = run("overfit", TOY, settings={"trainings": 1})
+        reasons = {each.run: each.reason for each in report.skipped if each.code == "run"}
+        assert reasons == {"optimizer.weight_decay=0.04": "beyond the budget of 1 training"}
+
+    def test_a_dear_arm_is_left_out_and_a_cheap_one_is_not(self) -> None:
+        report = run("overfit", TOY, {"train.epochs": 100}, {"train.epochs": 10}, settings={"trainings": 2})
+        assert [each.name for each in report.runs] == ["base", "train.epochs=10"]
+
+    def test_the_first_run_is_always_made(self) -> None:
+        assert [each.name for each in run("overfit", TOY, settings={"trainings": 0.01}).runs] == ["base"]
+
+    def test_the_estimate_knows_it_too(self) -> None:
+        cost = study.estimate("overfit", TOY, make_options(TOY, seeds=(0, 1)), Settings(trainings=3))
+        assert (cost.runs, cost.updates) == (3, 60)
+        assert [each.run for each in cost.skipped] == ["optimizer.weight_decay=0.04"]
+        assert cost.seconds > 0
+        assert cost.bytes > 0
+
+
+def test_an_estimate_refuses_unknown_rules() -> None:
+    with pytest.raises(UserError):
+        study.estimate("overfit", TOY, make_options(TOY), Settings(select=("Q",)))
+
+
+@pytest.mark.parametrize(
+    ("findings", "judged", "fail_on", "code"),
+    [
+        ([], 3, "error", 0),
+        ([], 0, "never", 4),
+        ([finding("error")], 1, "never", 0),
+        ([finding("error")], 1, "error", 1),
+        ([finding("error")], 1, "warning", 1),
+        ([finding("warning")], 1, "error", 0),
+        ([finding("warning")], 1, "warning", 1),
+        ([finding("info")], 1, "warning", 0),
+        ([finding("error", known=True)], 1, "error", 0),
+        ([finding("error", known=True), finding("error")], 1, "error", 1),
+    ],
+)
+def test_exit_codes(findings: list[Finding], judged: int, fail_on: str, code: int) -> None:
+    assert choose_exit_code(findings, judged, fail_on) == code
+
+
+class TestDescribe:
+    def test_layers_hold_the_last_measured_update(self) -> None:
+        described = describe(make_trace(gradients=[[1.0, 2.0], [3.0, 4.0]], changes=[[0.1, 0.2], [0.3, 0.4]]))
+        weights = [layer for layer in described.layers if layer["name"].endswith("weight")]
+        assert [layer["grad_norm"] for layer in weights] == [3.0, 4.0]
+        assert [layer["update_ratio"] for layer in weights] == [0.3, 0.4]
+        assert weights[0]["shape"] == [4, 4]
+
+    def test_modules(self) -> None:
+        arrays = {f"activation-{name}": [0.5, np.nan] for name in ("mean", "std", "saturated", "dead")}
+        described = describe(make_trace(modules=[("model.0", "Linear"), ("model.1", "Tanh")], arrays=arrays))
+        assert [module["kind"] for module in described.modules] == ["Linear", "Tanh"]
+        assert described.modules[0]["saturated"] == 0.5
+
+    def test_metrics(self) -> None:
+        loss = 1 + 9 * np.exp(-np.arange(100) / 4)
+        described = describe(make_trace(loss=loss, metrics={"train_loss": 1.0}, nonfinite=broken(update=9), updates=9))
+        assert described.metrics == {"train_loss": 1.0, "epochs_to_converge": 17, "updates": 9, "diverged_at": 9}
+
+    def test_nothing_measured(self) -> None:
+        described = describe(make_trace())
+        assert (described.layers, described.modules, described.series) == ((), (), {})
+        assert described.metrics["epochs_to_converge"] is None
+
+
+def test_a_study_on_a_straight_line_is_quick() -> None:
+    config = Config(model=MLP(width=4), data=Linear(test_fraction=0.2), loss="mse", train=Train(epochs=2))
+    assert run("overfit", config).answer.text

@@ -10,7 +10,7 @@ from trainlab.errors import Problem, UserError, find_nearest, find_source
         (Problem(message="must be positive", key="optimizer.lr"), "optimizer.lr: must be positive"),
         (Problem(message="must be positive", key="lr", value="-1", source="a.yaml:3"), "a.yaml:3: lr: must be positive (got -1)"),
         (Problem(message="is unknown", nearest="relu"), "is unknown; did you mean 'relu'?"),
-        (Problem(message="is unknown", choices=("a", "b")), "is unknown Choices: a, b."),
+        (Problem(message="is unknown", choices=("a", "b")), "is unknown. Choices: a, b."),
     ],
 )
 def test_a_problem_reads_as_one_line(problem: Problem, text: str) -> None:

@@ -40,6 +40,11 @@ def test_an_exponential_settles_after_four_time_constants():
     assert find_settling_epoch(curve(*loss)) == 41  # exp(-40 / 10) = 0.018 is the first below 2 %
 
 
+def test_the_end_is_a_median():
+    """One late bump, itself within 2 %, does not widen the band."""
+    assert find_settling_epoch(curve(*[1000.0] * 10, *[20.5] * 20, *[0.0] * 69, 19.0)) == 31
+
+
 def test_a_curve_that_leaves_the_band_again_settles_after_that():
     assert find_settling_epoch(curve(*[10, *[0] * 10, 5, *[0] * 30])) == 13
 

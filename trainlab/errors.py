@@ -36,7 +36,7 @@ class Problem:
         if self.nearest:
             text += f"; did you mean {self.nearest!r}?"
         if self.choices:
-            text += f" Choices: {', '.join(self.choices)}."
+            text += f"{'' if text.endswith(('?', '.')) else '.'} Choices: {', '.join(self.choices)}."
         return text
 
 

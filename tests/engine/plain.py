@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from trainlab.data import load
 from trainlab.device import derive_seed, make_generator
 from trainlab.losses import count_outputs
 from trainlab.models import build
+from trainlab.models.dropout import Dropout
 
 LOSSES = {
     "sum": lambda output, _: output.sum(),
@@ -67,6 +69,10 @@ def train_plain(values: dict[str, Any]) -> Plain:
     optimizer = make_optimizer(config, [p for p in model.parameters() if p.requires_grad])
     loss = LOSSES[config.loss]
     shuffle = make_generator(config.seed, "shuffle")
+    dropouts = {name: module for name, module in model.named_modules() if isinstance(module, Dropout)}
+    masks = {name: make_generator(config.seed, f"dropout/{name}") for name in dropouts}
+    for name, module in dropouts.items():
+        module.register_forward_pre_hook(functools.partial(draw_mask, masks[name]))
     size = min(config.train.batch_size or len(inputs), len(inputs))
     updates: list[Update] = []
     epochs: list[float] = []
@@ -92,6 +98,12 @@ def train_plain(values: dict[str, Any]) -> Plain:
             if seen:
                 epochs.append(total / seen)
     return Plain(model.eval(), part, test, updates, epochs)
+
+
+def draw_mask(stream: torch.Generator, module: Dropout, arguments: tuple[Tensor]) -> None:
+    if module.training:
+        keep = 1 - module.share
+        module.mask = (torch.empty(arguments[0].shape).bernoulli_(keep, generator=stream) / keep).to(arguments[0])
 
 
 def place(part, config: Config, outputs: int | None, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:

@@ -15,6 +15,7 @@ from trainlab.engine import _grouping
 from .runs import assert_same, train
 
 INITS: list[Any] = ["default", "auto", "he_normal", {"name": "normal", "std": 0.5}, {"name": "constant", "value": 0.3}]
+CLASSED = ("bce", "bce_logits", "cross_entropy")
 DEADLY: list[Any] = [{"name": "constant", "value": 1e30}, {"name": "normal", "std": 1e25}]
 
 norms = st.one_of(
@@ -34,6 +35,7 @@ def structures(draw) -> dict[str, Any]:
     loss = draw(st.sampled_from(["sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy"]))
     layers = draw(st.integers(1, 3))
     norm = draw(norms)
+    drops = draw(st.integers(0, 3)) == 0
     return {
         "model": {
             "layers": layers,
@@ -44,7 +46,8 @@ def structures(draw) -> dict[str, Any]:
             "input_norm": draw(st.sampled_from(["none", "batch"])),
             "residual": draw(st.booleans()),
             "bias": draw(st.booleans()),
-            "freeze": ["model.0.*"] if layers > 1 and draw(st.integers(0, 4)) == 0 else [],
+            "freeze": ["model.0.*"] if layers > 1 and not drops and draw(st.integers(0, 4)) == 0 else [],
+            "dropout": 0.5 if drops else 0.0,
         },
         "data": {
             "name": "random",
@@ -55,9 +58,14 @@ def structures(draw) -> dict[str, Any]:
         },
         "loss": loss,
         "optimizer": {"name": draw(st.sampled_from(["sgd", "adam", "adamw"]))},
+        "regularize": {
+            "label_smoothing": 0.1 if loss in CLASSED and draw(st.booleans()) else 0.0,
+            "adversarial": draw(st.sampled_from([0.0, 0.0, 0.1])),
+        },
         "train": {
             "epochs": draw(st.integers(1, 3)),
             "batch_size": draw(st.sampled_from([None, 2, 3, 8])),
+            "accumulate": draw(st.sampled_from([1, 1, 2])),
             "precision": draw(st.sampled_from(["float32", "float64"])),
         },
     }
@@ -75,7 +83,17 @@ def runs(draw, structure: dict[str, Any], inits: list[Any] = INITS) -> dict[str,
     return {
         **structure,
         "seed": draw(st.integers(0, 3)),
-        "model": {**structure["model"], "init": draw(st.sampled_from(inits))},
+        "model": {
+            **structure["model"],
+            "init": draw(st.sampled_from(inits)),
+            "dropout": structure["model"]["dropout"] and draw(st.sampled_from([0.2, 0.6])),
+        },
+        "regularize": {
+            **{name: share and draw(st.sampled_from([0.05, 0.2])) for name, share in structure["regularize"].items()},
+            "input_noise": draw(st.sampled_from([0.0, 0.0, 0.3])),
+            "weight_noise": draw(st.sampled_from([0.0, 0.0, 0.1])),
+            "max_norm": draw(st.sampled_from([None, None, 0.5])),
+        },
         "optimizer": optimizer,
         "clip": draw(st.sampled_from(["none", {"mode": "norm", "threshold": 0.1}, {"mode": "value", "threshold": 0.01}])),
     }
@@ -124,6 +142,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "mlp, sigmoid": {"model": {"width": 5, "activation": "sigmoid"}},
     "batch norm": {"model": {"width": 5, "norm": "batch"}},
     "dropout": {"model": {"width": 5, "dropout": 0.4}},
+    "dropout and norm": {"model": {"width": 5, "dropout": 0.4, "input_dropout": 0.1, "norm": "batch"}},
     "filters": {
         "model": {
             "kind": "layers",
@@ -170,8 +189,9 @@ def test_why_a_network_is_not_stacked():
     for name, model in NETWORKS.items():
         data = {"name": "random", "samples": 8, "features": 9, "classes": 3}
         how[name] = train({**model, "data": data, "loss": "cross_entropy"}, probes=[])[0].how
-    assert [name for name, reason in how.items() if reason == "stacked"] == ["mlp", "mlp, sigmoid", "batch norm", "filters"]
-    assert "randomness" in how["dropout"]
+    stacked = ["mlp", "mlp, sigmoid", "batch norm", "dropout", "dropout and norm", "filters"]
+    assert [name for name, reason in how.items() if reason == "stacked"] == stacked
+    assert "randomness" in how["noise"]
     assert "rrelu" in how["random slopes"]
     assert ".item()" in how["hard to map"]
     assert how["not known"] == "one by one: LPPool1d is not known to compute the same bits in every stack"

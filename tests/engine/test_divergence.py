@@ -126,9 +126,9 @@ def test_a_diverged_run_leaves_the_stack(monkeypatch):
     rows = []
     advance = _stack.Stack.advance
 
-    def count(self, program, batch, factor, update):
-        rows.append(len(batch.inputs))
-        return advance(self, program, batch, factor, update)
+    def count(self, program, batches, factor, update):
+        rows.append(len(batches[0].inputs))
+        return advance(self, program, batches, factor, update)
 
     monkeypatch.setattr(_stack.Stack, "advance", count)
     traces = train(*sweep())
@@ -144,9 +144,10 @@ def test_training_stops_when_all_have_diverged(monkeypatch):
     assert len(seen) == 1
 
 
-def test_a_random_layer_does_the_same_again_for_the_autopsy():
+@pytest.mark.parametrize("dropout", ["Dropout", "Dropout1d"])
+def test_a_random_layer_does_the_same_again_for_the_autopsy(dropout):
     """The fatal mask is drawn again: the culprit is the layer behind the values that it let through."""
-    modules = [{"Linear": [1, 1, False]}, {"Dropout": [0.9]}, {"Linear": [1, 1, False]}]
+    modules = [{"Linear": [1, 1, False]}, {dropout: [0.9]}, {"Linear": [1, 1, False]}]
     model = {"kind": "layers", "modules": modules, "init": {"name": "constant", "value": 1e30}}
     values = {"model": model, "data": "ones", "optimizer": {"lr": 1e-30}, "train": {"epochs": 40}}
     traces = train(*[{**values, "seed": seed} for seed in range(6)])

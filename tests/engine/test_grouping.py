@@ -25,6 +25,7 @@ def groups(*values: dict[str, Any]) -> list[list[int]]:
         {"clip": {"mode": "norm", "threshold": 2.0}},
         {"clip": {"mode": "value", "threshold": 2.0}},
         {"rules": {"G001": {"ratio": 0.1}}},
+        {"regularize": {"max_norm": 2.0}},
     ],
 )
 def test_what_a_stack_holds_as_a_column(other):
@@ -49,10 +50,19 @@ def test_what_a_stack_holds_as_a_column(other):
         {"train": {"batch_size": 5}},
         {"train": {"shuffle": False}},
         {"train": {"precision": "float64"}},
+        {"train": {"accumulate": 2, "batch_size": 5}},
+        {"regularize": {"label_smoothing": 0.1}},
+        {"regularize": {"adversarial": 0.1}},
+        {"regularize": {"input_noise": 0.1}},
+        {"regularize": {"weight_noise": 0.1}},
     ],
 )
 def test_what_needs_a_stack_of_its_own(other):
     assert groups({}, other, {}) == [[0, 2], [1]]
+
+
+def test_shares_of_dropout_are_numbers_and_whether_anything_is_dropped_is_not():
+    assert groups(*[{"model": {"dropout": share}} for share in (0.0, 0.2, 0.4)]) == [[0], [1, 2]]
 
 
 def test_adam_and_adamw_do_not_mix():

@@ -17,9 +17,12 @@ from .runs import prepare
 LOSSES = ("sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy")
 
 
+DATA: dict[str, Any] = {"name": "random", "samples": 13, "features": 4, "classes": 4}
+
+
 def works(loss: str = "cross_entropy", **model: Any):
     values = {
-        "data": {"name": "random", "samples": 13, "features": 4, "classes": 4},
+        "data": DATA,
         "loss": loss,
         "model": {"layers": 3, "width": 4, "init": {"name": "normal", "std": 0.7, "bias": 0.1}, **model},
         "train": {"precision": "float64"},
@@ -70,9 +73,7 @@ def test_shapes_of_networks(model):
     assert_agree(works(**model), by_hand=True)
 
 
-@pytest.mark.parametrize(
-    "model", [{"norm": "batch"}, {"dropout": 0.1}, {"input_norm": "layer"}, {"freeze": ["model.2.bias"]}, {"output": "softmax"}]
-)
+@pytest.mark.parametrize("model", [{"norm": "batch"}, {"input_norm": "layer"}, {"freeze": ["model.2.bias"]}, {"output": "softmax"}])
 def test_what_is_not_written_by_hand(model):
     work = works(**model)[0]
     assert read_network(work.model, work.layout) is None
@@ -103,7 +104,8 @@ def test_a_diverged_row_does_not_stop_the_others(loss, output):
 
 
 def test_each_row_draws_from_its_own_stream():
-    runs = works(dropout=0.5)
+    modules = [{"Linear": [4, 4]}, {"AlphaDropout": [0.5]}, {"Linear": [4, 4]}]
+    runs = [prepare({"data": DATA, "loss": "cross_entropy", "model": {"kind": "layers", "modules": modules}})]
     program = OneByOne(runs[0].model, runs[0].layout, "cross_entropy", "")
     same = stack_networks([runs[0].model] * 3, [0, 0, 1])
     loss, _, after = program.loss_and_gradient(same, expand(runs[0].train, 3))

@@ -50,10 +50,10 @@ def test_runs_that_start_alike_share_the_network_and_others_do_not():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({**CLASSES, "model": {"outputs": 3}}, "model.outputs: the network has 3 outputs, .* cross_entropy need 4"),
-        ({**CLASSES, "loss": "mse", "model": {"outputs": 3}}, "model.outputs: the network has 3 outputs, .* mse need 4"),
-        ({**CLASSES, "loss": "mse", "model": {"outputs": 1}}, "model.outputs: the network has 1 outputs"),
-        ({**CLASSES, "model": layers({"Linear": [3, 2]})}, "model.modules: the network has 2 outputs"),
+        ({**CLASSES, "model": {"outputs": 3}}, "model.outputs: the number of outputs must be 4 .* cross_entropy; it is 3"),
+        ({**CLASSES, "loss": "mse", "model": {"outputs": 3}}, "model.outputs: the number of outputs must be 4 .* mse; it is 3"),
+        ({**CLASSES, "loss": "mse", "model": {"outputs": 1}}, "model.outputs: the number of outputs must be 4 .* mse; it is 1"),
+        ({**CLASSES, "model": layers({"Linear": [3, 2]})}, "model.modules: the number of outputs must be 4 .*; it is 2"),
         ({**CLASSES, "model": layers({"Linear": [5, 4]})}, r"model: Linear model.0 cannot take an input of shape \[10, 3\]"),
         ({**CLASSES, "model": layers({"Linear": [3, 4]}, {"LSTM": [4, 4]})}, r"must give one row a sample, but gives tuple"),
         ({**CLASSES, "model": layers({"Flatten": [0]}, {"Linear": [30, 4]})}, r"must give one row a sample, but gives \[4\]"),

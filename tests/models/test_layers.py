@@ -20,7 +20,7 @@ def test_modules_in_a_row_with_positional_and_named_arguments():
         [{"Linear": [4, 8]}, "ReLU", {"Dropout": {"p": 0.3}}, {"Linear": {"in_features": 8, "out_features": 2, "bias": False}}]
     )
     assert [name for name, _ in model.named_parameters()] == ["model.0.weight", "model.0.bias", "model.3.weight"]
-    assert model.model[2].p == 0.3
+    assert model.model[2].share == 0.3
     inputs = torch.ones(3, 4)
     model.eval()
     assert torch.equal(model(inputs), model.model[3](model.model[1](model.model[0](inputs))))

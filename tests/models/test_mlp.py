@@ -72,7 +72,7 @@ def test_the_settings_of_a_norm_reach_it():
 def test_dropout_stands_behind_hidden_layers_only():
     model = make(layers=3, dropout=0.4)
     assert kinds(model) == ["Linear", "ReLU", "Dropout"] * 2 + ["Linear"]
-    assert model.model[2].p == 0.4
+    assert model.model[2].share == 0.4
 
 
 def test_without_bias():

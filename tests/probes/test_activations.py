@@ -19,8 +19,10 @@ VALUES: dict[str, Any] = {
 
 
 def outputs(values: dict[str, Any]) -> list[list[list[float]]]:
-    """`[module][sample][unit]` of the trained network, one module after the other."""
+    """`[module][sample][unit]` at the weights of the last gradient, module by module; batch norm by these very samples."""
     plain = train_plain(values)
+    plain.model.load_state_dict({name: torch.from_numpy(part) for name, part in plain.updates[-1].before.items()}, strict=False)
+    plain.model.train()
     hidden, found = plain.train[0], []
     for module in plain.model.model:
         hidden = module(hidden)

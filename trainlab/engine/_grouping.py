@@ -36,7 +36,9 @@ def _structure(work: Work) -> str:
     # How much is dropped is a number; whether anything is, is structure
     shares = {name: 0.5 if getattr(model, name, 0.0) else 0.0 for name in ("dropout", "input_dropout") if hasattr(model, name)}
     model = replace(model, **starts, **shares)  # type: ignore[arg-type]  # only what this kind has
-    costly = bool(config.regularize.label_smoothing), bool(config.regularize.adversarial)
+    # These cost time, and lay the inputs out anew, which another kernel may compute
+    changes = config.regularize
+    costly = [bool(each) for each in (changes.label_smoothing, changes.adversarial, changes.input_noise, changes.weight_noise)]
     same = replace(config, seed=0, model=model, regularize=Regularize(), clip=NoClip(), rules={}, vs=[])
     return repr((replace(same, optimizer=SGD()), family, costly))
 

@@ -144,7 +144,7 @@ def _check_output(output: Tensor, config: Config, outputs: int | None) -> None:
         )
     if outputs and output.shape[1] != outputs:
         raise UserError(
-            f"the network has {output.shape[1]} outputs, but these data and the loss {config.loss} need {outputs}", key=key
+            f"the number of outputs must be {outputs} for these data and the loss {config.loss}; it is {output.shape[1]}", key=key
         )
     if config.loss == "bce" and bool(((output < 0) | (output > 1)).any()):
         raise UserError(
@@ -159,12 +159,14 @@ def _try_one_batch(model: nn.Module, inputs: Tensor) -> Tensor:
         UserError: a module refuses what the one before it gives, both shapes are shown; or writes over its input, which runs share.
     """
     trial = inputs.clone()
-    seen: list[tuple[str, str, tuple[int, ...]]] = []
+    seen: list[tuple[str, str, str]] = []
     names = {module: name for name, module in model.named_modules()}
 
     def note(module: nn.Module, arguments: tuple[object, ...]) -> None:
-        if not list(module.children()) and arguments and isinstance(arguments[0], Tensor):
-            seen.append((names[module], type(module).__name__, tuple(arguments[0].shape)))
+        if not list(module.children()) and arguments:
+            given = arguments[0]
+            what = f"an input of shape {list(given.shape)}" if isinstance(given, Tensor) else f"a {type(given).__name__}"
+            seen.append((names[module], type(module).__name__, what))
 
     hooks = [module.register_forward_pre_hook(note) for module in model.modules()]
     try:
@@ -172,9 +174,9 @@ def _try_one_batch(model: nn.Module, inputs: Tensor) -> Tensor:
             model.eval()  # the batch only tests shapes: running statistics must not move
             output: Tensor = model(trial)
     except Exception as error:  # torch raises many kinds; all of them say that the network and the data do not fit
-        name, kind, shape = seen[-1] if seen else ("", type(model).__name__, tuple(inputs.shape))
+        name, kind, what = seen[-1] if seen else ("", type(model).__name__, f"an input of shape {list(inputs.shape)}")
         reason = str(error).splitlines()[0]
-        raise UserError(f"{kind} {name} cannot take an input of shape {list(shape)}: {reason}", key="model") from error
+        raise UserError(f"{kind} {name} cannot take {what}: {reason}", key="model") from error
     finally:
         for hook in hooks:
             hook.remove()

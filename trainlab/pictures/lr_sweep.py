@@ -35,10 +35,11 @@ def draw(report: Report) -> Figure:
 
 
 def _group_by_rate(runs: Sequence[Run]) -> dict[float, list[Run]]:
+    """The runs of the base and of other rates of it, by rate; an arm that differs in more would need a picture of its own."""
     rates: dict[float, list[Run]] = {}
     for run in runs:
         rate = run.config.get("optimizer", {}).get("lr")
-        if isinstance(rate, int | float) and rate > 0:
+        if isinstance(rate, int | float) and rate > 0 and set(run.patch) <= {"optimizer.lr"}:
             rates.setdefault(float(rate), []).append(run)
     return dict(sorted(rates.items()))
 

@@ -228,7 +228,10 @@ SOURCES: list[tuple[type, dict[str, st.SearchStrategy]]] = [
             "task": tasks,
         },
     ),
-    (data_sections.NPZ, {"path": texts, "inputs": st.none() | texts, "target": st.none() | texts, "tokens": st.booleans(), "task": tasks}),
+    (
+        data_sections.NPZ,
+        {"path": texts, "inputs": st.none() | texts, "target": st.none() | texts, "tokens": st.booleans(), "task": tasks},
+    ),
 ]
 
 

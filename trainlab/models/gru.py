@@ -22,10 +22,10 @@ class GRULayers(RecurrentLayers):
         width = self.width
         hidden, states = inputs.new_zeros(inputs.shape[1], width), []
         for entered in F.linear(inputs, weights.weight_ih, weights.bias_ih).unbind():
-            gates, fresh = entered.split_with_sizes([2 * width, width], dim=1)
-            more_gates, kept = F.linear(hidden, weights.weight_hh, weights.bias_hh).split_with_sizes([2 * width, width], dim=1)
-            reset, stay = (gates + more_gates).sigmoid().chunk(2, dim=1)
-            new = (fresh + reset * kept).tanh()
+            kept = F.linear(hidden, weights.weight_hh, weights.bias_hh)
+            # The sigmoid works on columns of a wider matrix, row by row: see `trainlab.models._recurrent`
+            reset, stay = (entered + kept)[:, : 2 * width].sigmoid().chunk(2, dim=1)
+            new = (entered[:, 2 * width :] + reset * kept[:, 2 * width :]).tanh()
             hidden = new + stay * (hidden - new)
             states.append(hidden)
         return states

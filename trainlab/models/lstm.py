@@ -24,6 +24,7 @@ class LSTMLayers(RecurrentLayers):
         states = []
         for entered in F.linear(inputs, weights.weight_ih, weights.bias).unbind():
             both, new, out = (entered + hidden @ weights.weight_hh.T).split_with_sizes([2 * width, width, width], dim=1)
+            # The sigmoids work on columns of a wider matrix, row by row: see `trainlab.models._recurrent`
             take, keep = both.sigmoid().chunk(2, dim=1)
             cell = keep * cell + take * new.tanh()
             hidden = out.sigmoid() * cell.tanh()

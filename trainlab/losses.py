@@ -28,6 +28,13 @@ def _sum(output: Tensor, target: Tensor | None) -> Tensor:  # noqa: ARG001  # on
     return output.sum()
 
 
+def _cross_entropy(output: Tensor, target: Tensor) -> Tensor:
+    """torch's, where classes come last: `[sample, class]`, or `[sample, step, class]`; the target as numbers or as shares."""
+    if output.dim() == 2:
+        return F.cross_entropy(output, target)
+    return F.cross_entropy(output.flatten(0, -2), target.flatten(0, -2) if target.is_floating_point() else target.flatten())
+
+
 Loss = Callable[..., Tensor]
 """`(output, target) -> mean loss`; the target is None for `sum`, which reads none."""
 
@@ -38,7 +45,7 @@ LOSSES: dict[str, Loss] = {
     "huber": F.huber_loss,
     "bce": _bce,
     "bce_logits": F.binary_cross_entropy_with_logits,
-    "cross_entropy": F.cross_entropy,
+    "cross_entropy": _cross_entropy,
 }
 
 
@@ -64,7 +71,7 @@ def shape_target(target: Tensor | None, *, loss: str, task: str, outputs: int, c
     """The target as `loss` wants it.
 
     Class numbers `[sample]` (int64) for cross-entropy; otherwise `[sample, output]` numbers: a single 0 or 1 for two classes and
-    one output, one-hot rows for more.
+    one output, one-hot rows for more. A target for every step has the steps between: `[sample, step]`, `[sample, step, output]`.
 
     Raises:
         UserError: loss and data do not go together.
@@ -80,9 +87,9 @@ def shape_target(target: Tensor | None, *, loss: str, task: str, outputs: int, c
     if task == "regression":
         if loss in ("bce", "bce_logits"):
             raise UserError(f"{loss} needs classes, and these data have numbers to predict", key="loss", value=loss)
-        return target.to(dtype).reshape(len(target), -1)
+        return target.to(dtype).reshape(len(target), -1) if target.dim() < 3 else target.to(dtype)
     if outputs == 1:
         if task == "multiclass" and loss in ("bce", "bce_logits"):
             raise UserError(f"one output can tell two classes apart, and these data have {classes}", key="model.outputs", value="1")
-        return target.to(dtype).reshape(-1, 1)
+        return target.to(dtype).unsqueeze(-1)
     return F.one_hot(target.long(), outputs).to(dtype)

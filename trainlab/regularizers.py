@@ -53,14 +53,15 @@ def smooth(target: Tensor, share: Tensor, *, classes: int) -> Tensor:
     """Labels of which a share is spread evenly over the classes (Szegedy et al., 2016).
 
     Args:
-        target: `[run, sample]` class numbers, `[run, sample, class]` one-hot rows, or `[run, sample, 1]` zeros and ones.
+        target: `[run, sample]` class numbers, `[run, sample, class]` one-hot rows, or `[run, sample, 1]` zeros and ones; each may
+            have steps behind the sample.
         share: `[run]`.
         classes: number of classes; for a single output, two.
 
     Returns:
-        `[run, sample, class]`, or `[run, sample, 1]` for a single output.
+        `[run, sample, class]`, or `[run, sample, 1]` for a single output, with the steps between.
     """
-    if target.dim() == 2:
+    if not target.is_floating_point():
         target = F.one_hot(target, classes)
-    spread = share[:, None, None]
-    return target * (1 - spread) + spread / (classes if target.shape[2] > 1 else 2)
+    spread = share.view(-1, *[1] * (target.dim() - 1))
+    return target * (1 - spread) + spread / (classes if target.shape[-1] > 1 else 2)

@@ -1,5 +1,7 @@
 """Random valid configs for property tests: every section, every kind of it, every key of each kind."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from trainlab.config import Config
@@ -32,8 +34,13 @@ def inits() -> st.SearchStrategy:
         st.builds(model_sections.Constant, value=finite, bias=bias),
         st.builds(model_sections.Normal, mean=finite, std=non_negative, bias=bias),
         st.builds(model_sections.Uniform, low=st.floats(-5, 0), high=st.floats(0, 5), bias=bias),
-        st.builds(model_sections.Scaled, name=st.sampled_from(scaled), gain=positive, bias=bias),
+        st.builds(model_sections.Scaled, name=st.sampled_from(scaled), gain=positive | st.just("auto"), bias=bias),
     )
+
+
+def recurrent_inits() -> st.SearchStrategy:
+    isometric = st.builds(model_sections.Isometric, name=st.sampled_from(["orthogonal", "identity"]), gain=positive)
+    return st.builds(model_sections.AsInput) | isometric
 
 
 def norms() -> st.SearchStrategy:
@@ -66,11 +73,123 @@ def mlps(draw: st.DrawFn) -> model_sections.MLP:
     )
 
 
+def image_norms(place: st.SearchStrategy) -> st.SearchStrategy:
+    shared = {"eps": positive, "affine": st.booleans(), "place": place}
+    return st.one_of(
+        st.builds(model_sections.NoNorm),
+        st.builds(model_sections.BatchNorm, momentum=st.floats(0, 1), **shared),
+        st.builds(model_sections.GroupNorm, groups=st.sampled_from([1, 2]), **shared),
+    )
+
+
+def sequence_norms() -> st.SearchStrategy:
+    norm = st.builds(model_sections.StepNorm, name=st.sampled_from(["layer", "rms"]), eps=positive, affine=st.booleans())
+    return st.builds(model_sections.NoNorm) | norm
+
+
+SHARED = {
+    "outputs": st.none() | counts,
+    "init": inits(),
+    "dropout": shares,
+    "bias": st.booleans(),
+    "freeze": names,
+}
+activations = st.sampled_from(sorted(ACTIVATIONS))
+plain_outputs = st.sampled_from(["none", "softmax", *ACTIVATIONS])
+outputs = plain_outputs | st.just("same")
+reads = st.sampled_from([None, "last", "mean", "every"])
+even = st.integers(1, 20).map(lambda half: 2 * half)
+
+
+@st.composite
+def cnns(draw: st.DrawFn) -> model_sections.CNN:
+    layers = draw(st.integers(1, 5))
+    return draw(
+        st.builds(
+            model_sections.CNN,
+            layers=st.just(layers),
+            width=even if layers == 1 else even | st.lists(even, min_size=layers - 1, max_size=layers - 1).map(tuple),
+            kernel=st.sampled_from([1, 3, 5]),
+            pooling=st.sampled_from(["max", "average", "none"]),
+            activation=activations,
+            output=outputs,
+            norm=image_norms(st.sampled_from(["before", "after"])),
+            **SHARED,
+        )
+    )
+
+
+@st.composite
+def resnets(draw: st.DrawFn) -> model_sections.ResNet:
+    width = draw(even | st.lists(even, min_size=1, max_size=4).map(tuple))
+    stages = len(width) if isinstance(width, tuple) else 3
+    return draw(
+        st.builds(
+            model_sections.ResNet,
+            layers=st.just(2 + 2 * stages * draw(st.integers(1, 3))),
+            width=st.just(width),
+            activation=activations,
+            output=outputs,
+            norm=image_norms(st.just("before")),
+            residual=st.booleans(),
+            **SHARED,
+        )
+    )
+
+
+def recurrent() -> st.SearchStrategy:
+    shared = {"layers": counts, "width": counts, "read": reads, "recurrent_init": recurrent_inits(), "residual": st.booleans()}
+    return st.one_of(
+        st.builds(model_sections.RNN, activation=st.sampled_from(["tanh", "relu"]), output=outputs, **shared, **SHARED),
+        st.builds(model_sections.Gated, kind=st.sampled_from(["lstm", "gru"]), output=plain_outputs, **shared, **SHARED),
+    )
+
+
+@st.composite
+def transformers(draw: st.DrawFn) -> model_sections.Transformer:
+    heads = draw(st.integers(1, 4))
+    return draw(
+        st.builds(
+            model_sections.Transformer,
+            layers=counts,
+            heads=st.just(heads),
+            width=st.integers(1, 9).map(lambda part: heads * part),
+            feedforward=st.none() | counts,
+            activation=activations,
+            output=outputs,
+            read=reads,
+            causal=st.none() | st.booleans(),
+            norm=sequence_norms(),
+            norm_first=st.booleans(),
+            residual=st.booleans(),
+            **SHARED,
+        )
+    )
+
+
 def models() -> st.SearchStrategy:
     class_names = st.from_regex(r"[A-Z][A-Za-z0-9]{0,8}", fullmatch=True)
     module = st.dictionaries(class_names, st.lists(plain, max_size=3), min_size=1, max_size=1)
     layers = st.builds(model_sections.Layers, modules=st.lists(module, min_size=1, max_size=4), init=inits(), freeze=names)
-    return mlps() | layers
+    return mlps() | layers | cnns() | resnets() | recurrent() | transformers()
+
+
+@st.composite
+def splits(draw: st.DrawFn) -> dict[str, Any]:
+    """What every source but `ones` has, without `samples` and `label_noise`."""
+    folds = draw(st.none() | st.integers(2, 9))
+    return {
+        "test_fraction": draw(st.floats(0, 0.5)),
+        "validation_fraction": draw(st.floats(0, 0.4)),
+        "stratify": draw(st.booleans()),
+        "folds": folds,
+        "fold": draw(st.integers(0, (folds or 1) - 1)),
+        "fraction": draw(st.floats(1e-3, 1)),
+        "imbalance": draw(st.floats(1, 100)),
+        "standardize": draw(st.booleans()),
+        "bootstrap": draw(st.none() | counts),
+        "seed": draw(seeds),
+    }
 
 
 @st.composite
@@ -84,39 +203,61 @@ def classifications(draw: st.DrawFn) -> data_sections.Classification:
         redundant=redundant,
         classes=draw(st.integers(1, 2 ** (informative - 1))),
         label_noise=draw(shares),
-        standardize=draw(st.booleans()),
-        test_fraction=draw(shares),
-        seed=draw(seeds),
+        **draw(splits()),
+    )
+
+
+texts = st.text(min_size=1, max_size=8)
+tasks = st.sampled_from([None, "classes", "numbers"])
+NOISY = {"label_noise": st.floats(0, 1), "noise": non_negative, "outliers": shares, "outlier_size": positive}
+SOURCES: list[tuple[type, dict[str, st.SearchStrategy]]] = [
+    (data_sections.Random, {"samples": st.integers(50, 99), "features": counts, "classes": counts}),
+    (data_sections.Shipped, {"name": st.sampled_from(["digits", "breast_cancer", "wine", "iris", "diabetes"])}),
+    (data_sections.Shape2D, {"name": st.sampled_from(["moons", "circles"]), "samples": counts}),
+    (data_sections.Blobs, {"samples": st.integers(50, 99), "features": counts, "classes": counts, "spread": non_negative}),
+    (data_sections.Adding, {"samples": counts, "length": st.integers(2, 99)}),
+    (data_sections.Copy, {"samples": counts, "length": counts, "items": counts, "symbols": counts}),
+    (data_sections.Chars, {"path": st.none() | texts, "length": counts}),
+    (
+        data_sections.CSV,
+        {
+            "path": texts,
+            "target": texts | st.integers(-9, 9),
+            "header": st.none() | st.booleans(),
+            "delimiter": st.none() | st.sampled_from(",;|"),
+            "task": tasks,
+        },
+    ),
+    (
+        data_sections.NPZ,
+        {"path": texts, "inputs": st.none() | texts, "target": st.none() | texts, "tokens": st.booleans(), "task": tasks},
+    ),
+]
+
+
+@st.composite
+def sources(draw: st.DrawFn) -> Any:
+    kind, own = draw(st.sampled_from(SOURCES))
+    return draw(st.builds(kind, **{**NOISY, **{key: st.just(value) for key, value in draw(splits()).items()}, **own}))
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> data_sections.Linear:
+    return data_sections.Linear(
+        samples=draw(counts),
+        slope=draw(finite),
+        intercept=draw(finite),
+        noise=draw(non_negative),
+        outliers=draw(shares),
+        outlier_value=draw(finite),
+        label_noise=draw(st.floats(0, 1)),
+        **draw(splits()),
     )
 
 
 def datas() -> st.SearchStrategy:
-    split = {"test_fraction": shares, "seed": seeds}
-    shipped = st.sampled_from(["digits", "breast_cancer", "wine", "iris", "diabetes"])
-    return st.one_of(
-        st.builds(data_sections.Ones, samples=counts, features=counts, value=finite),
-        st.builds(data_sections.Random, samples=st.integers(50, 99), features=counts, classes=counts, **split),
-        st.builds(
-            data_sections.Linear,
-            samples=counts,
-            slope=finite,
-            intercept=finite,
-            noise=non_negative,
-            outliers=shares,
-            outlier_value=finite,
-            **split,
-        ),
-        classifications(),
-        st.builds(data_sections.Shipped, name=shipped, samples=st.none() | counts, standardize=st.booleans(), **split),
-        st.builds(
-            data_sections.Shape2D,
-            name=st.sampled_from(["moons", "circles"]),
-            samples=counts,
-            noise=non_negative,
-            standardize=st.booleans(),
-            **split,
-        ),
-    )
+    ones = st.builds(data_sections.Ones, samples=counts, features=counts, value=finite)
+    return ones | classifications() | lines() | sources()
 
 
 def optimizers() -> st.SearchStrategy:

@@ -227,7 +227,7 @@ def test_there_are_enough_cases() -> None:
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
-    text = "train: {epochs: 0}\nlr: 1\noptimizer:\n  momentum: '0.9'\n  nestrov: true\nmodel: {kind: cnn}\nseed: .nan\n"
+    text = "train: {epochs: 0}\nlr: 1\noptimizer:\n  momentum: '0.9'\n  nestrov: true\nmodel: {kind: mpl}\nseed: .nan\n"
     problems = read(tmp_path / "run.yaml", text).problems
     assert [problem.key for problem in problems] == [
         "train.epochs",

@@ -67,7 +67,21 @@ def test_plain_rules(init, mean, std):
 @pytest.mark.parametrize("activation", [*ACTIVATIONS, "softmax"])
 def test_auto_picks_the_rule_of_the_activation(activation):
     """Glorot for none, tanh, sigmoid, softmax; He for ReLU and its variants; LeCun for SELU."""
-    rectifying = ("relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "softplus", "relu6")
+    rectifying = [
+        "relu",
+        "leaky_relu",
+        "prelu",
+        "rrelu",
+        "elu",
+        "celu",
+        "gelu",
+        "silu",
+        "mish",
+        "hardswish",
+        "softplus",
+        "logsigmoid",
+        "relu6",
+    ]
     family = "lecun" if activation == "selu" else "he" if activation in rectifying else "xavier"
     layer = draw(ByRule(name="auto"), activation)
     assert layer.weight.var().item() == pytest.approx(VARIANCE[family], rel=0.03)

@@ -81,8 +81,11 @@ def _list_required(kind: type, tag: str | None) -> list[str]:
 
 
 def _read_docstring(kind: type) -> tuple[str, dict[str, str]]:
-    """What a docstring says of the class, and of each of its attributes, those it has from another class included."""
-    _, inherited = _read_docstring(kind.__base__) if dataclasses.is_dataclass(kind.__base__) else ("", {})
-    text, _, attributes = inspect.cleandoc(kind.__doc__ or "").partition("\n\nAttributes:\n")
-    entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, flags=re.MULTILINE)
-    return " ".join(text.split()), inherited | {name: " ".join(meaning.split()) for name, meaning in entries}
+    """What a docstring says of the class, and of each of its attributes; of what it does not name, the classes it inherits from."""
+    meanings: dict[str, str] = {}
+    for each in reversed(kind.__mro__):
+        _, _, attributes = inspect.cleandoc(each.__doc__ or "").partition("\n\nAttributes:\n")
+        entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, flags=re.MULTILINE)
+        meanings |= {name: " ".join(meaning.split()) for name, meaning in entries}
+    text = inspect.cleandoc(kind.__doc__ or "").partition("\n\nAttributes:\n")[0]
+    return " ".join(text.split()), meanings

@@ -1,19 +1,33 @@
-"""Samples from configs: one source a file; then the split, then the scale."""
+"""Samples from configs: one source a file; then the split, the faults, the scale.
+
+A source module has `draw(spec) -> Samples`. Where one of its keys means something of its own, so that what is done for all sources
+must leave it alone, the module names it in `OWN`.
+"""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from trainlab import plugins
-from trainlab.config.data import Data
-from trainlab.data._samples import Samples, Task
-from trainlab.errors import UserError
+from trainlab.config.data import Data, NoisySource, Ones, Source
+from trainlab.config.model import View
+from trainlab.data._faults import add_noise, add_outliers, keep_fraction, mislabel, resample, unbalance
+from trainlab.data._samples import Samples, Task, select
+from trainlab.data._scale import fit_scale
+from trainlab.data._split import split
+from trainlab.data._views import reshape
+from trainlab.errors import Problem, UserError
 
 __all__ = ["Dataset", "Task", "load"]
+
+Part = tuple[Tensor, Tensor | None]
+"""Inputs and target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,65 +35,122 @@ class Dataset:
     """Split data on the CPU in float32.
 
     Attributes:
-        train: `(inputs [sample, feature], target)`; the target is `[sample, number]` float32, `[sample]` int64 classes, or None.
+        train: `(inputs [sample, ...], target)`, see `Samples`.
         test: the same, or None.
         task: what is to be learned.
         classes: number of classes, 0 where there are none.
+        validation: the part to choose by, or None.
+        tokens: number of different tokens, where the inputs are such; else 0.
+        image: channels, height and width, where the features of a vector are the pixels of an image.
     """
 
-    train: tuple[Tensor, Tensor | None]
-    test: tuple[Tensor, Tensor | None] | None
+    train: Part
+    test: Part | None
     task: Task
     classes: int
+    validation: Part | None = None
+    tokens: int = 0
+    image: tuple[int, int, int] | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the inputs of one sample."""
+        return tuple(self.train[0].shape[1:])
 
     @property
     def features(self) -> int:
         """Numbers a sample."""
-        return self.train[0].shape[1]
+        return math.prod(self.shape)
 
     @property
     def targets(self) -> int:
-        """Numbers to predict a sample; 0 for classes or no target."""
+        """Numbers to predict a sample, or a step; 0 for classes or no target."""
         target = self.train[1]
-        return target.shape[1] if self.task == "regression" and target is not None else 0
+        return target.shape[-1] if self.task == "regression" and target is not None else 0
+
+    @property
+    def every_step(self) -> bool:
+        """The target has a value for every step of a sequence."""
+        target = self.train[1]
+        return target is not None and target.dim() > (1 if self.classes else 2)
+
+    def seen_as(self, view: View) -> Dataset:
+        """The same samples in the shape that a network asks for.
+
+        Raises:
+            UserError: they have no such shape.
+        """
+
+        def see(part: Part) -> Part:
+            return reshape(part[0], view, tokens=self.tokens, image=self.image), part[1]
+
+        validation = None if self.validation is None else see(self.validation)
+        test = None if self.test is None else see(self.test)
+        return replace(self, train=see(self.train), validation=validation, test=test)
 
 
 @functools.lru_cache(maxsize=16)
 def load(spec: Data) -> Dataset:
-    """Draw, split and scale the samples of the `data` section.
-
-    The split is scikit-learn's `train_test_split` with the data's own seed. Standardising uses the mean and spread of the training
-    part only.
+    """Draw, split, spoil and scale the samples of the `data` section, in the order that `trainlab.config.data` tells.
 
     Raises:
-        UserError: a part of the split would be empty.
+        UserError: a part of the split would be empty, a setting does not go with these samples, or a file cannot be read.
     """
     source = plugins.load(__name__, type(spec).__name__.lower())
     samples: Samples = source.draw(spec)
-    dataset = _split(samples, getattr(spec, "test_fraction", 0.0), getattr(spec, "seed", 0))
-    return _standardize(dataset) if getattr(spec, "standardize", False) else dataset
+    if isinstance(spec, Ones):
+        return _assemble(samples, samples, {})
+    own = getattr(source, "OWN", ())
+    problems = list(_find_problems(samples, spec, own))
+    if problems:
+        raise UserError(problems)
+    parts = split(samples, spec)
+    train = select(samples, parts.train)
+    for name, do in FAULTS.items():
+        train = do(train, spec) if name not in own and hasattr(spec, name) else train
+    held = {"validation": parts.validation, "test": parts.test}
+    rest = {name: select(samples, indices) for name, indices in held.items() if indices is not None}
+    if spec.standardize:
+        scale = fit_scale(train.inputs)
+        train = replace(train, inputs=scale(train.inputs))
+        rest = {name: replace(part, inputs=scale(part.inputs)) for name, part in rest.items()}
+    return _assemble(samples, resample(train, spec), rest)
 
 
-def _split(samples: Samples, fraction: float, seed: int) -> Dataset:
-    inputs, target = samples.inputs, samples.target
-    if not fraction:
-        return Dataset(train=(inputs, target), test=None, task=samples.task, classes=samples.classes)
-    from sklearn.model_selection import train_test_split
-
-    try:
-        train, test = train_test_split(torch.arange(len(inputs)).numpy(), test_size=fraction, random_state=seed)
-    except ValueError as error:
-        raise UserError(
-            f"leaves a part of the {len(inputs)} samples empty", key="data.test_fraction", value=str(fraction)
-        ) from error
-    parts = [(inputs[part], None if target is None else target[part]) for part in map(torch.from_numpy, (train, test))]
-    return Dataset(train=parts[0], test=parts[1], task=samples.task, classes=samples.classes)
+FAULTS: dict[str, Callable[[Samples, Any], Samples]] = {
+    "fraction": keep_fraction,
+    "imbalance": unbalance,
+    "label_noise": mislabel,
+    "outliers": add_outliers,
+    "noise": add_noise,
+}
+"""What is done to the training part, by its key, in this order."""
 
 
-def _standardize(dataset: Dataset) -> Dataset:
-    mean = dataset.train[0].mean(dim=0)
-    std = dataset.train[0].std(dim=0, unbiased=False)
-    std = torch.where(std > 0, std, torch.ones_like(std))
-    train = ((dataset.train[0] - mean) / std, dataset.train[1])
-    test = ((dataset.test[0] - mean) / std, dataset.test[1]) if dataset.test else None
-    return Dataset(train=train, test=test, task=dataset.task, classes=dataset.classes)
+def _assemble(samples: Samples, train: Samples, rest: dict[str, Samples]) -> Dataset:
+    parts = {name: (part.inputs, part.target) for name, part in rest.items()}
+    return Dataset(
+        train=(train.inputs, train.target),
+        test=parts.get("test"),
+        validation=parts.get("validation"),
+        task=samples.task,
+        classes=samples.classes,
+        tokens=samples.tokens,
+        image=samples.image,
+    )
+
+
+def _find_problems(samples: Samples, spec: Source, own: tuple[str, ...]) -> Iterator[Problem]:
+    """Settings that these samples cannot have."""
+    needs_label = {"stratify": spec.stratify, "imbalance": spec.imbalance != 1}
+    for name, asked in needs_label.items():
+        if asked and samples.labels is None:
+            yield Problem(message="needs one class a sample", key=f"data.{name}", value=str(getattr(spec, name)).lower())
+    needs_numbers = {"standardize": spec.standardize}
+    if isinstance(spec, NoisySource):
+        needs_numbers |= {"noise": spec.noise > 0, "outliers": spec.outliers > 0 and (samples.task != "regression")}
+    for name, asked in needs_numbers.items():
+        if asked and samples.tokens and name not in own:
+            yield Problem(
+                message="needs numbers, and these inputs are tokens", key=f"data.{name}", value=str(getattr(spec, name)).lower()
+            )

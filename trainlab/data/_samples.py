@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 Task = Literal["regression", "binary", "multiclass", "none"]
@@ -15,14 +16,20 @@ class Samples:
     """Samples as drawn, not yet split.
 
     Attributes:
-        inputs: `[sample, feature]` float32.
-        target: `[sample, number]` float32 for regression, `[sample]` int64 class numbers, or None.
+        inputs: `[sample, ...]` float32: `[sample, feature]`, sequences `[sample, step, feature]`, images `[sample, channel, height,
+            width]`; or tokens `[sample, step]` int64.
+        target: for regression `[sample, number]` float32, or with a step before the number; `[sample]` or `[sample, step]` int64
+            class numbers; or None.
         classes: number of classes; 0 where there are none.
+        tokens: number of different tokens; 0 where the inputs are numbers.
+        image: channels, height and width, where the features of a vector are the pixels of an image.
     """
 
     inputs: Tensor
     target: Tensor | None
     classes: int = 0
+    tokens: int = 0
+    image: tuple[int, int, int] | None = None
 
     @property
     def task(self) -> Task:
@@ -32,3 +39,26 @@ class Samples:
         if not self.classes:
             return "regression"
         return "binary" if self.classes == 2 else "multiclass"
+
+    @property
+    def labels(self) -> Tensor | None:
+        """`[sample]` class numbers; None where a sample has none or several."""
+        return self.target if self.classes and self.target is not None and self.target.dim() == 1 else None
+
+
+def select(samples: Samples, indices: Tensor) -> Samples:
+    """Some of the samples, in the order of `indices`."""
+    target = None if samples.target is None else samples.target[indices]
+    return replace(samples, inputs=samples.inputs[indices], target=target)
+
+
+def choose_samples(samples: Samples, count: int | None, seed: int) -> Samples:
+    """All samples, or the first `count` of a random order: a file may be sorted by class."""
+    if count is None or count >= len(samples.inputs):
+        return samples
+    return select(samples, torch.randperm(len(samples.inputs), generator=torch.Generator().manual_seed(seed))[:count])
+
+
+def to_numpy_seed(seed: int) -> int:
+    """The seed as numpy and scikit-learn take it: 32 bits."""
+    return seed % 2**32

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 
 from trainlab.config.data import Classification
-from trainlab.data._samples import Samples
+from trainlab.data._samples import Samples, to_numpy_seed
+
+OWN = ("label_noise",)
 
 
 def draw(spec: Classification) -> Samples:
@@ -19,6 +21,6 @@ def draw(spec: Classification) -> Samples:
         n_redundant=spec.redundant,
         n_classes=spec.classes,
         flip_y=spec.label_noise,
-        random_state=spec.seed,
+        random_state=to_numpy_seed(spec.seed),
     )
     return Samples(inputs=torch.from_numpy(inputs).float(), target=torch.from_numpy(target).long(), classes=spec.classes)

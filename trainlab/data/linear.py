@@ -7,6 +7,8 @@ import torch
 from trainlab.config.data import Linear
 from trainlab.data._samples import Samples
 
+OWN = ("noise", "outliers")
+
 
 def draw(spec: Linear) -> Samples:
     """X uniform in [0, 1), y = slope x + intercept + noise N(0, 1); the first `outliers` share of targets is `outlier_value`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from trainlab.config.data import Shipped
-from trainlab.data._samples import Samples
+from trainlab.data._samples import Samples, choose_samples
 
 
 def draw(spec: Shipped) -> Samples:
@@ -17,7 +17,6 @@ def draw(spec: Shipped) -> Samples:
     classes = len(getattr(found, "target_names", ()))
     target = torch.from_numpy(found.target)
     target = target.long() if classes else target.float().reshape(-1, 1)
-    if spec.samples is not None and spec.samples < len(inputs):
-        order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(spec.seed))[: spec.samples]
-        inputs, target = inputs[order], target[order]
-    return Samples(inputs=inputs, target=target, classes=classes)
+    image = (1, 8, 8) if spec.name == "digits" else None
+    samples = Samples(inputs=inputs, target=target, classes=classes, image=image)
+    return choose_samples(samples, spec.samples, spec.seed)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from trainlab import optimizers
-from trainlab.config.model import MLP, ByRule
+from trainlab.config.initialization import AsInput, ByRule
 from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, ConstantSchedule, NoClip
 from trainlab.engine._work import Work
@@ -33,9 +33,11 @@ def group(works: Sequence[Work]) -> list[list[int]]:
 
 def _structure(work: Work) -> str:
     config = work.config
-    model = replace(config.model, init=ByRule())
-    if isinstance(model, MLP):  # how much is dropped is a number; whether anything is, is structure
-        model = replace(model, dropout=0.5 if model.dropout else 0.0, input_dropout=0.5 if model.input_dropout else 0.0)
+    model = config.model
+    starts = {name: start for name, start in {"init": ByRule(), "recurrent_init": AsInput()}.items() if hasattr(model, name)}
+    # How much is dropped is a number; whether anything is, is structure
+    shares = {name: 0.5 if getattr(model, name, 0.0) else 0.0 for name in ("dropout", "input_dropout") if hasattr(model, name)}
+    model = replace(model, **starts, **shares)  # type: ignore[arg-type]  # only what this kind has
     # These cost time, and lay the inputs out anew, which another kernel may compute
     changes = config.regularize
     costly = [bool(each) for each in (changes.label_smoothing, changes.adversarial, changes.input_noise, changes.weight_noise)]

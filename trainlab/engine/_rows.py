@@ -29,14 +29,17 @@ EXACT = frozenset(
         "Conv2d",
         "ConvTranspose2d",
         "Dropout",
+        "Embedding",
         "Flatten",
         "GLU",
+        "GRULayers",
         "GroupNorm",
         "Hardshrink",
         "Hardsigmoid",
         "Hardswish",
         "Hardtanh",
         "Identity",
+        "LSTMLayers",
         "LayerNorm",
         "LeakyReLU",
         "Linear",
@@ -44,20 +47,23 @@ EXACT = frozenset(
         "LogSoftmax",
         "MaxPool2d",
         "PReLU",
+        "Positions",
         "RMSNorm",
         "ReLU",
         "ReLU6",
+        "ReLURNNLayers",
         "Softmax",
         "Softmin",
         "Softshrink",
         "Softsign",
         "Tanh",
+        "TanhRNNLayers",
         "Tanhshrink",
         "Threshold",
         "Unflatten",
     )
 )
-"""Modules of torch.nn that give a run the same bits in every stack of two rows or more."""
+"""Modules of torch.nn, and of `trainlab.models`, that give a run the same bits in every stack of two rows or more."""
 
 EACH = frozenset(("CELU", "ELU", "GELU", "Mish", "SELU", "SiLU", "Sigmoid", "Softplus"))
 """Modules that do so where the numbers of all rows fill whole registers."""

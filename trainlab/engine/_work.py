@@ -79,27 +79,43 @@ def prepare(config: Config, device: torch.device) -> Work:
         if len(_prepared) >= CACHED:
             _prepared.clear()
         _prepared[key] = _prepare(config, device)
-    return replace(_prepared[key], config=config)
+    work = _prepared[key]
+    if not work.train.inputs.is_floating_point():
+        for name in ("input_noise", "adversarial"):
+            if getattr(config.regularize, name):
+                raise UserError("needs numbers to move, and these inputs are tokens", key=f"regularize.{name}")
+    return replace(work, config=config)
 
 
 def _prepare(config: Config, device: torch.device) -> Work:
     dtype = {"float32": torch.float32, "float64": torch.float64}[config.train.precision]
     if dtype == torch.float64 and device.type == "mps":
         raise UserError("MPS has no float64", key="train.precision", value="float64")
-    dataset = data.load(config.data)
+    dataset = data.load(config.data).seen_as(models.find_view(config.model))
     outputs = losses.count_outputs(config.loss, dataset.task, dataset.classes, dataset.targets)
-    model = models.build(config.model, features=dataset.features, outputs=outputs, seed=config.seed).to(device=device, dtype=dtype)
+    model = models.build(
+        config.model,
+        features=dataset.shape,
+        outputs=outputs,
+        seed=config.seed,
+        tokens=dataset.tokens,
+        every_step=dataset.every_step,
+    ).to(device=device, dtype=dtype)
     samples = len(dataset.train[0])
     batch_size = min(config.train.batch_size or samples, samples)
     _check_batch_norm(model, samples, batch_size)
-    output = _try_one_batch(model, dataset.train[0][:batch_size].to(device=device, dtype=dtype))
-    _check_output(output, config, outputs)
+
+    def place_inputs(inputs: Tensor) -> Tensor:
+        return inputs.to(device=device, dtype=dtype if inputs.is_floating_point() else None)
+
+    output = _try_one_batch(model, place_inputs(dataset.train[0][:batch_size]))
+    _check_output(output, config, outputs, dataset.train[1] if dataset.every_step else None)
 
     def place(part: tuple[Tensor, Tensor | None]) -> Batch:
         target = losses.shape_target(
-            part[1], loss=config.loss, task=dataset.task, outputs=output.shape[1], classes=dataset.classes, dtype=dtype
+            part[1], loss=config.loss, task=dataset.task, outputs=output.shape[-1], classes=dataset.classes, dtype=dtype
         )
-        return Batch(inputs=part[0].to(device=device, dtype=dtype), target=None if target is None else target.to(device))
+        return Batch(inputs=place_inputs(part[0]), target=None if target is None else target.to(device))
 
     train = place(dataset.train)
     trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
@@ -117,7 +133,7 @@ def _prepare(config: Config, device: torch.device) -> Work:
         train=train,
         test=place(dataset.test) if dataset.test else None,
         task=dataset.task,
-        outputs=output.shape[1],
+        outputs=output.shape[-1],
         batch_size=batch_size,
         updates=min(config.train.epochs * per_epoch, config.train.updates or math.inf),  # type: ignore[arg-type]  # inf is never the least
     )
@@ -132,19 +148,28 @@ def _check_batch_norm(model: nn.Module, samples: int, batch_size: int) -> None:
         raise UserError(f"batch norm cannot train on one sample, and {which} only one", key="model.norm", value="batch")
 
 
-def _check_output(output: Tensor, config: Config, outputs: int | None) -> None:
-    """Whether the loss can take it; `sum` takes anything."""
+def _check_output(output: Tensor, config: Config, outputs: int | None, steps: Tensor | None) -> None:
+    """Whether the loss can take it; `sum` takes anything.
+
+    Args:
+        output: of one batch.
+        config: of the run.
+        outputs: what the loss needs; None if any number will do.
+        steps: the target, if it has a value for every step.
+    """
     if config.loss == "sum":
         return
-    key = "model.outputs" if config.model.kind == "mlp" else "model.modules"
-    if output.dim() != 2:
-        shape = list(output.shape)
+    key = "model.modules" if config.model.kind == "layers" else "model.outputs"
+    wanted = "[sample, output]" if steps is None else f"[sample, {steps.shape[1]} steps, output]"
+    if output.dim() != (2 if steps is None else 3) or (steps is not None and output.shape[1] != steps.shape[1]):
+        advice = {"model.modules": ": end it with Flatten" if steps is None else ""}.get(key, "")
         raise UserError(
-            f"the loss {config.loss} needs [sample, output], but the network gives {shape}: end it with Flatten", key=key
+            f"the loss {config.loss} needs {wanted}, but the network gives {list(output.shape)}{advice}",
+            key="model.read" if hasattr(config.model, "read") else key,
         )
-    if outputs and output.shape[1] != outputs:
+    if outputs and output.shape[-1] != outputs:
         raise UserError(
-            f"the number of outputs must be {outputs} for these data and the loss {config.loss}; it is {output.shape[1]}", key=key
+            f"the number of outputs must be {outputs} for these data and the loss {config.loss}; it is {output.shape[-1]}", key=key
         )
     if config.loss == "bce" and bool(((output < 0) | (output > 1)).any()):
         raise UserError(

@@ -8,29 +8,58 @@ import torch
 from torch import Tensor, nn
 
 from trainlab.config.activations import ACTIVATIONS
-from trainlab.config.model import Constant, Init, Normal, Scaled, Uniform
+from trainlab.config.initialization import Constant, Init, Isometric, Normal, RecurrentInit, Scaled, Uniform
 
 
-def initialize(module: nn.Module, init: Init, activation: str) -> None:
+def initialize(module: nn.Module, init: Init, activation: str, parts: int = 1) -> None:
     """Set the weights of one layer in place, drawing from torch's global stream.
 
     Args:
         module: a layer; what has no weight matrix or filter (a normalisation, an activation) is left alone.
         init: the rule; `default` keeps what torch has drawn.
         activation: the activation after this layer, for `auto`.
+        parts: matrices that lie on top of each other in the weight, as those of queries, keys and values.
     """
     weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
     if not isinstance(weight, Tensor) or weight.dim() < 2:
         return
     with torch.no_grad():
         if init.name != "default":
-            fill(weight, init, activation)
-        if isinstance(bias, Tensor) and (init.bias is not None or init.name != "default"):
-            bias.fill_(init.bias or 0.0)
+            fill(weight, init, activation, parts)
+        if isinstance(bias, Tensor):
+            fill_bias(bias, init)
 
 
-def fill(weight: Tensor, init: Init, activation: str) -> None:
-    """Fill one weight `[out, in, ...]` by the rule."""
+def fill_bias(bias: Tensor, init: Init) -> None:
+    """Fill a bias: with what the rule says, else with 0; under `default` it stays as torch has drawn it."""
+    if init.bias is not None or init.name != "default":
+        bias.fill_(init.bias or 0.0)
+
+
+def fill(weight: Tensor, init: Init, activation: str, parts: int = 1) -> None:
+    """Fill one weight `[out, in, ...]` by the rule, each of its `parts` `[out/parts, in, ...]` by itself.
+
+    `default` is no rule of its own: what torch has drawn stays.
+    """
+    if init.name != "default":
+        for part in weight.chunk(parts):
+            _fill_part(part, init, activation)
+
+
+def fill_recurrent(weight: Tensor, recurrent_init: RecurrentInit, init: Init, activation: str, gates: int) -> None:
+    """Fill the weights `[gate * width, width]` from step to step, each gate by itself."""
+    if not isinstance(recurrent_init, Isometric):
+        fill(weight, init, activation, gates)
+        return
+    for part in weight.chunk(gates):
+        if recurrent_init.name == "identity":
+            part.zero_().fill_diagonal_(recurrent_init.gain)
+        else:
+            nn.init.orthogonal_(part, recurrent_init.gain)
+
+
+def _fill_part(weight: Tensor, init: Init, activation: str) -> None:
+    row = ACTIVATIONS.get(activation)
     match init:
         case Constant(value=value):
             weight.fill_(value)
@@ -38,14 +67,17 @@ def fill(weight: Tensor, init: Init, activation: str) -> None:
             weight.normal_(mean, std)
         case Uniform(low=low, high=high):
             weight.uniform_(low, high)
-        case Scaled(name="orthogonal", gain=gain):
-            nn.init.orthogonal_(weight, gain)
         case Scaled(name=name, gain=gain):
-            fill_scaled(weight, name, gain)
+            if gain == "auto":
+                gain = row.gain if row else 1.0
+                gain = gain / math.sqrt(2) if name.startswith("he_") else gain
+            if name == "orthogonal":
+                nn.init.orthogonal_(weight, gain)
+            else:
+                fill_scaled(weight, name, gain)
         case _ if init.name == "zeros":
             weight.zero_()
         case _:
-            row = ACTIVATIONS.get(activation)
             fill_scaled(weight, row.initializer if row else "xavier_uniform", 1.0)
 
 

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from trainlab.config.model import Layers
+from trainlab.config.model import Layers, View
 from trainlab.errors import UserError, find_nearest
+from trainlab.models._row import Row
+from trainlab.models._sizes import Sizes
 from trainlab.models.activations import NAMES
 from trainlab.models.dropout import Dropout
 from trainlab.models.initializers import initialize
 
-
-class Row(nn.Module):
-    """The modules in one Sequential called `model`, as in the other networks."""
-
-    def __init__(self, modules: list[nn.Module]) -> None:
-        super().__init__()
-        self.model = nn.Sequential(*modules)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """`[sample, ...]` through all modules."""
-        return self.model(inputs)  # type: ignore[no-any-return]
+VIEW: View = "any"
 
 
-def build(spec: Layers, features: int, outputs: int | None) -> nn.Module:  # noqa: ARG001  # the list says its own sizes
+def build(spec: Layers, sizes: Sizes) -> nn.Module:  # noqa: ARG001  # the list says its own sizes
     """The network of `spec`, initialised from torch's global stream.
 
     Raises:

@@ -6,10 +6,13 @@ import itertools
 
 from torch import Tensor, nn
 
-from trainlab.config.model import MLP, BatchNorm, NoNorm, Norm
+from trainlab.config.model import MLP, View
+from trainlab.models._parts import build_dropout, build_norm, count_units, gather
+from trainlab.models._sizes import Sizes
 from trainlab.models.activations import build_activation
-from trainlab.models.dropout import Dropout
 from trainlab.models.initializers import initialize
+
+VIEW: View = "vector"
 
 
 class FullyConnected(nn.Module):
@@ -38,18 +41,17 @@ class FullyConnected(nn.Module):
         return hidden
 
 
-def build(spec: MLP, features: int, outputs: int | None) -> nn.Module:
+def build(spec: MLP, sizes: Sizes) -> nn.Module:
     """The network of `spec`, initialised from torch's global stream."""
     widths = list(spec.width) if isinstance(spec.width, tuple) else [spec.width] * (spec.layers - 1)
-    last = spec.outputs or outputs or (widths[-1] if widths else spec.width)
-    assert isinstance(last, int)
-    sizes = [features, *widths, last]
+    last = count_units(spec.outputs, sizes, widths[-1] if widths else spec.width)  # type: ignore[arg-type]  # a list has entries
+    units = [sizes.features, *widths, last]
     blocks: list[list[nn.Module]] = []
-    entrance = _norm(spec.input_norm, features) + _dropout(spec.input_dropout)
+    entrance = gather(build_norm(spec.input_norm, sizes.features), build_dropout(spec.input_dropout))
     if entrance:
         blocks.append(entrance)
     adds = [False] * len(blocks)  # what stands before the first layer is no layer
-    for index, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
+    for index, (fan_in, fan_out) in enumerate(itertools.pairwise(units)):
         is_last = index == spec.layers - 1
         # A sum behind a sigmoid or softmax would leave the range that they are there for.
         adds.append(spec.residual and fan_in == fan_out and not (is_last and spec.output not in ("none", "same")))
@@ -58,25 +60,9 @@ def build(spec: MLP, features: int, outputs: int | None) -> nn.Module:
             activation = "identity" if spec.output == "none" else spec.output
         linear = nn.Linear(fan_in, fan_out, bias=spec.bias)
         initialize(linear, spec.init, activation)
-        act = [] if is_last and spec.output == "none" else [build_activation(activation)]
-        norm = [] if is_last and spec.output != "same" else _norm(spec.norm, fan_out)
+        act = None if is_last and spec.output == "none" else build_activation(activation)
+        norm = None if is_last and spec.output != "same" else build_norm(spec.norm, fan_out)
         after = getattr(spec.norm, "place", "before") == "after"
-        drop = [] if is_last else _dropout(spec.dropout)
-        blocks.append([linear, *(act + norm if after else norm + act), *drop])
+        drop = None if is_last else build_dropout(spec.dropout)
+        blocks.append(gather(linear, *((act, norm) if after else (norm, act)), drop))
     return FullyConnected(blocks, adds)
-
-
-def _norm(norm: Norm, features: int) -> list[nn.Module]:
-    match norm:
-        case NoNorm():
-            return []
-        case BatchNorm():
-            return [nn.BatchNorm1d(features, eps=norm.eps, momentum=norm.momentum, affine=norm.affine)]
-        case _ if norm.name == "layer":
-            return [nn.LayerNorm(features, eps=norm.eps, elementwise_affine=norm.affine)]
-        case _:
-            return [nn.RMSNorm(features, eps=norm.eps, elementwise_affine=norm.affine)]
-
-
-def _dropout(share: float) -> list[nn.Module]:
-    return [Dropout(share)] if share else []

@@ -16,7 +16,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         train_loss, test_loss: `[run]`, without any penalty.
         train_accuracy, test_accuracy, accuracy_gap: `[run]`, for classes.
         train_r2, test_r2: `[run]`, for numbers: 1 - squared error / variance.
-        train-correct, test-correct: `[run, sample]`, 1 where the class is right.
+        train-correct, test-correct: `[run, sample]`, 1 where the class is right; of sequences, the share of steps where it is.
     """
     measured: dict[str, Tensor] = {}
     for name, part in (("train", evaluation.train), ("test", evaluation.test)):
@@ -29,9 +29,10 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         if evaluation.task == "regression":
             measured[f"{name}_r2"] = _r2(output, part.target)
         else:
-            right = _decide(output, evaluation.loss) == _classes(part)
+            right = (_decide(output, evaluation.loss) == _classes(part)).float()
+            right = right.mean(dim=2) if right.dim() == 3 else right
             finite = torch.isfinite(output).flatten(1).all(dim=1)  # a network of NaN has no opinion, right or wrong
-            measured[f"{name}-correct"] = torch.where(finite[:, None], right.float(), torch.nan)
+            measured[f"{name}-correct"] = torch.where(finite[:, None], right, torch.nan)
             measured[f"{name}_accuracy"] = to_double(measured[f"{name}-correct"]).mean(dim=1)
     if "test_accuracy" in measured:
         measured["accuracy_gap"] = measured["train_accuracy"] - measured["test_accuracy"]
@@ -39,20 +40,20 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
 
 
 def _decide(output: Tensor, loss: str) -> Tensor:
-    """`[run, sample]` class numbers from `[run, sample, output]`."""
-    if output.shape[2] > 1:
-        return output.argmax(dim=2)
-    return (output[:, :, 0] > (0.0 if loss == "bce_logits" else 0.5)).long()
+    """`[run, sample]` class numbers from `[run, sample, output]`; or both with steps between."""
+    if output.shape[-1] > 1:
+        return output.argmax(dim=-1)
+    return (output[..., 0] > (0.0 if loss == "bce_logits" else 0.5)).long()
 
 
 def _classes(part: Batch) -> Tensor:
     assert part.target is not None
-    if part.target.dim() == 1:
+    if not part.target.is_floating_point():
         return part.target
-    return part.target.argmax(dim=1) if part.target.shape[1] > 1 else part.target[:, 0].long()
+    return part.target.argmax(dim=-1) if part.target.shape[-1] > 1 else part.target[..., 0].long()
 
 
 def _r2(output: Tensor, target: Tensor) -> Tensor:
-    error = to_double(output - target).square().sum(dim=(1, 2))
+    error = to_double(output - target).square().sum(dim=tuple(range(1, output.dim())))
     spread = to_double(target - target.mean(dim=0)).square().sum()
     return 1 - error / spread

@@ -19,7 +19,8 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         activation-mean, activation-std: of all values.
         activation-variance: over the samples, mean of the units.
         activation-saturated: share of values within 3 % of a bound; NaN for a module that has none.
-        activation-dead: share of units that no sample wakes; NaN for a module that does not rectify.
+        activation-dead: share of units that no sample wakes; NaN for a module that does not rectify. A unit of an image is a
+            channel, of a sequence a feature: it is awake if any pixel or step is.
     """
     inputs = evaluation.train.inputs
     chosen = torch.linspace(0, len(inputs) - 1, min(len(inputs), SAMPLES)).long()
@@ -45,5 +46,6 @@ def _describe(output: Tensor | None, kind: str) -> Tensor:
         margin = NEAR * (high - low)
         nothing[3] = ((values < low + margin) | (values > high - margin)).double().mean()
     if kind in RECTIFIERS:
-        nothing[4] = (values == 0).all(dim=0).double().mean()
+        rest = {3: (0, 1), 4: (0, 2, 3)}.get(values.dim(), (0,))  # [sample, step, unit], [sample, unit, height, width]
+        nothing[4] = (values == 0).all(dim=rest).double().mean()
     return nothing

@@ -1,0 +1,81 @@
+"""Which samples are for training, which for choosing, which for testing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainlab.config.data import Source
+from trainlab.data._samples import Samples, to_numpy_seed
+from trainlab.errors import UserError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Indices of the samples of each part, `[sample]` int64; None for a part that is not asked for."""
+
+    train: Tensor
+    validation: Tensor | None
+    test: Tensor | None
+
+
+def split(samples: Samples, spec: Source) -> Split:
+    """Take the test part, then the validation part; the rest is for training.
+
+    scikit-learn's `train_test_split`, or `KFold`, with the data's own seed.
+
+    Raises:
+        UserError: a part would be empty, or a class too small to be in every part.
+    """
+    rest = np.arange(len(samples.inputs))
+    labels = samples.labels
+    classes = labels.numpy() if spec.stratify and labels is not None else None
+    validation: np.ndarray | None = None
+    test: np.ndarray | None = None
+    if spec.folds is not None:
+        rest, test = _take_fold(rest, classes, spec)
+    elif spec.test_fraction:
+        rest, test = _take(rest, classes, spec.test_fraction, "test_fraction", spec)
+    if spec.validation_fraction:
+        size = math.ceil(spec.validation_fraction * len(samples.inputs))
+        rest, validation = _take(rest, classes, size, "validation_fraction", spec)
+    return Split(
+        train=torch.from_numpy(rest),
+        validation=None if validation is None else torch.from_numpy(validation),
+        test=None if test is None else torch.from_numpy(test),
+    )
+
+
+def _take(indices: np.ndarray, classes: np.ndarray | None, size: float, key: str, spec: Source) -> tuple[np.ndarray, np.ndarray]:
+    """What stays, and what is taken: a share, or a whole number of samples."""
+    from sklearn.model_selection import train_test_split
+
+    strata = None if classes is None else classes[indices]
+    try:
+        stays, taken = train_test_split(indices, test_size=size, random_state=to_numpy_seed(spec.seed), stratify=strata)
+    except ValueError as error:
+        raise _explain(error, len(indices), strata, f"data.{key}", str(getattr(spec, key))) from error
+    return stays, taken
+
+
+def _take_fold(indices: np.ndarray, classes: np.ndarray | None, spec: Source) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    kind = KFold if classes is None else StratifiedKFold
+    folds = kind(n_splits=spec.folds, shuffle=True, random_state=to_numpy_seed(spec.seed))
+    try:
+        stays, taken = list(folds.split(indices, classes))[spec.fold]
+    except ValueError as error:
+        raise _explain(error, len(indices), classes, "data.folds", str(spec.folds)) from error
+    return stays, taken
+
+
+def _explain(error: ValueError, samples: int, strata: np.ndarray | None, key: str, value: str) -> UserError:
+    if strata is not None:
+        reason = str(error).strip().split(". ")[0]
+        return UserError(f"the {samples} samples cannot be split by class: {reason}", key="data.stratify", value="true")
+    return UserError(f"leaves a part of the {samples} samples empty", key=key, value=value)

@@ -1,0 +1,109 @@
+"""Recurrent layers in plain operations.
+
+torch's own cannot be mapped over the rows of a stack, nor differentiated twice. These can; they compute the same, from
+parameters of the same names.
+
+A sigmoid here is always of some columns of a wider matrix. torch then computes row by row, and what is left over at the end of a
+row is left over in every stack: a run's bits do not depend on how many there are (see `trainlab.engine._rows`).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from trainlab.config.model import RNN, Gated
+from trainlab.models._parts import apply, build_dropout, build_output, count_units, gather
+from trainlab.models._sequences import build_embedding, choose_read, read_steps
+from trainlab.models._sizes import Sizes
+from trainlab.models.initializers import fill, fill_bias, fill_recurrent
+
+Spec = RNN | Gated
+
+
+class LayerWeights(NamedTuple):
+    """The parameters of one layer: `[gate * width, feature]`, `[gate * width, width]`, and both biases or neither."""
+
+    weight_ih: Tensor
+    weight_hh: Tensor
+    bias_ih: Tensor | None
+    bias_hh: Tensor | None
+
+    @property
+    def bias(self) -> Tensor | None:
+        """The sum of both, for layers where they only ever act together."""
+        return None if self.bias_ih is None or self.bias_hh is None else self.bias_ih + self.bias_hh
+
+
+class RecurrentLayers(nn.Module, ABC):
+    """Layers on top of each other, `[sample, step, feature]` to `[sample, step, width]`; parameters as in `torch.nn.LSTM`.
+
+    Attributes:
+        GATES: matrices that lie on top of each other in each weight.
+    """
+
+    GATES: ClassVar[int]
+
+    def __init__(self, features: int, width: int, *, layers: int, bias: bool, dropout: float, residual: bool) -> None:
+        super().__init__()
+        self.width, self.layers, self.residual = width, layers, residual
+        bound = 1 / math.sqrt(width)
+        rows = self.GATES * width
+        for layer in range(layers):
+            shapes = [(rows, width if layer else features), (rows, width), *([(rows,), (rows,)] if bias else [])]
+            for name, shape in zip(LayerWeights._fields, shapes, strict=False):
+                self.register_parameter(f"{name}_l{layer}", nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))
+        self.drops = nn.ModuleList(gather(*(build_dropout(dropout) for _ in range(layers - 1)))) if dropout else None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The hidden state of the last layer after every step."""
+        hidden = inputs
+        for layer in range(self.layers):
+            if layer and self.drops is not None:
+                hidden = self.drops[layer - 1](hidden)
+            weights = LayerWeights(*(getattr(self, f"{name}_l{layer}", None) for name in LayerWeights._fields))  # type: ignore[arg-type]  # only biases may be missing
+            states = torch.stack(self.scan(hidden.transpose(0, 1), weights), dim=1)
+            hidden = hidden + states if self.residual and hidden.shape[2] == self.width else states
+        return hidden
+
+    @abstractmethod
+    def scan(self, inputs: Tensor, weights: LayerWeights) -> list[Tensor]:
+        """The state `[sample, width]` after each step of one layer, from `[step, sample, feature]`, beginning with zeros."""
+
+
+class Recurrent(nn.Module):
+    """Recurrent layers, and an output layer that reads their states."""
+
+    def __init__(self, spec: Spec, kind: type[RecurrentLayers], sizes: Sizes, activation: str) -> None:
+        super().__init__()
+        features = spec.width if sizes.tokens else sizes.shape[-1]
+        self.embed = build_embedding(sizes, spec.width) if sizes.tokens else None
+        self.recurrent = kind(
+            features, spec.width, layers=spec.layers, bias=spec.bias, dropout=spec.dropout, residual=spec.residual
+        )
+        _initialize(self.recurrent, spec, activation)
+        self.read = choose_read(spec.read, sizes, "last")
+        units = count_units(spec.outputs, sizes, spec.width)
+        self.head, self.output = build_output(
+            spec.width, units, bias=spec.bias, init=spec.init, output=spec.output, activation=activation
+        )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """`[sample, step, feature]`, or `[sample, step]` of tokens, to `[sample, output]` or `[sample, step, output]`."""
+        hidden = self.recurrent(apply(self.embed, inputs))
+        return apply(self.output, self.head(read_steps(hidden, self.read)))
+
+
+def _initialize(recurrent: RecurrentLayers, spec: Spec, activation: str) -> None:
+    with torch.no_grad():
+        for name, parameter in recurrent.named_parameters():
+            if name.startswith("weight_ih"):
+                fill(parameter, spec.init, activation, recurrent.GATES)
+            elif name.startswith("weight_hh"):
+                fill_recurrent(parameter, spec.recurrent_init, spec.init, activation, recurrent.GATES)
+            elif name.startswith("bias"):
+                fill_bias(parameter, spec.init)

@@ -115,7 +115,7 @@ def place(part, config: Config, outputs: int | None, dtype: torch.dtype) -> tupl
         return inputs, target
     if target.dtype == torch.int64 and outputs > 1:
         return inputs, torch.eye(outputs, dtype=dtype)[target]
-    return inputs, target.reshape(len(target), -1).to(dtype)
+    return inputs, target.reshape(len(target), -1).to(dtype) if target.dim() < 3 else target.to(dtype)
 
 
 def make_optimizer(config: Config, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

@@ -49,7 +49,7 @@ class Step:
         used: `[run, total]` gradient after clipping, as the optimizer got it.
         after: `[run, total]` parameters after the update.
         loss: `[run]` loss before the update.
-        rate: `[run]` learning rate of this update.
+        rate: `[run]` learning rate of this update; float64, on the CPU where the device has none.
     """
 
     update: int

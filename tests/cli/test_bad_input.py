@@ -116,7 +116,7 @@ CASES = [
     ("gradients nan.yaml", "nan.yaml:2: optimizer.lr: must be finite (got .nan)"),
     ("gradients classes.yaml", "classes.yaml:4: data.classes: must not exceed `samples`, which is 3 (got 4)"),
     ("gradients split.yaml", "split.yaml:4: data.test_fraction: leaves a part of the 2 samples empty"),
-    ("gradients loss.yaml", "loss.yaml:3: model.outputs: the network has 1 output"),
+    ("gradients loss.yaml", "loss.yaml:3: model.outputs: the number of outputs must be 3"),
     ("gradients numbers.yaml", "numbers.yaml:2: loss: cross_entropy needs classes, and these data have numbers to predict"),
     ("gradients target.yaml", "target.yaml:2: loss: these data have no target, so only the loss `sum` is possible"),
     ("gradients frozen.yaml", "frozen.yaml:2: model.freeze: nothing is left to train"),
@@ -125,7 +125,7 @@ CASES = [
     ("gradients shapes.yaml", "shapes.yaml:1: model: Linear model.0 cannot take an input of shape [120, 4]"),
     (
         "gradients outputs.yaml",
-        "outputs.yaml:1: model.modules: the network has 2 outputs, but these data and the loss cross_entropy need 3",
+        "outputs.yaml:1: model.modules: the number of outputs must be 3 for these data and the loss cross_entropy; it is 2",
     ),
     ("gradients tuple.yaml", "tuple.yaml:1: model"),
     ("gradients one.yaml", "one.yaml:2: model.norm: batch norm cannot train on one sample, and every batch has only one"),

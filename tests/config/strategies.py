@@ -262,16 +262,56 @@ def datas() -> st.SearchStrategy:
 
 def optimizers() -> st.SearchStrategy:
     betas = st.tuples(shares, shares)
+    shared = {"lr": non_negative, "eps": positive, "weight_decay": non_negative}
     return st.one_of(
         st.builds(training_sections.SGD, lr=non_negative, momentum=shares, dampening=non_negative, weight_decay=non_negative),
         st.builds(training_sections.SGD, lr=non_negative, momentum=st.floats(0.1, 0.9), nesterov=st.just(True)),
+        st.builds(training_sections.AdaGrad, lr_decay=non_negative, initial_accumulator_value=non_negative, **shared),
+        st.builds(training_sections.RMSProp, alpha=shares, momentum=shares, centered=st.booleans(), **shared),
+        st.builds(training_sections.Adam, name=st.sampled_from(["adam", "adamw"]), betas=betas, amsgrad=st.booleans(), **shared),
         st.builds(
-            training_sections.Adam,
-            name=st.sampled_from(["adam", "adamw"]),
-            lr=non_negative,
-            betas=betas,
-            eps=positive,
-            weight_decay=non_negative,
+            training_sections.NAdam, betas=betas, momentum_decay=non_negative, decoupled_weight_decay=st.booleans(), **shared
+        ),
+        st.builds(training_sections.RAdam, betas=betas, decoupled_weight_decay=st.booleans(), **shared),
+    )
+
+
+@st.composite
+def piecewise(draw: st.DrawFn, **shared: st.SearchStrategy) -> training_sections.PiecewiseSchedule:
+    boundaries = tuple(sorted(draw(st.sets(counts, min_size=1, max_size=4))))
+    values = draw(st.lists(non_negative, min_size=len(boundaries) + 1, max_size=len(boundaries) + 1))
+    settings = {name: draw(each) for name, each in shared.items()}
+    return training_sections.PiecewiseSchedule(boundaries=boundaries, values=tuple(values), **settings)
+
+
+def schedules() -> st.SearchStrategy:
+    units = st.sampled_from(["epoch", "update"])
+    warmup = {"warmup": st.integers(0, 50), "warmup_per": units, "warmup_start": shares}
+    shared = {"per": units, **warmup}
+    horizon = st.none() | counts
+    return st.one_of(
+        st.builds(training_sections.ConstantSchedule, **shared),
+        st.builds(training_sections.PowerSchedule, scale=positive, exponent=non_negative, **shared),
+        st.builds(training_sections.ExponentialSchedule, scale=positive, gamma=positive, **shared),
+        piecewise(**shared),
+        st.builds(training_sections.StepSchedule, every=counts, gamma=positive, **shared),
+        st.builds(training_sections.CosineSchedule, horizon=horizon, floor=shares, **shared),
+        st.builds(
+            training_sections.OneCycleSchedule,
+            horizon=horizon,
+            max_factor=positive,
+            pct_start=shares,
+            div_factor=positive,
+            final_div_factor=positive,
+            **shared,
+        ),
+        st.builds(
+            training_sections.PlateauSchedule,
+            factor=st.floats(0.01, 0.99),
+            patience=counts,
+            threshold=shares,
+            floor=shares,
+            **warmup,
         ),
     )
 
@@ -285,7 +325,7 @@ def configs() -> st.SearchStrategy[Config]:
         data=datas(),
         loss=st.sampled_from(["sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy"]),
         optimizer=optimizers(),
-        schedule=st.builds(training_sections.ConstantSchedule),
+        schedule=schedules(),
         clip=st.one_of(
             st.builds(training_sections.NoClip),
             st.builds(training_sections.ClipBy, mode=st.sampled_from(["value", "norm"]), threshold=positive),

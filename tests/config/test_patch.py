@@ -8,7 +8,19 @@ from hypothesis import strategies as st
 from trainlab.config import Config, apply_patch, list_keys, name_patch, parse_patch, to_values
 from trainlab.config.data import Classification, Ones, Shipped
 from trainlab.config.model import MLP, RNN, BatchNorm, ByRule, Constant, Gated, Layers, ResNet, SampleNorm, Scaled, Uniform
-from trainlab.config.training import SGD, Adam, ClipBy, Train
+from trainlab.config.training import (
+    SGD,
+    AdaGrad,
+    Adam,
+    ClipBy,
+    ExponentialSchedule,
+    NAdam,
+    OneCycleSchedule,
+    RAdam,
+    RMSProp,
+    StepSchedule,
+    Train,
+)
 from trainlab.errors import Problem, UserError
 
 from .strategies import configs, plain
@@ -175,6 +187,30 @@ class TestAnotherKind:
     def test_to_lose_a_default_is_not_worth_a_word(self) -> None:
         assert apply_patch(Config(), {"optimizer.name": "adam"}).dropped == ()
 
+    @pytest.mark.parametrize(
+        ("name", "expected", "dropped"),
+        [
+            ("sgd", SGD(lr=0.3, momentum=0.9, weight_decay=0.1), ["alpha", "centered"]),
+            ("adagrad", AdaGrad(lr=0.3, eps=1e-8, weight_decay=0.1), ["alpha", "momentum", "centered"]),
+            ("adamw", Adam(name="adamw", lr=0.3, weight_decay=0.1), ["alpha", "momentum", "centered"]),
+            ("nadam", NAdam(lr=0.3, weight_decay=0.1), ["alpha", "momentum", "centered"]),
+            ("radam", RAdam(lr=0.3, weight_decay=0.1), ["alpha", "momentum", "centered"]),
+        ],
+    )
+    def test_of_the_optimizer(self, name: str, expected: Any, dropped: list[str]) -> None:
+        config = Config(optimizer=RMSProp(lr=0.3, alpha=0.9, momentum=0.9, centered=True, weight_decay=0.1))
+        patched = apply_patch(config, {"optimizer": name})
+        assert patched.config.optimizer == expected
+        assert patched.dropped == tuple(f"optimizer.{each}" for each in dropped)
+
+    def test_of_the_schedule_keeps_what_was_set_and_no_defaults(self) -> None:
+        config = Config(schedule=ExponentialSchedule(per="update", scale=7.0, gamma=0.3, warmup=5))
+        patched = apply_patch(config, {"schedule": "step"})
+        assert patched.config.schedule == StepSchedule(per="update", gamma=0.3, warmup=5)
+        assert patched.dropped == ("schedule.scale",)
+        assert apply_patch(Config(), {"schedule": "onecycle"}).config.schedule == OneCycleSchedule(per="update")
+        assert apply_patch(config, {"schedule": "plateau"}).dropped == ("schedule.per", "schedule.scale", "schedule.gamma")
+
     def test_within_one_dataclass_keeps_all(self) -> None:
         config = Config(model=MLP(init=Scaled(name="he_normal", gain=2.0)))
         patched = apply_patch(config, {"model.init": "orthogonal"})
@@ -262,7 +298,7 @@ class TestRefuses:
 
     def test_a_setting_of_another_kind(self) -> None:
         (problem,) = refuse(Config(), {"optimizer.name": "adam", "optimizer.momentum": 0.9})
-        assert problem.message == "`adam` has no `momentum`; `sgd` has it: set `optimizer.name`"
+        assert problem.message == "`adam` has no `momentum`; `sgd` and `rmsprop` have it: set `optimizer.name`"
 
     def test_layers_that_no_longer_fit_the_widths(self) -> None:
         (problem,) = refuse(Config(model=MLP(layers=3, width=(4, 5))), {"model.layers": 5})

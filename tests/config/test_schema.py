@@ -46,6 +46,9 @@ def test_every_shipped_config_is_valid(validator: jsonschema.Draft202012Validato
     [
         {},
         {"model": "mlp", "optimizer": "adam", "clip": "norm", "data": "iris"},
+        {"schedule": "cosine", "optimizer": "nadam"},
+        {"schedule": {"name": "piecewise", "boundaries": [3], "values": [1, 0]}, "optimizer": {"name": "rmsprop", "alpha": 0.9}},
+        {"schedule": {"warmup": 100}},
         {"model": None, "train": None, "rules": None, "vs": None, "schedule": None},
         {"model": {"init": "he_normal", "norm": None}, "optimizer": {"momentum": 0.9}},
         {"model": {"kind": "layers", "modules": ["ReLU", {"Linear": [1, 2]}, {"Linear": {"in_features": 3}}]}},
@@ -83,6 +86,21 @@ def test_what_a_section_inherits_is_explained_unless_it_says_otherwise(schema: d
     for kind in ("CNN", "ResNet", "RNN", "Gated", "Transformer"):
         keys = schema["$defs"][kind]["properties"]
         assert [name for name, key in keys.items() if "description" not in key] == ["kind"]
+
+
+def test_explains_what_a_section_has_from_another(schema: dict[str, Any]) -> None:
+    keys = schema["$defs"]["CosineSchedule"]["properties"]
+    assert keys["warmup"]["description"].startswith("updates or epochs before the schedule begins")
+    assert keys["floor"]["description"].startswith("factor on the rate at the horizon")
+    assert next(iter(keys)) == "name"
+
+
+def test_explains_every_setting_of_optimizers_and_schedules(schema: dict[str, Any]) -> None:
+    kinds = {kind: each["properties"] for kind, each in schema["$defs"].items() if {"lr", "warmup"} & each["properties"].keys()}
+    assert len(kinds) == 6 + 8
+    assert [f"{kind}.{name}" for kind, keys in kinds.items() for name in keys if "description" not in keys[name]] == [
+        f"{kind}.name" for kind in kinds
+    ]
 
 
 def test_everything_is_described(schema: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from trainlab.config import Config, apply_patch, find_config, list_configs, list_keys, load, to_values, validate
 from trainlab.config.data import Shipped
 from trainlab.config.model import MLP, BatchNorm, ByRule, Constant, Layers, NoNorm, Scaled
-from trainlab.config.training import SGD, Adam, NoClip, Train
+from trainlab.config.training import SGD, Adam, ConstantSchedule, CosineSchedule, NoClip, PiecewiseSchedule, Train
 from trainlab.errors import UserError
 
 from .strategies import configs
@@ -65,6 +65,13 @@ def test_nothing_given_is_the_default() -> None:
         ),
         ({"optimizer": {"lr": 1}}, Config(optimizer=SGD(lr=1.0))),
         ({"optimizer": {"name": "adam", "betas": [0, 0.5]}}, Config(optimizer=Adam(betas=(0.0, 0.5)))),
+        ({"schedule": "cosine"}, Config(schedule=CosineSchedule())),
+        ({"schedule": {"warmup": 100}}, Config(schedule=ConstantSchedule(warmup=100))),
+        ({"schedule": {"name": "constant", "per": "epoch"}}, Config()),
+        (
+            {"schedule": {"name": "piecewise", "boundaries": [3], "values": [1, 0]}},
+            Config(schedule=PiecewiseSchedule(boundaries=(3,), values=(1.0, 0.0))),
+        ),
         ({"clip": "none"}, Config(clip=NoClip())),
         ({"data": "iris"}, Config(data=Shipped(name="iris"))),
         ({"train": {"batch_size": "full"}}, Config(train=Train(batch_size=None))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from trainlab.config import Config, validate
-from trainlab.config.training import SGD, ClipBy
+from trainlab.config.training import ClipBy
 from trainlab.data import load
 from trainlab.device import derive_seed, make_generator
 from trainlab.losses import count_outputs
@@ -27,6 +27,15 @@ LOSSES = {
     "bce": F.binary_cross_entropy,
     "bce_logits": F.binary_cross_entropy_with_logits,
     "cross_entropy": lambda output, target: F.cross_entropy(output.movedim(-1, 1), target),
+}
+OPTIMIZERS = {
+    "sgd": torch.optim.SGD,
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
 }
 PRECISION = {"float32": torch.float32, "float64": torch.float64}
 
@@ -120,17 +129,8 @@ def place(part, config: Config, outputs: int | None, dtype: torch.dtype) -> tupl
 
 def make_optimizer(config: Config, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
     spec = config.optimizer
-    if isinstance(spec, SGD):
-        return torch.optim.SGD(
-            parameters,
-            lr=spec.lr,
-            momentum=spec.momentum,
-            dampening=spec.dampening,
-            nesterov=spec.nesterov,
-            weight_decay=spec.weight_decay,
-        )
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[spec.name]
-    return kind(parameters, lr=spec.lr, betas=spec.betas, eps=spec.eps, weight_decay=spec.weight_decay)
+    settings = {each.name: getattr(spec, each.name) for each in fields(spec) if each.name != "name"}
+    return OPTIMIZERS[spec.name](parameters, **settings)
 
 
 def clip(config: Config, model: nn.Module) -> None:

@@ -18,6 +18,23 @@ INITS: list[Any] = ["default", "auto", "he_normal", {"name": "normal", "std": 0.
 CLASSED = ("bce", "bce_logits", "cross_entropy")
 DEADLY: list[Any] = [{"name": "constant", "value": 1e30}, {"name": "normal", "std": 1e25}]
 
+OPTIMIZERS: dict[str, dict[str, list[Any]]] = {
+    "sgd": {"momentum": [0.0, 0.9], "dampening": [0.0, 0.3]},
+    "adagrad": {"lr_decay": [0.0, 0.1]},
+    "rmsprop": {"momentum": [0.0, 0.9], "centered": [False, True]},
+    "adam": {"betas": [[0.9, 0.999], [0.5, 0.7]], "amsgrad": [False, True]},
+    "adamw": {"betas": [[0.9, 0.999], [0.5, 0.7]]},
+    "nadam": {"betas": [[0.9, 0.999], [0.5, 0.7]], "decoupled_weight_decay": [False, True]},
+    "radam": {"betas": [[0.9, 0.999], [0.5, 0.7]], "decoupled_weight_decay": [False, True]},
+}
+SCHEDULES: list[Any] = [
+    "constant",
+    "constant",
+    "cosine",
+    {"name": "power", "per": "update"},
+    {"name": "step", "every": 1, "warmup": 2},
+]
+
 norms = st.one_of(
     st.just("none"),
     st.builds(
@@ -57,7 +74,7 @@ def structures(draw) -> dict[str, Any]:
             "test_fraction": draw(st.sampled_from([0.0, 0.3])),
         },
         "loss": loss,
-        "optimizer": {"name": draw(st.sampled_from(["sgd", "adam", "adamw"]))},
+        "optimizer": {"name": draw(st.sampled_from(list(OPTIMIZERS)))},
         "regularize": {
             "label_smoothing": 0.1 if loss in CLASSED and draw(st.booleans()) else 0.0,
             "adversarial": draw(st.sampled_from([0.0, 0.0, 0.1])),
@@ -74,12 +91,8 @@ def structures(draw) -> dict[str, Any]:
 @st.composite
 def runs(draw, structure: dict[str, Any], inits: list[Any] = INITS) -> dict[str, Any]:
     """One run of that structure: what may differ within a stack."""
-    name = structure["optimizer"]["name"]
-    optimizer = {"name": name, "lr": draw(st.sampled_from([0.001, 0.1, 3.0])), "weight_decay": draw(st.sampled_from([0.0, 0.1]))}
-    if name == "sgd":
-        optimizer["momentum"] = draw(st.sampled_from([0.0, 0.9]))
-    else:
-        optimizer["betas"] = draw(st.sampled_from([[0.9, 0.999], [0.5, 0.7]]))
+    choices = {"lr": [0.001, 0.1, 3.0], "weight_decay": [0.0, 0.1], **OPTIMIZERS[structure["optimizer"]["name"]]}
+    optimizer = structure["optimizer"] | {name: draw(st.sampled_from(values)) for name, values in choices.items()}
     return {
         **structure,
         "seed": draw(st.integers(0, 3)),
@@ -93,8 +106,10 @@ def runs(draw, structure: dict[str, Any], inits: list[Any] = INITS) -> dict[str,
             "input_noise": draw(st.sampled_from([0.0, 0.0, 0.3])),
             "weight_noise": draw(st.sampled_from([0.0, 0.0, 0.1])),
             "max_norm": draw(st.sampled_from([None, None, 0.5])),
+            "l1": draw(st.sampled_from([0.0, 0.0, 0.05])),
         },
         "optimizer": optimizer,
+        "schedule": draw(st.sampled_from(SCHEDULES)),
         "clip": draw(st.sampled_from(["none", {"mode": "norm", "threshold": 0.1}, {"mode": "value", "threshold": 0.01}])),
     }
 

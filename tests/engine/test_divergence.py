@@ -122,13 +122,22 @@ def test_neighbours_of_runs_that_diverge_keep_every_bit(model):
         assert_same(trace, train(values)[0])
 
 
+@pytest.mark.parametrize("optimizer", [{"name": "sgd", "momentum": 0.9}, {"name": "adam"}, {"name": "adamw", "betas": [0.5, 0.9]}])
+def test_the_memory_of_an_optimizer_stays_with_its_run(optimizer):
+    runs = [{**LINE, "optimizer": {**optimizer, "lr": rate}} for rate in (1e35, 0.01, 1e36, 0.003, 1e37)]
+    together = train(*runs)
+    assert [trace.nonfinite is not None for trace in together] == [True, False, True, False, True]
+    for place in (1, 3):
+        assert_same(together[place], train(runs[place])[0])
+
+
 def test_a_diverged_run_leaves_the_stack(monkeypatch):
     rows = []
     advance = _stack.Stack.advance
 
-    def count(self, program, batches, factor, update):
+    def count(self, program, batches, update):
         rows.append(len(batches[0].inputs))
-        return advance(self, program, batches, factor, update)
+        return advance(self, program, batches, update)
 
     monkeypatch.setattr(_stack.Stack, "advance", count)
     traces = train(*sweep())

@@ -22,7 +22,7 @@ MODELS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "rmsprop", "adam", "adamw", "nadam", "radam"])
 @pytest.mark.parametrize("name", ["by hand", "stacked"])
 def test_agrees_with_the_cpu(name, optimizer, monkeypatch):
     values = {
@@ -36,6 +36,15 @@ def test_agrees_with_the_cpu(name, optimizer, monkeypatch):
     runs = [{**values, "seed": seed} for seed in range(3)]
     for here, there in zip(train(*runs, probes=[look]), train(*runs, probes=[look], device=torch.device("cuda:0")), strict=True):
         assert abs(here.arrays["weights"] - there.arrays["weights"]).max() < 1e-9
+
+
+@pytest.mark.parametrize("schedule", ["onecycle", {"name": "plateau", "patience": 1, "warmup": 3}])
+def test_rates_are_the_same_there(schedule):
+    values = {**DATA, "schedule": schedule, "train": {"epochs": 9, "batch_size": 13}}
+    devices = (torch.device("cpu"), torch.device("cuda:0"))
+    here, there = [train(values, {**values, "schedule": "step"}, probes=["learning-rate"], device=each) for each in devices]
+    for one, other in zip(here, there, strict=True):
+        assert one.series["learning-rate"].values.tolist() == other.series["learning-rate"].values.tolist()
 
 
 def test_diverged_runs_leave_the_stack_there_too():

@@ -21,6 +21,9 @@ def groups(*values: dict[str, Any]) -> list[list[int]]:
     [
         {"seed": 5},
         {"optimizer": {"lr": 0.5, "momentum": 0.9, "weight_decay": 0.1, "dampening": 0.1}},
+        {"optimizer": {"momentum": 0.9, "nesterov": True}},
+        {"schedule": "cosine"},
+        {"schedule": {"name": "plateau", "warmup": 10}},
         {"model": {"init": "he_normal"}},
         {"clip": {"mode": "norm", "threshold": 2.0}},
         {"clip": {"mode": "value", "threshold": 2.0}},
@@ -37,7 +40,7 @@ def test_what_a_stack_holds_as_a_column(other):
     [
         {"optimizer": "adam"},
         {"optimizer": "adamw"},
-        {"optimizer": {"momentum": 0.9, "nesterov": True}},
+        {"optimizer": "rmsprop"},
         {"model": {"width": 7}},
         {"model": {"layers": 3}},
         {"model": {"activation": "tanh"}},
@@ -65,8 +68,9 @@ def test_shares_of_dropout_are_numbers_and_whether_anything_is_dropped_is_not():
     assert groups(*[{"model": {"dropout": share}} for share in (0.0, 0.2, 0.4)]) == [[0], [1, 2]]
 
 
-def test_adam_and_adamw_do_not_mix():
-    assert groups({"optimizer": "adam"}, {"optimizer": "adamw"}, {"optimizer": {"name": "adam", "lr": 1.0}}) == [[0, 2], [1]]
+def test_adam_and_adamw_are_one_family():
+    kinds = ["adam", "adamw", "nadam", {"name": "adam", "amsgrad": True}, "radam", {"name": "nadam", "weight_decay": 0.1}]
+    assert groups(*[{"optimizer": each} for each in kinds]) == [[0, 1, 3], [2, 5], [4]]
 
 
 def test_a_stack_has_a_limit(monkeypatch):

@@ -5,7 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from trainlab.config.types import STRICT, BatchSize, Betas, Flag, NonNegative, Positive, PositiveInt, Share, Tagged, refuse
+from trainlab.config.types import (
+    STRICT,
+    BatchSize,
+    Beta,
+    Betas,
+    Boundaries,
+    Count,
+    Factors,
+    Flag,
+    NonNegative,
+    Positive,
+    PositiveInt,
+    ProperShare,
+    Share,
+    Tagged,
+    UpToOne,
+    refuse,
+)
 
 LossName = Literal["sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy"]
 
@@ -14,10 +31,16 @@ LossName = Literal["sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entr
 class SGD:
     """Stochastic gradient descent; with `momentum` the speed is v = momentum v + g, with `nesterov` the step looks ahead.
 
+    Under a constant gradient the speed goes to 1/(1 - momentum) times the gradient: 10 times at 0.9.
+
     `weight_decay` has torch's meaning: it adds weight_decay * w to the gradient, the gradient of (weight_decay/2) * norm(w)^2.
 
     Attributes:
         lr: learning rate.
+        momentum: how much of the speed is kept at each update.
+        dampening: how much less than the whole gradient is added to the speed, from the second update on.
+        nesterov: step along momentum v + g, the gradient weighed as if the speed had been followed already.
+        weight_decay: coupled, see above.
     """
 
     __pydantic_config__ = STRICT
@@ -34,8 +57,62 @@ class SGD:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdaGrad:
+    """AdaGrad (Duchi et al., 2011): each weight's gradient over the root of the *sum* of its squares so far.
+
+    The sum only grows, so the steps shrink until they stop: under a constant gradient the t-th is lr/sqrt(t). (Lee's lectures
+    divide by the root *mean* square, which is another method: its steps do not shrink.)
+
+    Attributes:
+        lr: learning rate.
+        lr_decay: the rate of the t-th update, from 0, is lr/(1 + t lr_decay).
+        initial_accumulator_value: what the sum starts from.
+        eps: added to the root.
+        weight_decay: coupled: weight_decay * w is added to the gradient.
+    """
+
+    __pydantic_config__ = STRICT
+    name: Literal["adagrad"] = "adagrad"
+    lr: NonNegative = 0.01
+    lr_decay: NonNegative = 0.0
+    initial_accumulator_value: NonNegative = 0.0
+    eps: Positive = 1e-10
+    weight_decay: NonNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RMSProp:
+    """RMSProp (Hinton, 2012): each weight's gradient over the root of a running mean of its squares.
+
+    It forgets, so unlike AdaGrad's its steps do not die out. The mean starts at 0 and is not corrected for that: under a constant
+    gradient the first step is lr/sqrt(1 - alpha), 10 times the rate by default.
+
+    Attributes:
+        lr: learning rate.
+        alpha: how much of the running mean is kept at each update.
+        momentum: how much of the speed, a sum of the scaled gradients, is kept at each update.
+        centered: divide by the standard deviation of the gradient instead; under a gradient that does not change that is 0 up to
+            rounding, and may then be NaN, as in torch.
+        eps: added to the root.
+        weight_decay: coupled: weight_decay * w is added to the gradient.
+    """
+
+    __pydantic_config__ = STRICT
+    name: Literal["rmsprop"] = "rmsprop"
+    lr: NonNegative = 0.01
+    alpha: Beta = 0.99
+    momentum: Share = 0.0
+    centered: Flag = False
+    eps: Positive = 1e-8
+    weight_decay: NonNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Adam:
     """Adam (Kingma & Ba, 2015), or AdamW (Loshchilov & Hutter, 2019) whose decay is decoupled from the gradient.
+
+    A running mean of the gradient over the root of a running mean of its squares. Both start at 0; the bias correction makes up
+    for it, and so *shrinks* the start: with it the first step is the rate, without it 3.162 times the rate (default betas).
 
     `weight_decay` under `adam` is coupled: it is added to the gradient, and so divided by its running size. Under `adamw` the
     weights shrink by lr * weight_decay at each update. The same number does very different things in the two.
@@ -43,6 +120,9 @@ class Adam:
     Attributes:
         lr: learning rate.
         betas: how much of the running mean of the gradient, and of its square, is kept at each update.
+        eps: added to the root.
+        weight_decay: see above.
+        amsgrad: divide by the largest mean square so far (Reddi et al., 2018).
     """
 
     __pydantic_config__ = STRICT
@@ -51,20 +131,240 @@ class Adam:
     betas: Betas = (0.9, 0.999)
     eps: Positive = 1e-8
     weight_decay: NonNegative = 0.0
-
-
-Optimizer = Annotated[SGD | Adam, Tagged("name", "sgd")]
+    amsgrad: Flag = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConstantSchedule:
-    """The rate stays as it is."""
+class NAdam:
+    """Nadam (Dozat, 2016): Adam whose step looks ahead, as Nesterov's momentum does.
+
+    Attributes:
+        lr: learning rate.
+        betas: how much of the running mean of the gradient, and of its square, is kept at each update.
+        eps: added to the root.
+        weight_decay: added to the gradient as weight_decay * w, unless decoupled.
+        decoupled_weight_decay: shrink the weights by lr * weight_decay at each update instead, as AdamW does.
+        momentum_decay: how fast the look-ahead rises from half of the first beta to all of it, as beta (1 - 0.96^(t d)/2).
+    """
+
+    __pydantic_config__ = STRICT
+    name: Literal["nadam"] = "nadam"
+    lr: NonNegative = 0.002
+    betas: Betas = (0.9, 0.999)
+    eps: Positive = 1e-8
+    weight_decay: NonNegative = 0.0
+    decoupled_weight_decay: Flag = False
+    momentum_decay: NonNegative = 0.004
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RAdam:
+    """RAdam (Liu et al., 2020): Adam that takes plain momentum steps until the mean square has seen enough to divide by.
+
+    With the default betas that is the first 5 updates; then its steps are held back, less and less: a warm-up of its own.
+
+    Attributes:
+        lr: learning rate.
+        betas: how much of the running mean of the gradient, and of its square, is kept at each update.
+        eps: added to the root.
+        weight_decay: added to the gradient as weight_decay * w, unless decoupled.
+        decoupled_weight_decay: shrink the weights by lr * weight_decay at each update instead, as AdamW does.
+    """
+
+    __pydantic_config__ = STRICT
+    name: Literal["radam"] = "radam"
+    lr: NonNegative = 0.001
+    betas: Betas = (0.9, 0.999)
+    eps: Positive = 1e-8
+    weight_decay: NonNegative = 0.0
+    decoupled_weight_decay: Flag = False
+
+
+Optimizer = Annotated[SGD | AdaGrad | RMSProp | Adam | NAdam | RAdam, Tagged("name", "sgd")]
+
+Per = Literal["epoch", "update"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AfterWarmup:
+    """What every schedule has: a warm-up before it, in a straight line, up to the factor that the schedule begins with.
+
+    Attributes:
+        warmup: updates or epochs before the schedule begins, whose own time starts after them; 0 for none.
+        warmup_per: what `warmup` counts. The rate rises with every update in either case.
+        warmup_start: the first update's share of the rate at the end of the warm-up.
+    """
+
+    name: str
+    warmup: Count = 0
+    warmup_per: Per = "update"
+    warmup_start: UpToOne = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConstantSchedule(AfterWarmup):
+    """The rate stays as it is.
+
+    Attributes:
+        per: without effect here.
+    """
 
     __pydantic_config__ = STRICT
     name: Literal["constant"] = "constant"
+    per: Per = "epoch"
 
 
-Schedule = Annotated[ConstantSchedule, Tagged("name", "constant")]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerSchedule(AfterWarmup):
+    """The rate divided by (1 + t/scale)^exponent: with exponent 1 a half at `scale`, a third at twice that.
+
+    Keras' `decay` is 1/scale, counted in updates.
+
+    Attributes:
+        per: what t counts, from 0.
+        scale: t at which 1 + t/scale is 2.
+        exponent: 1 for the power schedule proper, 0.5 for the root.
+    """
+
+    __pydantic_config__ = STRICT
+    name: Literal["power"] = "power"
+    per: Per = "epoch"
+    scale: Positive = 20.0
+    exponent: NonNegative = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExponentialSchedule(AfterWarmup):
+    """The rate times gamma^(t/scale): by default a tenth every 20 epochs, without steps.
+
+    Attributes:
+        per: what t counts, from 0.
+        scale: t at which the factor is `gamma`.
+        gamma: above 1 the rate grows.
+    """
+
+    __pydantic_config__ = STRICT
+    name: Literal["exponential"] = "exponential"
+    per: Per = "epoch"
+    scale: Positive = 20.0
+    gamma: Positive = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PiecewiseSchedule(AfterWarmup):
+    """The rate times one factor up to each boundary: `boundaries: [5, 15]`, `values: [1, 0.5, 0.1]` changes at t = 5 and at t = 15.
+
+    Attributes:
+        per: what t counts, from 0.
+        boundaries: the first t of every piece but the first.
+        values: factor on the rate in each piece, one more than there are boundaries.
+    """
+
+    __pydantic_config__ = STRICT
+    name: Literal["piecewise"] = "piecewise"
+    per: Per = "epoch"
+    boundaries: Boundaries = (5, 15)
+    values: Factors = (1.0, 0.5, 0.1)
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.boundaries) + 1:
+            wanted, found = len(self.boundaries) + 1, len(self.values)
+            raise refuse(f"must have {wanted} numbers, one more than there are `boundaries`, and has {found}", "values")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSchedule(AfterWarmup):
+    """The rate times `gamma` once more every so many epochs or updates.
+
+    Attributes:
+        per: what t counts, from 0.
+        every: length of a step.
+        gamma: factor at each step.
+    """
+
+    __pydantic_config__ = STRICT
+    name: Literal["step"] = "step"
+    per: Per = "epoch"
+    every: PositiveInt = 10
+    gamma: Positive = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CosineSchedule(AfterWarmup):
+    """Half a cosine from the whole rate at t = 0 down to `floor` at the horizon (Loshchilov & Hutter, 2017, without restarts).
+
+    Attributes:
+        per: what t counts, from 0.
+        horizon: t at which the floor is reached; by default the end of the run, one t after its last.
+        floor: factor on the rate at the horizon and after it.
+    """
+
+    __pydantic_config__ = STRICT
+    name: Literal["cosine"] = "cosine"
+    per: Per = "epoch"
+    horizon: PositiveInt | None = None
+    floor: UpToOne = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneCycleSchedule(AfterWarmup):
+    """Up and down again along cosines (Smith & Topin, 2018), as torch's OneCycleLR; the momentum is left alone.
+
+    From max_factor/div_factor up to max_factor, then down to the start over final_div_factor: `optimizer.lr` is the top, unless
+    `max_factor` says otherwise.
+
+    Attributes:
+        per: what t counts, from 0.
+        horizon: how many t the cycle has; by default as many as the run.
+        max_factor: factor on the rate at the top.
+        pct_start: share of the cycle spent going up.
+        div_factor: the top over the start.
+        final_div_factor: the start over the end.
+    """
+
+    __pydantic_config__ = STRICT
+    name: Literal["onecycle"] = "onecycle"
+    per: Per = "update"
+    horizon: PositiveInt | None = None
+    max_factor: Positive = 1.0
+    pct_start: UpToOne = 0.3
+    div_factor: Positive = 25.0
+    final_div_factor: Positive = 1e4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateauSchedule(AfterWarmup):
+    """The rate times `factor` whenever the loss has made no progress for `patience` epochs.
+
+    The cut comes after the patience-th such epoch, as in Keras; torch's ReduceLROnPlateau waits for one more. What counts is the
+    loss on the validation part where there is one, else the training loss. Epochs of the warm-up do not count.
+
+    Attributes:
+        factor: of each cut.
+        patience: epochs without progress that are one too many.
+        threshold: progress is a loss below the best so far by more than this share of its size.
+        floor: the rate is never cut below this share of itself.
+    """
+
+    __pydantic_config__ = STRICT
+    name: Literal["plateau"] = "plateau"
+    factor: ProperShare = 0.5
+    patience: PositiveInt = 5
+    threshold: Share = 1e-4
+    floor: UpToOne = 0.0
+
+
+Schedule = Annotated[
+    ConstantSchedule
+    | PowerSchedule
+    | ExponentialSchedule
+    | PiecewiseSchedule
+    | StepSchedule
+    | CosineSchedule
+    | OneCycleSchedule
+    | PlateauSchedule,
+    Tagged("name", "constant", keeps_defaults=False),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ Everything is strict: a bool is no number, "3" is no number, NaN and infinity ar
 
 from __future__ import annotations
 
+import operator
+import sys
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
@@ -22,6 +24,8 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False, strict=True)]
 Beta = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False, strict=True)]
+ProperShare = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False, strict=True)]
+UpToOne = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,22 @@ def _is_beta(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1
 
 
+def _check_boundaries(value: Any) -> Any:
+    if isinstance(value, list | tuple) and value and all(map(_is_count, value)) and all(map(operator.lt, value, value[1:])):
+        return tuple(value)
+    raise refuse("must be a list of whole numbers of at least 1, each larger than the one before")
+
+
+def _check_factors(value: Any) -> Any:
+    if isinstance(value, list | tuple) and value and all(map(_is_factor, value)):
+        return tuple(map(float, value))
+    raise refuse("must be a list of numbers of at least 0")
+
+
+def _is_factor(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= sys.float_info.max
+
+
 def _check_names(value: Any) -> Any:
     """A list of strings, as a tuple."""
     if isinstance(value, list | tuple) and all(isinstance(item, str) and item for item in value):
@@ -136,6 +156,16 @@ Betas = Annotated[
     tuple[float, float],
     BeforeValidator(_check_betas),
     WithJsonSchema({"type": "array", "items": _BETA, "minItems": 2, "maxItems": 2}),
+]
+Boundaries = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_check_boundaries),
+    WithJsonSchema({"type": "array", "items": _POSITIVE_INT, "minItems": 1, "uniqueItems": True}),
+]
+Factors = Annotated[
+    tuple[float, ...],
+    BeforeValidator(_check_factors),
+    WithJsonSchema({"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 1}),
 ]
 Names = Annotated[
     tuple[str, ...], BeforeValidator(_check_names), WithJsonSchema({"type": "array", "items": {"type": "string", "minLength": 1}})

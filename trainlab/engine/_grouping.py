@@ -8,9 +8,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from trainlab import optimizers
 from trainlab.config.initialization import AsInput, ByRule
 from trainlab.config.regularize import Regularize
-from trainlab.config.training import SGD, NoClip
+from trainlab.config.training import SGD, ConstantSchedule, NoClip
 from trainlab.engine._work import Work
 
 CACHE_BYTES = 8 * 2**20
@@ -20,7 +21,10 @@ STATE_BYTES = 2**28
 
 
 def group(works: Sequence[Work]) -> list[list[int]]:
-    """Positions of the runs that differ only in what a stack can hold as a column: seed, initial weights, rates, clip limits."""
+    """Positions of the runs that differ only in what a stack can hold a row each of.
+
+    That is seed, initial weights, schedule, clip limits, and the numbers of one optimizer family.
+    """
     groups: dict[str, list[int]] = {}
     for position, work in enumerate(works):
         groups.setdefault(_structure(work), []).append(position)
@@ -29,8 +33,6 @@ def group(works: Sequence[Work]) -> list[list[int]]:
 
 def _structure(work: Work) -> str:
     config = work.config
-    optimizer = config.optimizer
-    family = (optimizer.name, isinstance(optimizer, SGD) and optimizer.nesterov)
     model = config.model
     starts = {name: start for name, start in {"init": ByRule(), "recurrent_init": AsInput()}.items() if hasattr(model, name)}
     # How much is dropped is a number; whether anything is, is structure
@@ -39,8 +41,9 @@ def _structure(work: Work) -> str:
     # These cost time, and lay the inputs out anew, which another kernel may compute
     changes = config.regularize
     costly = [bool(each) for each in (changes.label_smoothing, changes.adversarial, changes.input_noise, changes.weight_noise)]
-    same = replace(config, seed=0, model=model, regularize=Regularize(), clip=NoClip(), rules={}, vs=[])
-    return repr((replace(same, optimizer=SGD()), family, costly))
+    alike = replace(config, seed=0, model=model, optimizer=SGD(), schedule=ConstantSchedule())
+    alike = replace(alike, regularize=Regularize(), clip=NoClip(), rules={}, vs=[])
+    return repr((alike, optimizers.name_family(config.optimizer), costly))
 
 
 def count_bytes(works: Sequence[Work]) -> int:

@@ -8,7 +8,6 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from trainlab import schedules
 from trainlab.engine._batches import Order, gather, iterate_batches
 from trainlab.engine._programs import Program
 from trainlab.engine._recorder import Recorder, choose_updates
@@ -47,9 +46,8 @@ def train_stack(
             if not going or update >= work.updates:
                 break
             update += 1
-            factor = schedules.factor(work.config.schedule, update=update - 1, epoch=epoch)
             due = {name: probe for name, probe in probes.items() if probe.EVERY == "update" or update in sampled}
-            step = stack.advance(program, batches, factor, update)
+            step = stack.advance(program, batches, update)
             for name, probe in due.items():
                 recorder.add(name, "update", update, probe.measure(step), stack.rows)
             ended = _find_broken(step)
@@ -61,6 +59,7 @@ def train_stack(
         epoch += 1
         if stack.rows and stack.seen:
             recorder.add("loss", "epoch", epoch, stack.epoch_loss, stack.rows)
+            stack.end_epoch(stack.epoch_loss, update)
         stack.begin_epoch()
     stack.finish(update)
 

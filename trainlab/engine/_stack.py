@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from trainlab import clipping, optimizers
+from trainlab import clipping, optimizers, schedules
 from trainlab.config.training import ClipBy
 from trainlab.engine._autopsy import find_nonfinite
 from trainlab.engine._programs import Program, Weights, stack_networks
@@ -17,7 +17,7 @@ from trainlab.engine._rows import PADDING, Rows
 from trainlab.engine._streams import Streams, find_dropouts
 from trainlab.engine._work import Work
 from trainlab.numerics import norm_rows
-from trainlab.regularizers import limit_norms, smooth
+from trainlab.regularizers import limit_norms, shrink, smooth
 from trainlab.report import NonFinite
 from trainlab.step import Batch, Step
 
@@ -41,6 +41,12 @@ class Stack:
         own = [works[run] for run in self.runs]
         self.weights = stack_networks([work.model for work in own], [work.config.seed for work in own])
         self._step, self._state, self._columns = optimizers.start([work.config.optimizer for work in own], self.weights.flat)
+        self._pace = schedules.start(
+            [work.config.schedule for work in own],
+            [work.config.optimizer.lr for work in own],
+            self.weights.flat,
+            per_epoch=works[0].updates_per_epoch,
+        )
         self._limits = {mode: _limit([work.config.clip for work in own], mode, self.weights.flat) for mode in ("value", "norm")}
         self.final: list[Weights | None] = [None] * len(works)
         self.fatal: list[NonFinite | None] = [None] * len(works)
@@ -50,6 +56,7 @@ class Stack:
         self._streams = Streams([work.config.seed for work in works])
         self._dropouts = find_dropouts(works[0].model, works[0].train.inputs[:2])
         self._shares = {name: [getattr(work.model.get_submodule(name), "share", 0.0) for work in works] for name in self._dropouts}
+        self._family = optimizers.name_family(works[0].config.optimizer)
         self._own = [work.config.regularize for work in works]
         self.begin_epoch()
 
@@ -68,7 +75,11 @@ class Stack:
         self._loss = torch.zeros_like(self.weights.flat[:, 0])
         self.seen = 0
 
-    def advance(self, program: Program, batches: Sequence[Batch], factor: float, update: int) -> Step:
+    def end_epoch(self, watched: Tensor, update: int) -> None:
+        """Let the schedules see what the epoch, whose last update is `update`, came to: `watched` `[row]`, a loss."""
+        self._pace = self._pace.observe(watched, update)
+
+    def advance(self, program: Program, batches: Sequence[Batch], update: int) -> Step:
         """One update of every row, on the mean gradient of some batches."""
         self._before = before = self.weights.flat
         samples = [batch.inputs.shape[1] for batch in batches]
@@ -80,9 +91,10 @@ class Stack:
         loss = losses[0] if len(batches) == 1 else sum_weighted(losses, samples)
         raw = gradients[0] if len(batches) == 1 else sum_weighted(gradients, samples)
         used = self._clip(raw)
-        rate = self._columns["lr"] * factor
-        after, self._state = self._step(before, used, self._state, {**self._columns, "lr": rate})
-        after = self._constrain(after)
+        rate = self._pace.find_rates(self._clock(update))
+        columns = {**self._columns, "lr": rate.to(before)[:, None]}
+        after, self._state = self._step(before, used, self._state, columns)
+        after = self._constrain(after, columns)
         self.weights = replace(self.weights, flat=after)
         self._loss, self.seen = self._loss + loss * sum(samples), self.seen + sum(samples)
         return Step(
@@ -93,8 +105,12 @@ class Stack:
             used=used,
             after=after,
             loss=loss,
-            rate=rate[:, 0],
+            rate=rate,
         )
+
+    def _clock(self, update: int) -> schedules.Clock:
+        work = self.works[0]
+        return schedules.Clock(update=update - 1, updates=work.updates, per_epoch=work.updates_per_epoch)
 
     def _differentiate(self, program: Program, batch: Batch) -> tuple[Tensor, Tensor]:
         """Loss `[row]` and gradient `[row, total]` of one batch, with this update's masks and noise."""
@@ -128,8 +144,11 @@ class Stack:
         """`[row]`, each with the value of its run."""
         return torch.tensor([values[run] for run in self.runs], dtype=torch.float64).to(self.weights.flat)
 
-    def _constrain(self, flat: Tensor) -> Tensor:
+    def _constrain(self, flat: Tensor, columns: optimizers.Columns) -> Tensor:
         """What comes after the optimizer's step."""
+        if any(own.l1 for own in self._own):
+            stride = optimizers.find_stride(self._family, self._state, columns)
+            flat = shrink(flat, self._column([own.l1 for own in self._own])[:, None] * stride, self.works[0].layout)
         if any(own.max_norm for own in self._own):
             flat = limit_norms(flat, self._column([own.max_norm or math.inf for own in self._own]), self.works[0].layout)
         return flat
@@ -188,7 +207,7 @@ class Stack:
         on_device = index.to(self.weights.flat.device)
         self.weights = self.weights.select(positions)
         self._loss, self._before = self._loss[on_device], self._before[on_device]
-        self._state = optimizers.State({name: each[on_device] for name, each in self._state.rows.items()}, self._state.updates)
+        self._state, self._pace = self._state.select(index), self._pace.select(index)
         self._columns = {name: each[index.to(each.device)] for name, each in self._columns.items()}
         self._limits = {mode: None if each is None else each[on_device] for mode, each in self._limits.items()}
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainlab import data, losses, models
 from trainlab.config import Config
 from trainlab.config.regularize import Regularize
-from trainlab.config.training import SGD, NoClip
+from trainlab.config.training import SGD, ConstantSchedule, NoClip
 from trainlab.data import Task
 from trainlab.errors import UserError
 from trainlab.step import Batch, Layout
@@ -73,7 +73,7 @@ def prepare(config: Config, device: torch.device) -> Work:
     """
     if config.regularize.label_smoothing and config.loss not in SMOOTHED:
         raise UserError(f"needs classes and one of the losses {', '.join(SMOOTHED)}", key="regularize.label_smoothing")
-    start = replace(config, optimizer=SGD(), clip=NoClip(), regularize=Regularize(), rules={}, vs=[])
+    start = replace(config, optimizer=SGD(), schedule=ConstantSchedule(), clip=NoClip(), regularize=Regularize(), rules={}, vs=[])
     key = (repr(start), str(device))
     if key not in _prepared:
         if len(_prepared) >= CACHED:

@@ -1,0 +1,49 @@
+"""What every optimizer is made of: a state, hyperparameter columns, a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Columns = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What an optimizer remembers: rows like the parameters or `[run, 1]`, by name, and the number of updates done."""
+
+    rows: dict[str, Tensor]
+    updates: int = 0
+
+    def select(self, index: Tensor) -> State:
+        """A copy of the rows at `index`."""
+        return State({name: each[index.to(each.device)] for name, each in self.rows.items()}, self.updates)
+
+
+Step = Callable[[Tensor, Tensor, State, Columns], tuple[Tensor, State]]
+"""`(parameters [run, size], gradient [run, size], state, columns) -> (parameters, state)`; changes nothing that it is given."""
+
+
+def make_column(values: Iterable[float], like: Tensor) -> Tensor:
+    """`[run, 1]` in the number format and on the device of `like`."""
+    return torch.tensor(list(values), dtype=torch.float64).to(like)[:, None]
+
+
+def make_double_column(values: Iterable[float], like: Tensor) -> Tensor:
+    """`[run, 1]` in float64, on the device of `like` where it has that, else on the CPU."""
+    device = torch.device("cpu") if like.device.type == "mps" else like.device
+    return torch.tensor(list(values), dtype=torch.float64, device=device)[:, None]
+
+
+def add_decay(parameters: Tensor, gradient: Tensor, columns: Columns) -> Tensor:
+    """The gradient with that of (weight_decay/2) * norm(w)^2 added."""
+    return gradient + columns["weight_decay"] * parameters if "weight_decay" in columns else gradient
+
+
+def make_decay(weight_decays: Iterable[float], like: Tensor, name: str = "weight_decay") -> Columns:
+    """The column of weight decays; none if no run has any, which saves a step of every run two operations."""
+    values = list(weight_decays)
+    return {name: make_column(values, like)} if any(values) else {}

@@ -1,0 +1,55 @@
+"""RMSProp (Hinton, 2012): over the root of a running mean of the squared gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from trainlab.config.training import RMSProp
+from trainlab.optimizers._moments import average_squares
+from trainlab.optimizers._state import Columns, State, Step, add_decay, make_column, make_decay
+
+
+def start(specs: Sequence[RMSProp], like: Tensor) -> tuple[Step, State, Columns]:
+    """See `trainlab.optimizers.start`."""
+    columns = {
+        "lr": make_column([spec.lr for spec in specs], like),
+        "keep": make_column([spec.alpha for spec in specs], like),
+        "take": make_column([1 - spec.alpha for spec in specs], like),
+        "eps": make_column([spec.eps for spec in specs], like),
+        **make_decay([spec.weight_decay for spec in specs], like),
+    }
+    rows = {"square": torch.zeros_like(like)}
+    if any(spec.centered for spec in specs):
+        columns["centered"] = make_column([float(spec.centered) for spec in specs], like)
+        rows["mean"] = torch.zeros_like(like)
+    if any(spec.momentum for spec in specs):
+        columns["momentum"] = make_column([spec.momentum for spec in specs], like)
+        rows["speed"] = torch.zeros_like(like)
+    return _step, State(rows), columns
+
+
+def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> tuple[Tensor, State]:
+    """V = momentum v + g / (sqrt(mean of g^2, less the square of the mean where centered) + eps), then w - lr v."""
+    gradient = add_decay(parameters, gradient, columns)
+    rows = {"square": average_squares(state.rows["square"], gradient, columns["keep"], columns["take"])}
+    if "centered" in columns:
+        rows["mean"] = state.rows["mean"].lerp(gradient, columns["take"])
+    change = gradient / _find_spread(rows, columns).sqrt().add_(columns["eps"])
+    if "momentum" in columns:
+        change = rows["speed"] = change + columns["momentum"] * state.rows["speed"]
+    return parameters - columns["lr"] * change, State(rows, state.updates + 1)
+
+
+def _find_spread(rows: dict[str, Tensor], columns: Columns) -> Tensor:
+    if "centered" not in columns:
+        return rows["square"]
+    return rows["square"] - (columns["centered"] * rows["mean"]).mul_(rows["mean"])
+
+
+def find_stride(state: State, columns: Columns) -> Tensor:
+    """Lr/(1 - momentum) / (sqrt(spread) + eps)."""
+    rate = columns["lr"] / (1 - columns["momentum"]) if "momentum" in columns else columns["lr"]
+    return rate / (_find_spread(state.rows, columns).sqrt() + columns["eps"])

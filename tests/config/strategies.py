@@ -131,7 +131,7 @@ def resnets(draw: st.DrawFn) -> model_sections.ResNet:
             activation=activations,
             output=outputs,
             norm=image_norms(st.just("before")),
-            residual=st.booleans(),
+            residual=st.just(not isinstance(width, tuple) or list(width) == sorted(width)),
             **SHARED,
         )
     )

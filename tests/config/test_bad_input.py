@@ -148,10 +148,18 @@ TYPES = [
         "must name one torch.nn module",
         value="{Linear: [1,2],ReLU: []}",
     ),
+    Case("gain", "model: {init: {name: he_normal, gain: 0}}\n", 1, "model.init.gain", "must be a number above 0, or auto"),
+    Case("gain-word", "model: {init: {name: he_normal, gain: big}}\n", 1, "model.init.gain", "or auto", value="big"),
+    Case("column", "data: {name: csv, path: a.csv, target: 1.5}\n", 1, "data.target", "must be the name of a column", value="1.5"),
+    Case("no-path", "seed: 1\ndata: csv\n", 2, "data.path", "is required"),
     Case("long-value", f"optimizer: {{lr: {'x' * 500}}}\n", 1, "optimizer.lr", "xxx..."),
 ]
 
 CONTRADICTIONS = [
+    Case("convolutions", "model: {kind: cnn, layers: 5, width: [3, 4]}\n", 1, "model.width", "lists 2 convolutions", value="[3,4]"),
+    Case("blocks", "model:\n  kind: resnet\n  layers: 9\n", 3, "model.layers", "must be 2 and a multiple of 6", value="9"),
+    Case("heads", "model:\n  kind: transformer\n  heads: 5\n", 3, "model.heads", "must divide `width`, which is 32", value="5"),
+    Case("fold", "data:\n  name: iris\n  folds: 3\n  fold: 3\n", 4, "data.fold", "must be below `folds`, which is 3", value="3"),
     Case(
         "width",
         "model:\n  layers: 5\n  width: [3, 4]\n",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from trainlab.config import Config, apply_patch, list_keys, name_patch, parse_patch, to_values
 from trainlab.config.data import Classification, Ones, Shipped
-from trainlab.config.model import MLP, BatchNorm, ByRule, Constant, Layers, SampleNorm, Scaled, Uniform
+from trainlab.config.model import MLP, RNN, BatchNorm, ByRule, Constant, Gated, Layers, ResNet, SampleNorm, Scaled, Uniform
 from trainlab.config.training import (
     SGD,
     AdaGrad,
@@ -239,6 +239,13 @@ class TestAnotherKind:
     def test_null_gives_way_to_a_number_where_the_new_one_has_no_null(self) -> None:
         config = Config(data=Shipped(name="iris", seed=3))
         assert apply_patch(config, {"data": "classification"}).config.data == Classification(seed=3)
+
+    def test_of_the_model_takes_its_own_defaults(self) -> None:
+        config = Config(model=MLP(layers=3, activation="tanh", freeze=("*.bias",)))
+        patched = apply_patch(config, {"model": "rnn"})
+        assert patched.config.model == RNN(layers=3, activation="tanh", freeze=("*.bias",))
+        assert apply_patch(Config(), {"model": "resnet"}).config.model == ResNet()
+        assert apply_patch(Config(), {"model": "lstm"}).config.model == Gated(kind="lstm")
 
     def test_a_mapping_replaces_the_section(self) -> None:
         config = Config(optimizer=SGD(lr=0.3, momentum=0.9))

@@ -78,6 +78,16 @@ def test_explains_and_knows_the_defaults(schema: dict[str, Any]) -> None:
     assert "relu" in schema["$defs"]["MLP"]["properties"]["activation"]["enum"]
 
 
+def test_what_a_section_inherits_is_explained_unless_it_says_otherwise(schema: dict[str, Any]) -> None:
+    meaning = {name: schema["$defs"][name]["properties"]["noise"]["description"] for name in ("Shipped", "Shape2D", "Linear")}
+    assert meaning["Shipped"].endswith("in units of each feature's own.")
+    assert meaning["Shape2D"].endswith("each coordinate, in every part.")
+    assert meaning["Linear"].endswith("added to y, in every part.")
+    for kind in ("CNN", "ResNet", "RNN", "Gated", "Transformer"):
+        keys = schema["$defs"][kind]["properties"]
+        assert [name for name, key in keys.items() if "description" not in key] == ["kind"]
+
+
 def test_explains_what_a_section_has_from_another(schema: dict[str, Any]) -> None:
     keys = schema["$defs"]["CosineSchedule"]["properties"]
     assert keys["warmup"]["description"].startswith("updates or epochs before the schedule begins")

@@ -16,7 +16,7 @@ from trainlab.config.training import ClipBy
 from trainlab.data import load
 from trainlab.device import derive_seed, make_generator
 from trainlab.losses import count_outputs
-from trainlab.models import build
+from trainlab.models import build, find_view
 from trainlab.models.dropout import Dropout
 
 LOSSES = {
@@ -26,7 +26,7 @@ LOSSES = {
     "huber": F.huber_loss,
     "bce": F.binary_cross_entropy,
     "bce_logits": F.binary_cross_entropy_with_logits,
-    "cross_entropy": F.cross_entropy,
+    "cross_entropy": lambda output, target: F.cross_entropy(output.movedim(-1, 1), target),
 }
 OPTIMIZERS = {
     "sgd": torch.optim.SGD,
@@ -69,9 +69,10 @@ class Plain:
 def train_plain(values: dict[str, Any]) -> Plain:
     config = validate(values)
     dtype = PRECISION[config.train.precision]
-    data = load(config.data)
+    data = load(config.data).seen_as(find_view(config.model))
     outputs = count_outputs(config.loss, data.task, data.classes, data.targets)
-    model = build(config.model, features=data.features, outputs=outputs, seed=config.seed).to(dtype).train()
+    sizes = {"features": data.shape, "tokens": data.tokens, "every_step": data.every_step}
+    model = build(config.model, **sizes, outputs=outputs, seed=config.seed).to(dtype).train()
     part = place(data.train, config, outputs, dtype)
     test = place(data.test, config, outputs, dtype) if data.test else None
     inputs, target = part
@@ -116,14 +117,14 @@ def draw_mask(stream: torch.Generator, module: Dropout, arguments: tuple[Tensor]
 
 
 def place(part, config: Config, outputs: int | None, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
-    inputs, target = part[0].to(dtype), part[1]
+    inputs, target = part[0] if part[0].dtype == torch.int64 else part[0].to(dtype), part[1]
     if config.loss == "sum":
         return inputs, None
     if config.loss == "cross_entropy":
         return inputs, target
     if target.dtype == torch.int64 and outputs > 1:
         return inputs, torch.eye(outputs, dtype=dtype)[target]
-    return inputs, target.reshape(len(target), -1).to(dtype)
+    return inputs, target.reshape(len(target), -1).to(dtype) if target.dim() < 3 else target.to(dtype)
 
 
 def make_optimizer(config: Config, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

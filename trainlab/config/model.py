@@ -230,6 +230,8 @@ class ResNet:
             raise refuse(f"must be 2 and a multiple of {2 * stages}, as in {some}: two layers a block, {stages} stages", "layers")
         if getattr(self.norm, "place", "before") == "after":
             raise refuse("must be before: in a residual block the norm stands between filters and activation", "norm.place")
+        if self.residual and list(self.stages) != sorted(self.stages):
+            raise refuse("must not fall from stage to stage: a shortcut can fill up channels, not drop them", "width")
         _check_groups(self.norm, self.stages)
 
     @property

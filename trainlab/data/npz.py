@@ -39,10 +39,10 @@ def draw(spec: NPZ) -> Samples:
 def _read(spec: NPZ) -> dict[str, np.ndarray]:
     data = read_bytes(spec.path)
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise UserError("must hold several arrays, saved by `numpy.savez`", key="data.path", value=spec.path)
-            return {name: file[name] for name in file.files}
+        file = np.load(io.BytesIO(data), allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            raise UserError("must hold several arrays, saved by `numpy.savez`", key="data.path", value=spec.path)
+        return {name: file[name] for name in file.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"is no file of arrays: {error}", key="data.path", value=spec.path) from None
 

@@ -57,7 +57,8 @@ class RecurrentLayers(nn.Module, ABC):
             shapes = [(rows, width if layer else features), (rows, width), *([(rows,), (rows,)] if bias else [])]
             for name, shape in zip(LayerWeights._fields, shapes, strict=False):
                 self.register_parameter(f"{name}_l{layer}", nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))
-        self.drops = nn.ModuleList(gather(*(build_dropout(dropout) for _ in range(layers - 1)))) if dropout else None
+        drops = gather(*(build_dropout(dropout) for _ in range(layers - 1)))
+        self.drops = nn.ModuleList(drops) if drops else None
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The hidden state of the last layer after every step."""

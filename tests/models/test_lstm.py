@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from .networks import draw, list_names, make
+from .recurrent import assert_equals_torch, measure_growth
+
+
+@pytest.mark.parametrize("model", [{}, {"layers": 1}, {"layers": 3, "bias": False}])
+def test_equals_torch(model):
+    assert_equals_torch("lstm", **model)
+
+
+def test_the_names_of_the_parameters():
+    assert list_names(make((7, 3), kind="lstm"))[:2] == ["recurrent.weight_ih_l0", "recurrent.weight_hh_l0"]
+
+
+def test_every_gate_starts_by_itself():
+    model = make((7, 3), kind="lstm", width=6, recurrent_init={"name": "orthogonal", "gain": 2.0}).recurrent
+    for gate in model.weight_hh_l0.chunk(4):
+        assert torch.allclose(gate @ gate.T, 4 * torch.eye(6, dtype=torch.float64), atol=1e-5)
+    wide = make((7, 200), kind="lstm", width=300, init="xavier_normal").recurrent.weight_ih_l0
+    for gate in wide.chunk(4):
+        assert gate.var().item() == pytest.approx(2 / 500, rel=0.05)  # not 2/1400, as if all gates were one layer
+
+
+def test_gates_keep_the_gradient_where_plain_units_lose_it():
+    """Hochreiter & Schmidhuber (1997), with the forget gate open."""
+    network = make((200, 8), kind="lstm", width=8, init={"name": "normal", "std": 0.1})
+    with torch.no_grad():
+        network.recurrent.bias_ih_l0[8:16] = 10.0
+    inputs = draw(4, 200, 8).requires_grad_()
+    (slope,) = torch.autograd.grad(network.recurrent(inputs)[:, -1].sum(), inputs)
+    assert slope[:, 0].norm() / slope[:, -1].norm() > 0.1
+    assert measure_growth("rnn", 0.9, 200) < 1e-9
+
+
+def test_can_be_differentiated_twice():
+    model = make((3, 2), kind="lstm", width=2)
+    assert torch.autograd.gradgradcheck(model, draw(2, 3, 2).requires_grad_())

@@ -106,7 +106,8 @@ def main() -> None:
     print(f"{'64 runs, 1 thread':32}{'plain loop':>12}{'engine':>10}{'speed-up':>10}{'at least':>10}")
     for name, (values, goal) in CASES.items():
         plain, together = measure(values, 64, 3)
-        print(f"{name:32}{plain:>10.2f} s{together:>8.3f} s{plain / together:>9.1f}x{goal:>9.1f}x{'' if plain / together >= goal else '  short'}")
+        verdict = "" if plain / together >= goal else "  short"
+        print(f"{name:32}{plain:>10.2f} s{together:>8.3f} s{plain / together:>9.1f}x{goal:>9.1f}x{verdict}")
 
 
 if __name__ == "__main__":

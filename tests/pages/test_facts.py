@@ -241,7 +241,7 @@ class TestOptimizers:
         says(
             "adagrad",
             "four bursts in 2000 steps, up to 1.66",
-            "three above 0.1, up to 0.21",
+            "two above 0.1, up to 0.207",
             "A rate that falls as 1/(1 + t/20) cures it: no burst at all",
         )
         summed = self.excursions(lambda t, total, g: total + g**2, lambda t, total: total)
@@ -251,7 +251,7 @@ class TestOptimizers:
         falling = self.excursions(lambda t, total, g: total + g**2, lambda t, total: total / (t + 1) * (1 + t / 20) ** 2, rate=0.3)
         assert max(falling[50:]) < 1e-6
         recent = self.excursions(lambda t, total, g: 0.9 * total + 0.1 * g**2, lambda t, total: total, rate=0.1)
-        assert max(recent[50:]) == pytest.approx(0.21, abs=0.01)
+        assert max(recent[50:]) == pytest.approx(0.207, abs=0.002)
 
     def excursions(
         self, gather: Callable[[int, float, float], float], divide: Callable[[int, float], float], rate: float = 0.3

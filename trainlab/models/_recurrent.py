@@ -67,13 +67,13 @@ class RecurrentLayers(nn.Module, ABC):
             if layer and self.drops is not None:
                 hidden = self.drops[layer - 1](hidden)
             weights = LayerWeights(*(getattr(self, f"{name}_l{layer}", None) for name in LayerWeights._fields))  # type: ignore[arg-type]  # only biases may be missing
-            states = torch.stack(self.scan(hidden.transpose(0, 1), weights), dim=1)
+            states = self.scan(hidden.transpose(0, 1), weights).transpose(0, 1)
             hidden = hidden + states if self.residual and hidden.shape[2] == self.width else states
         return hidden
 
     @abstractmethod
-    def scan(self, inputs: Tensor, weights: LayerWeights) -> list[Tensor]:
-        """The state `[sample, width]` after each step of one layer, from `[step, sample, feature]`, beginning with zeros."""
+    def scan(self, inputs: Tensor, weights: LayerWeights) -> Tensor:
+        """The state after each step of one layer, `[step, sample, feature]` to `[step, sample, width]`, beginning with zeros."""
 
 
 class Recurrent(nn.Module):

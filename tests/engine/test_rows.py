@@ -61,6 +61,13 @@ def test_which_modules_are_known():
     assert find_inexact(nn.Sequential(nn.Linear(1, 1), nn.Sequential(nn.LSTM(1, 1)))) == "LSTM"
 
 
+def test_filters_are_exact_with_one_thread_only(monkeypatch):
+    model = nn.Sequential(nn.Unflatten(1, (1, 4)), nn.Conv1d(1, 2, 3), nn.ReLU())
+    assert find_inexact(model) is None
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert find_inexact(model) == "Conv1d"
+
+
 def test_torch_still_needs_this():
     """The reason for all this. If it fails, torch has mended it, and padding can go."""
     stream = torch.Generator().manual_seed(0)

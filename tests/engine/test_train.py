@@ -182,7 +182,7 @@ def test_probes_see_a_model_at_rest(monkeypatch):
         seen["predicted"] = evaluation.predict(evaluation.train)
         return {}
 
-    values = {**LINE, "model": {"activation": "sigmoid"}}
+    values = {**LINE, "model": {"width": 5, "activation": "sigmoid"}}
     train(*[{**values, "seed": seed} for seed in range(3)], probes=[spy(monkeypatch, evaluate=evaluate)])
     assert seen["rows"] == len(seen["outputs"]) == len(seen["predicted"]) == len(seen["here"]) == 3
     assert not torch.equal(seen["here"], seen["zero"])

@@ -6,9 +6,11 @@ Everything is strict: a bool is no number, "3" is no number, NaN and infinity ar
 from __future__ import annotations
 
 import operator
+import re
 import sys
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Union, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
@@ -38,6 +40,10 @@ class OneOf:
         return core_schema.literal_schema(list(self.choices))
 
 
+WORDS: ContextVar[frozenset[str] | None] = ContextVar("WORDS", default=None)
+"""While a validator is made: the words of the values it is for, so that kinds which they do not name are left out; None for all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tagged:
     """A section of several kinds, told apart by the key `tag`.
@@ -54,8 +60,12 @@ class Tagged:
     keeps_defaults: bool = True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        kinds = get_args(source)
-        schema = handler.generate_schema(Annotated[source, Discriminator(self.tag)] if kinds else source)
+        words = WORDS.get()
+        kinds = [kind for kind in get_args(source) if words is None or self._may_be(kind, words)]
+        if len(kinds) > 1:
+            schema = handler.generate_schema(Annotated[Union[tuple(kinds)], Discriminator(self.tag)])  # noqa: UP007  # made at run time
+        else:
+            schema = handler.generate_schema(kinds[0] if kinds else source)
 
         def complete(value: Any) -> Any:
             if value is None:
@@ -67,6 +77,11 @@ class Tagged:
             return value
 
         return core_schema.no_info_before_validator_function(complete, schema)
+
+    def _may_be(self, kind: Any, words: frozenset[str]) -> bool:
+        """Whether one of the words, or the default, is a tag of this kind, by the text of its annotation."""
+        tags = re.findall(r"[\w.-]+", str(kind.__dataclass_fields__[self.tag].type))
+        return not (words | {self.default}).isdisjoint(tags)
 
 
 def _to_empty(value: Any) -> Any:

@@ -3,7 +3,8 @@
 torch computes most functions eight to thirty-two numbers at a time, and what is left over at the end of a tensor with other code,
 whose last bit can differ (`torch.sigmoid` of the same number, for one). In a stack the end of the tensor lies in whichever run
 comes last. So a stack that holds such functions gets as many rows, of padding where need be, as leave nothing over.
-Measured with one thread; with more, torch cuts large tensors at places that depend on their size.
+With more than one thread the gradient of a filter is added up in parts whose number depends on how many runs there are: such
+networks are then not stacked.
 """
 
 from __future__ import annotations
@@ -68,6 +69,9 @@ EXACT = frozenset(
 EACH = frozenset(("CELU", "ELU", "GELU", "Mish", "SELU", "SiLU", "Sigmoid", "Softplus"))
 """Modules that do so where the numbers of all rows fill whole registers."""
 
+CONVOLUTIONS = frozenset(("Conv1d", "Conv2d", "ConvTranspose2d"))
+"""Modules that are exact with one thread only."""
+
 EACH_LOSSES = frozenset({"bce", "bce_logits"})
 
 
@@ -90,8 +94,11 @@ ALONE = Rows(1, 1)
 
 def find_inexact(model: nn.Module) -> str | None:
     """The first kind of leaf module whose bits may depend on where a run stands, whatever the number of rows."""
+    known = EXACT | EACH | {"BatchNorm1d"}
+    if torch.get_num_threads() > 1:
+        known -= CONVOLUTIONS
     kinds = (type(module).__name__ for module in model.modules() if not list(module.children()))
-    return next((kind for kind in kinds if kind not in EXACT | EACH | {"BatchNorm1d"}), None)
+    return next((kind for kind in kinds if kind not in known), None)
 
 
 def choose_rows(model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int]) -> Rows:

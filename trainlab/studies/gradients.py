@@ -111,7 +111,7 @@ def _answer(arms: dict[str, list[Trace]], findings: Sequence[Finding]) -> Answer
         text = f"{message}." if found.code == "G006" else f"{text} But {message}."
     cured = [name for name in list(arms)[1:] if _verdict(findings, name) == "healthy" and _flows(arms[name])]
     if (found is not None or not norms.all()) and len(arms) > 1:
-        text += f" Mended by {', '.join(cured)}." if cured else " None of the changes tried mends it."
+        text += f" Mended by {'; '.join(cured)}." if cured else " None of the changes tried mends it."
     return Answer(text=text, values=values)
 
 

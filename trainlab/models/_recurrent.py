@@ -1,7 +1,7 @@
-"""Recurrent layers in plain operations.
+"""Recurrent layers that stack.
 
 torch's own cannot be mapped over the rows of a stack, nor differentiated twice. These can; they compute the same, from
-parameters of the same names.
+parameters of the same names, in plain operations or, where those are too slow, in steps written by hand.
 
 A sigmoid here is always of some columns of a wider matrix. torch then computes row by row, and what is left over at the end of a
 row is left over in every stack: a run's bits do not depend on how many there are (see `trainlab.engine._rows`).

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from trainlab.config import Config, apply_patch, list_keys, name_patch, parse_patch, to_values
 from trainlab.config.data import Classification, Ones, Shipped
-from trainlab.config.model import MLP, RNN, BatchNorm, ByRule, Constant, Gated, Layers, ResNet, SampleNorm, Scaled, Uniform
+from trainlab.config.model import CNN, MLP, RNN, BatchNorm, ByRule, Constant, Gated, Layers, ResNet, SampleNorm, Scaled, Uniform
 from trainlab.config.training import (
     SGD,
     AdaGrad,
@@ -246,6 +246,20 @@ class TestAnotherKind:
         assert patched.config.model == RNN(layers=3, activation="tanh", freeze=("*.bias",))
         assert apply_patch(Config(), {"model": "resnet"}).config.model == ResNet()
         assert apply_patch(Config(), {"model": "lstm"}).config.model == Gated(kind="lstm")
+
+    def test_a_value_that_the_new_kind_cannot_have_is_dropped(self) -> None:
+        config = Config(model=MLP(layers=3, width=(4, 5), activation="gelu", norm=BatchNorm(), init=Constant()))
+        patched = apply_patch(config, {"model": "rnn"})
+        assert patched.config.model == RNN(layers=3, init=Constant())
+        assert patched.dropped == ("model.width", "model.activation", "model.norm")
+        assert apply_patch(config, {"model": "transformer", "model.norm": "rms"}).config.model.norm.name == "rms"
+        assert apply_patch(config, {"model": "cnn"}).config.model == CNN(
+            layers=3, width=(4, 5), activation="gelu", norm=BatchNorm(), init=Constant()
+        )
+
+    def test_what_was_wrong_before_is_told_not_dropped(self) -> None:
+        (problem,) = refuse(Config(), {"model": {"activation": "gleu"}, "model.kind": "rnn"})
+        assert (problem.key, problem.value) == ("model.activation", "gleu")
 
     def test_a_mapping_replaces_the_section(self) -> None:
         config = Config(optimizer=SGD(lr=0.3, momentum=0.9))

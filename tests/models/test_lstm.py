@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.func import functional_call, vmap
 
 from .networks import draw, list_names, make
 from .recurrent import assert_equals_torch, measure_growth
@@ -34,6 +35,25 @@ def test_gates_keep_the_gradient_where_plain_units_lose_it():
     (slope,) = torch.autograd.grad(network.recurrent(inputs)[:, -1].sum(), inputs)
     assert slope[:, 0].norm() / slope[:, -1].norm() > 0.1
     assert measure_growth("rnn", 0.9, 200) < 1e-9
+
+
+def test_derivatives_of_derivatives_leave_the_inputs_as_they_are():
+    model = make((3, 2), kind="lstm", width=2)
+    inputs = draw(4, 3, 2)
+    (slope,) = torch.autograd.grad(model(inputs).sum(), model.recurrent.weight_hh_l0, create_graph=True)
+    slope.square().sum().backward()
+    assert not inputs.requires_grad
+    assert inputs.grad is None
+
+
+def test_runs_side_by_side_are_runs_by_themselves():
+    model = make((5, 3), kind="lstm", width=4, layers=2)
+    weights = {name: torch.stack([parameter, parameter / 2]).detach() for name, parameter in model.named_parameters()}
+    inputs = draw(6, 5, 3)
+    side_by_side = vmap(lambda each: functional_call(model, each, (inputs,)))(weights)
+    for run in range(2):
+        alone = functional_call(model, {name: each[run] for name, each in weights.items()}, (inputs,))
+        assert torch.allclose(side_by_side[run], alone, rtol=0, atol=1e-15)
 
 
 def test_can_be_differentiated_twice():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from engine.runs import train
 
 from trainlab.config import validate
 from trainlab.errors import UserError
@@ -109,6 +110,19 @@ def test_one_unit_that_amplifies_is_a_power():
     output = model.recurrent(inputs)[0, -1, 0]
     assert output.item() == pytest.approx(1.5**100)
     assert torch.autograd.grad(output, inputs)[0][0, 0, 0].item() == pytest.approx(4.0656e17, rel=1e-4)
+
+
+def test_states_can_saturate_and_units_can_die():
+    base = {"data": {"name": "adding", "samples": 20, "length": 5}, "loss": "mse"}
+    model = {"kind": "rnn", "width": 4, "init": {"name": "constant", "value": 5.0}}
+    saturated, dead = train(
+        {**base, "model": model},
+        {**base, "model": {**model, "activation": "relu", "init": {"name": "constant", "value": -1.0}}},
+        probes=["activations"],
+    )
+    assert [saturated.modules[0].kind, dead.modules[0].kind] == ["TanhRNNLayers", "ReLURNNLayers"]
+    assert saturated.arrays["activation-saturated"][0] > 0.9
+    assert dead.arrays["activation-dead"][0] == 1
 
 
 def test_can_be_differentiated_twice():

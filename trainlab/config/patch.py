@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from trainlab.config.config import Config
 from trainlab.config.explain import explain_unknown, find_nearest_key
 from trainlab.config.load import parse_value
@@ -23,7 +25,8 @@ class Patched:
 
     Attributes:
         config: the new config.
-        dropped: dotted keys whose setting was lost because another `name`, `kind` or `mode` does not know them.
+        dropped: dotted keys whose setting was lost because another `name`, `kind` or `mode` does not know them, or not with that
+            value.
     """
 
     config: Config
@@ -71,8 +74,8 @@ def apply_patch(config: Config, patch: Mapping[str, Any], source: str | None = N
     """Change settings.
 
     A section may be set to a name (`model.norm=batch`, the same as `model.norm.name=batch`), or to a mapping, which replaces it.
-    Another `name`, `kind` or `mode` keeps the settings that the new one has too, and drops the others. Names, kinds and modes are
-    set before all else, whatever their order in the patch.
+    Another `name`, `kind` or `mode` keeps the settings that the new one has too and can have, and drops the others. Names, kinds
+    and modes are set before all else, whatever their order in the patch.
 
     Args:
         config: the config to start from; it is left as it is.
@@ -184,13 +187,26 @@ def _switch(node: Any, section: Section, value: Any, path: tuple[str, ...]) -> l
     for name in [name for name in node if name != section.tag and name in before]:
         key, setting = before[name], node[name]
         is_default = key.default is not None and _to_plain_default(key) == setting
-        if name not in known:
+        if name not in known or not _can_keep(key, known[name], setting):
             del node[name]
             if not is_default:  # to lose a default is no loss
                 dropped.append(".".join([*path, name]))
         elif is_default and not section.keeps_defaults:
             del node[name]
     return dropped
+
+
+def _can_keep(before: Key, now: Key, setting: Any) -> bool:
+    """Whether a setting may stand at the key of the same name of another kind; one that was wrong before stays, to be told."""
+    return now.annotation == before.annotation or _is_valid(now, setting) or not _is_valid(before, setting)
+
+
+def _is_valid(key: Key, setting: Any) -> bool:
+    try:
+        TypeAdapter(key.annotation).validate_python(setting)
+    except ValidationError:
+        return False
+    return True
 
 
 def _to_plain_default(key: Key) -> Any:

@@ -1,7 +1,7 @@
-"""Recurrent layers in plain operations.
+"""Recurrent layers that stack.
 
 torch's own cannot be mapped over the rows of a stack, nor differentiated twice. These can; they compute the same, from
-parameters of the same names.
+parameters of the same names, in plain operations or, where those are too slow, in steps written by hand.
 
 A sigmoid here is always of some columns of a wider matrix. torch then computes row by row, and what is left over at the end of a
 row is left over in every stack: a run's bits do not depend on how many there are (see `trainlab.engine._rows`).
@@ -67,13 +67,13 @@ class RecurrentLayers(nn.Module, ABC):
             if layer and self.drops is not None:
                 hidden = self.drops[layer - 1](hidden)
             weights = LayerWeights(*(getattr(self, f"{name}_l{layer}", None) for name in LayerWeights._fields))  # type: ignore[arg-type]  # only biases may be missing
-            states = torch.stack(self.scan(hidden.transpose(0, 1), weights), dim=1)
+            states = self.scan(hidden.transpose(0, 1), weights).transpose(0, 1)
             hidden = hidden + states if self.residual and hidden.shape[2] == self.width else states
         return hidden
 
     @abstractmethod
-    def scan(self, inputs: Tensor, weights: LayerWeights) -> list[Tensor]:
-        """The state `[sample, width]` after each step of one layer, from `[step, sample, feature]`, beginning with zeros."""
+    def scan(self, inputs: Tensor, weights: LayerWeights) -> Tensor:
+        """The state after each step of one layer, `[step, sample, feature]` to `[step, sample, width]`, beginning with zeros."""
 
 
 class Recurrent(nn.Module):

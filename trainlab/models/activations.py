@@ -16,5 +16,10 @@ def build_activation(name: str) -> nn.Module:
 
 
 NAMES: dict[str, str] = {row.module: name for name, row in ACTIVATIONS.items() if name != "identity"}
-BOUNDS: dict[str, tuple[float, float]] = {row.module: row.bounds for row in ACTIVATIONS.values() if row.bounds}
-RECTIFIERS: frozenset[str] = frozenset(row.module for row in ACTIVATIONS.values() if row.rectifies)
+BOUNDS: dict[str, tuple[float, float]] = {
+    **{row.module: row.bounds for row in ACTIVATIONS.values() if row.bounds},
+    "TanhRNNLayers": (-1.0, 1.0),
+}
+"""By class, what its outputs saturate at."""
+RECTIFIERS: frozenset[str] = frozenset((*(row.module for row in ACTIVATIONS.values() if row.rectifies), "ReLURNNLayers"))
+"""Classes whose units can die."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor, nn
 
@@ -17,7 +18,7 @@ class GRULayers(RecurrentLayers):
 
     GATES = 3
 
-    def scan(self, inputs: Tensor, weights: LayerWeights) -> list[Tensor]:
+    def scan(self, inputs: Tensor, weights: LayerWeights) -> Tensor:
         """See RecurrentLayers."""
         width = self.width
         hidden, states = inputs.new_zeros(inputs.shape[1], width), []
@@ -28,7 +29,7 @@ class GRULayers(RecurrentLayers):
             new = (entered[:, 2 * width :] + reset * kept[:, 2 * width :]).tanh()
             hidden = new + stay * (hidden - new)
             states.append(hidden)
-        return states
+        return torch.stack(states)
 
 
 def build(spec: Gated, sizes: Sizes) -> nn.Module:

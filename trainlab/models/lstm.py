@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F  # noqa: N812  # torch's own convention
+import torch
 from torch import Tensor, nn
 
 from trainlab.config.model import Gated, View
+from trainlab.models._lstm_steps import take_steps
 from trainlab.models._recurrent import LayerWeights, Recurrent, RecurrentLayers
 from trainlab.models._sizes import Sizes
 
@@ -17,19 +18,10 @@ class LSTMLayers(RecurrentLayers):
 
     GATES = 4
 
-    def scan(self, inputs: Tensor, weights: LayerWeights) -> list[Tensor]:
+    def scan(self, inputs: Tensor, weights: LayerWeights) -> Tensor:
         """See RecurrentLayers."""
-        width = self.width
-        hidden = cell = inputs.new_zeros(inputs.shape[1], width)
-        states = []
-        for entered in F.linear(inputs, weights.weight_ih, weights.bias).unbind():
-            both, new, out = (entered + hidden @ weights.weight_hh.T).split_with_sizes([2 * width, width, width], dim=1)
-            # The sigmoids work on columns of a wider matrix, row by row: see `trainlab.models._recurrent`
-            take, keep = both.sigmoid().chunk(2, dim=1)
-            cell = keep * cell + take * new.tanh()
-            hidden = out.sigmoid() * cell.tanh()
-            states.append(hidden)
-        return states
+        bias = weights.weight_hh.new_zeros(4 * self.width) if weights.bias is None else weights.bias
+        return take_steps(inputs, torch.cat([weights.weight_hh, weights.weight_ih, bias[:, None]], dim=1))
 
 
 def build(spec: Gated, sizes: Sizes) -> nn.Module:

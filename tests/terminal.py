@@ -11,7 +11,7 @@ import sys
 import termios
 
 
-def run_in_terminal(arguments: list[str], columns: int = 80, stdin: int | None = None) -> tuple[int, str]:
+def run_in_terminal(arguments: list[str], columns: int = 80) -> tuple[int, str]:
     """Run `trainlab ARGUMENTS` with its stdout on a terminal of `columns`.
 
     Returns:
@@ -22,7 +22,7 @@ def run_in_terminal(arguments: list[str], columns: int = 80, stdin: int | None =
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}
     process = subprocess.Popen(
         [sys.executable, "-m", "trainlab", *arguments],
-        stdin=subprocess.DEVNULL if stdin is None else stdin,
+        stdin=subprocess.DEVNULL,
         stdout=follower,
         stderr=subprocess.PIPE,
         env=environment | {"NO_COLOR": "1", "TERM": "xterm", "PYTHONIOENCODING": "utf-8"},

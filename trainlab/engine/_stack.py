@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from trainlab import clipping, optimizers, schedules
+from trainlab.config.regularize import Regularize
 from trainlab.config.training import ClipBy
 from trainlab.engine._autopsy import find_nonfinite
 from trainlab.engine._programs import Program, Weights, stack_networks
@@ -57,7 +59,7 @@ class Stack:
         self._dropouts = find_dropouts(works[0].model, works[0].train.inputs[:2])
         self._shares = {name: [getattr(work.model.get_submodule(name), "share", 0.0) for work in works] for name in self._dropouts}
         self._family = optimizers.name_family(works[0].config.optimizer)
-        self._own = [work.config.regularize for work in works]
+        self._strengths = _read_strengths([work.config.regularize for work in works])
         self.begin_epoch()
 
     @property
@@ -123,18 +125,18 @@ class Stack:
         }
         self._masks = masks
         noisy = replace(self.weights, fixed=self.weights.fixed | masks)
-        if any(own.weight_noise for own in self._own):
-            scales = [own.weight_noise for own in self._own]
-            noisy = replace(noisy, flat=noisy.flat + self._streams.draw_normal("weight noise", runs, scales, noisy.flat))
-        if any(own.input_noise for own in self._own):
-            scales = [own.input_noise for own in self._own]
-            noise = self._streams.draw_normal("input noise", runs, scales, batch.inputs)
+        strengths = self._strengths
+        if "weight_noise" in strengths:
+            noise = self._streams.draw_normal("weight noise", runs, strengths["weight_noise"], noisy.flat)
+            noisy = replace(noisy, flat=noisy.flat + noise)
+        if "input_noise" in strengths:
+            noise = self._streams.draw_normal("input noise", runs, strengths["input_noise"], batch.inputs)
             batch = replace(batch, inputs=batch.inputs + noise)
-        if batch.target is not None and any(own.label_smoothing for own in self._own):
-            share = self._column([own.label_smoothing for own in self._own])
+        if batch.target is not None and "label_smoothing" in strengths:
+            share = self._column(strengths["label_smoothing"])
             batch = replace(batch, soft=smooth(batch.target, share, classes=self.works[0].outputs).to(share))
-        if any(own.adversarial for own in self._own):
-            length = self._column([own.adversarial for own in self._own]).view(-1, *[1] * (batch.inputs.dim() - 1))
+        if "adversarial" in strengths:
+            length = self._column(strengths["adversarial"]).view(-1, *[1] * (batch.inputs.dim() - 1))
             batch = replace(batch, inputs=batch.inputs + length * program.input_gradient(noisy, batch).sign())
         loss, gradient, moved = program.loss_and_gradient(noisy, batch)
         self.weights = replace(self.weights, random=moved.random)
@@ -146,11 +148,11 @@ class Stack:
 
     def _constrain(self, flat: Tensor, columns: optimizers.Columns) -> Tensor:
         """What comes after the optimizer's step."""
-        if any(own.l1 for own in self._own):
+        if "l1" in self._strengths:
             stride = optimizers.find_stride(self._family, self._state, columns)
-            flat = shrink(flat, self._column([own.l1 for own in self._own])[:, None] * stride, self.works[0].layout)
-        if any(own.max_norm for own in self._own):
-            flat = limit_norms(flat, self._column([own.max_norm or math.inf for own in self._own]), self.works[0].layout)
+            flat = shrink(flat, self._column(self._strengths["l1"])[:, None] * stride, self.works[0].layout)
+        if "max_norm" in self._strengths:
+            flat = limit_norms(flat, self._column(self._strengths["max_norm"]), self.works[0].layout)
         return flat
 
     def _clip(self, gradient: Tensor) -> Tensor:
@@ -218,6 +220,16 @@ def sum_weighted(parts: Sequence[Tensor], samples: Sequence[int]) -> Tensor:
     for part, size in zip(parts[1:], samples[1:], strict=True):
         total = total + part * (size / sum(samples))
     return total
+
+
+def _read_strengths(sections: Sequence[Regularize]) -> dict[str, list[float]]:
+    """Each regulariser that some run has, with its strength for every run: asked once, not at each update of each run."""
+    found = {}
+    for field in dataclasses.fields(Regularize):
+        values = [getattr(section, field.name) for section in sections]
+        if any(values):
+            found[field.name] = [math.inf if value is None else value for value in values]  # null is no limit
+    return found
 
 
 def _limit(clips: Sequence[object], mode: str, like: Tensor) -> Tensor | None:

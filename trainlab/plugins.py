@@ -30,12 +30,16 @@ def load(package: str, name: str) -> ModuleType:
         raise UserError(
             f"there is none of that name in {kind}", value=repr(name), choices=tuple(names), nearest=find_nearest(name, names)
         )
-    return importlib.import_module(f"{package}.{name.replace('-', '_')}")
+    return _import(package, name)
 
 
 def load_all(package: str) -> dict[str, ModuleType]:
     """Import every plug-in of `package`: name to module, sorted by name."""
-    return {name: load(package, name) for name in list_names(package)}
+    return {name: _import(package, name) for name in list_names(package)}
+
+
+def _import(package: str, name: str) -> ModuleType:
+    return importlib.import_module(f"{package}.{name.replace('-', '_')}")
 
 
 def to_name(module: str) -> str:

@@ -11,7 +11,7 @@ from trainlab.config.data import Data, Ones
 from trainlab.config.model import MLP, Model
 from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, Clip, ConstantSchedule, LossName, NoClip, Optimizer, Schedule, Train
-from trainlab.config.types import OR_EMPTY, STRICT, Seed, refuse
+from trainlab.config.types import OR_EMPTY, Seed, Setting, refuse
 
 
 def _check_vs(value: Any) -> Any:
@@ -36,8 +36,8 @@ Vs = Annotated[
 Rules = Annotated[dict[str, Any], BeforeValidator(_check_rules), OR_EMPTY, WithJsonSchema({"type": ["object", "null"]})]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Config(Setting):
     """One run, completely described.
 
     Attributes:
@@ -54,7 +54,6 @@ class Config:
         vs: changes to run beside the base, each like one `--vs`; empty in the config of a single run.
     """
 
-    __pydantic_config__ = STRICT
     seed: Seed = 0
     model: Model = field(default_factory=MLP)
     data: Data = field(default_factory=Ones)

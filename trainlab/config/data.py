@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from trainlab.config.types import STRICT, Count, Finite, Flag, NonNegative, Positive, PositiveInt, Seed, Share, Tagged, refuse
+from trainlab.config.types import Count, Finite, Flag, NonNegative, Positive, PositiveInt, Seed, Setting, Share, Tagged, refuse
 
 Portion = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, strict=True)]
 Part = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
@@ -37,23 +37,22 @@ def _check_classes(classes: int, samples: int) -> None:
         raise refuse(f"must not exceed `samples`, which is {samples}", "classes")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ones:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ones(Setting):
     """Inputs that are all `value`, without a target: what the gradient experiments feed.
 
     Attributes:
         value: what every input is.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["ones"] = "ones"
     samples: PositiveInt = 1
     features: PositiveInt = 1
     value: Finite = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source(Setting):
     """Samples that are drawn or read, split, and spoilt at will.
 
     Attributes:
@@ -74,7 +73,6 @@ class Source:
         seed: of the data alone: `seed` at the top level leaves them as they are.
     """
 
-    __pydantic_config__ = STRICT
     name: str
     samples: PositiveInt | None = None
     test_fraction: Share = 0.2
@@ -98,7 +96,7 @@ class Source:
             raise refuse(f"leaves nothing to train on, with `test_fraction: {self.test_fraction}`", "validation_fraction")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NoisySource(Source):
     """Samples whose inputs can be spoilt too.
 
@@ -108,17 +106,15 @@ class NoisySource(Source):
         outlier_size: how far, up or down, in standard deviations of each feature or target.
     """
 
-    __pydantic_config__ = STRICT
     noise: NonNegative = 0.0
     outliers: Share = 0.0
     outlier_size: Positive = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Random(NoisySource):
     """Standard normal inputs with random class labels: signal propagation without any structure to learn."""
 
-    __pydantic_config__ = STRICT
     name: Literal["random"] = "random"
     samples: PositiveInt = 256
     test_fraction: Share = 0.0
@@ -131,7 +127,7 @@ class Random(NoisySource):
         _check_classes(self.classes, self.samples)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Linear(Source):
     """A straight line with noise: x uniform in [0, 1), y = slope x + intercept + noise * N(0, 1).
 
@@ -140,7 +136,6 @@ class Linear(Source):
         outliers: share of the samples whose y is `outlier_value`, in every part.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["linear"] = "linear"
     samples: PositiveInt = 100
     test_fraction: Share = 0.0
@@ -151,7 +146,7 @@ class Linear(Source):
     outlier_value: Finite = 1000.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Classification(NoisySource):
     """scikit-learn's `make_classification`: Gaussian clusters at the corners of a hypercube, with uninformative features beside.
 
@@ -161,7 +156,6 @@ class Classification(NoisySource):
         label_noise: share of the samples, in every part, whose class is drawn at random, so that some keep it.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["classification"] = "classification"
     samples: PositiveInt = 1000
     label_noise: Share = 0.01
@@ -182,7 +176,7 @@ class Classification(NoisySource):
             raise refuse(f"must be at most {corners // 2} with `informative: {self.informative}`: each needs 2 corners", "classes")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Blobs(NoisySource):
     """scikit-learn's `make_blobs`: one round Gaussian cloud for each class, its centre uniform in a cube of side 20.
 
@@ -190,7 +184,6 @@ class Blobs(NoisySource):
         spread: standard deviation of each cloud.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["blobs"] = "blobs"
     samples: PositiveInt = 1000
     features: PositiveInt = 2
@@ -202,15 +195,14 @@ class Blobs(NoisySource):
         _check_classes(self.classes, self.samples)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shipped(NoisySource):
     """A real data set that scikit-learn ships. The digits are images of 8 by 8 pixels."""
 
-    __pydantic_config__ = STRICT
     name: Literal["digits", "breast_cancer", "wine", "iris", "diabetes"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shape2D(NoisySource):
     """Two classes in the plane that no line can part: half moons or concentric circles, with Gaussian noise.
 
@@ -218,13 +210,12 @@ class Shape2D(NoisySource):
         noise: standard deviation of what is added to each coordinate, in every part.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["moons", "circles"]
     samples: PositiveInt = 1000
     noise: NonNegative = 0.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Adding(NoisySource):
     """The adding problem (Hochreiter & Schmidhuber, 1997): remember two marked numbers of a sequence, and say their sum.
 
@@ -235,13 +226,12 @@ class Adding(NoisySource):
         length: steps a sequence.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["adding"] = "adding"
     samples: PositiveInt = 1000
     length: Annotated[int, Field(ge=2, strict=True)] = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Copy(NoisySource):
     """The copy problem (Hochreiter & Schmidhuber, 1997): repeat some symbols, `length` steps after they were shown.
 
@@ -254,7 +244,6 @@ class Copy(NoisySource):
         symbols: different ones.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["copy"] = "copy"
     samples: PositiveInt = 1000
     length: PositiveInt = 10
@@ -262,7 +251,7 @@ class Copy(NoisySource):
     symbols: PositiveInt = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chars(NoisySource):
     """The characters of a text, in pieces that do not overlap; the target of each character is the next one.
 
@@ -272,13 +261,12 @@ class Chars(NoisySource):
         length: characters a piece.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["chars"] = "chars"
     path: Text | None = None
     length: PositiveInt = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CSV(NoisySource):
     """A table of numbers in a text file, one sample a line, one column the target.
 
@@ -290,7 +278,6 @@ class CSV(NoisySource):
         task: `classes` or `numbers` to predict; null for classes where the target is text, or whole numbers of at most 20 values.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["csv"] = "csv"
     path: Text
     target: Column = -1
@@ -299,7 +286,7 @@ class CSV(NoisySource):
     task: Literal["classes", "numbers"] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NPZ(NoisySource):
     """Arrays in a file of numpy: inputs of any shape, `[sample, ...]`, and a target.
 
@@ -313,7 +300,6 @@ class NPZ(NoisySource):
         task: `classes` or `numbers` to predict; null for classes where the target is whole numbers or text.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["npz"] = "npz"
     path: Text
     inputs: Text | None = None

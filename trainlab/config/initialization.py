@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from trainlab.config.types import STRICT, Finite, NonNegative, Positive, Tagged, refuse
+from trainlab.config.types import Finite, NonNegative, Positive, Setting, Tagged, refuse
 
 
 def _check_gain(value: Any) -> Any:
@@ -25,8 +25,8 @@ Gain = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ByRule:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ByRule(Setting):
     """A rule that needs no number.
 
     `default` is what torch does when nothing is asked for; `auto` is the one that belongs to the activation.
@@ -35,13 +35,12 @@ class ByRule:
         bias: every bias; null is 0, and under `default` what torch makes of it.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["default", "auto", "zeros"] = "default"
     bias: Finite | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constant:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Constant(Setting):
     """Every weight has the same value.
 
     Attributes:
@@ -49,14 +48,13 @@ class Constant:
         bias: every bias; null is 0.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["constant"] = "constant"
     value: Finite = 1.0
     bias: Finite | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Normal:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Normal(Setting):
     """Gaussian weights.
 
     Attributes:
@@ -64,22 +62,20 @@ class Normal:
         bias: every bias; null is 0.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["normal"] = "normal"
     mean: Finite = 0.0
     std: NonNegative = 0.01
     bias: Finite | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uniform:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Uniform(Setting):
     """Weights uniform between `low` and `high`.
 
     Attributes:
         bias: every bias; null is 0.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["uniform"] = "uniform"
     low: Finite = -0.1
     high: Finite = 0.1
@@ -90,8 +86,8 @@ class Uniform:
             raise refuse(f"must not exceed `high`, which is {self.high}", "low")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scaled:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scaled(Setting):
     """Variance set by the layer's fan, times `gain` squared.
 
     Xavier (Glorot & Bengio, 2010): 1/fan_avg. He (He et al., 2015): 2/fan_in. LeCun: 1/fan_in. Orthogonal (Saxe et al., 2014).
@@ -102,7 +98,6 @@ class Scaled:
         bias: every bias; null is 0.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["xavier_uniform", "xavier_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal"] = (
         "xavier_uniform"
     )
@@ -113,16 +108,15 @@ class Scaled:
 Init = Annotated[ByRule | Constant | Normal | Uniform | Scaled, Tagged("name", "default")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AsInput:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AsInput(Setting):
     """The weights from step to step start as those from the input do: as `init` says."""
 
-    __pydantic_config__ = STRICT
     name: Literal["default"] = "default"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Isometric:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Isometric(Setting):
     """The weights from step to step start as a matrix that keeps lengths, times `gain`; with gates, one for each gate.
 
     `orthogonal` turns (Saxe et al., 2014), `identity` keeps (Le et al., 2015). Over many steps a gain above 1 explodes and one
@@ -132,7 +126,6 @@ class Isometric:
         gain: factor on every length.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["orthogonal", "identity"] = "orthogonal"
     gain: Positive = 1.0
 

@@ -23,7 +23,7 @@ from trainlab.config.initialization import (
     Uniform,
 )
 from trainlab.config.normalization import BatchNorm, GroupNorm, ImageNorm, NoNorm, Norm, SampleNorm, SequenceNorm, StepNorm
-from trainlab.config.types import STRICT, Flag, Names, OneOf, PositiveInt, Share, Tagged, Widths, refuse
+from trainlab.config.types import Flag, Names, OneOf, PositiveInt, Setting, Share, Tagged, Widths, refuse
 
 __all__ = [
     "CNN",
@@ -66,8 +66,8 @@ Read = Literal["last", "mean", "every"]
 """What the output layer of a network for sequences reads: the last step, the mean of all, or each step by itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MLP:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MLP(Setting):
     """Fully connected layers, each followed by its activation, in one `torch.nn.Sequential`.
 
     Attributes:
@@ -80,7 +80,6 @@ class MLP:
         freeze: parameter names (globs) that are not trained.
     """
 
-    __pydantic_config__ = STRICT
     kind: Literal["mlp"] = "mlp"
     layers: PositiveInt = 2
     width: Widths = 32
@@ -124,8 +123,8 @@ Module = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layers:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Layers(Setting):
     """Any `torch.nn` modules in a row: `modules: [{Linear: [20, 100]}, ReLU, {Linear: [100, 1]}, Sigmoid]`.
 
     Attributes:
@@ -133,15 +132,14 @@ class Layers:
         freeze: parameter names (globs) that are not trained.
     """
 
-    __pydantic_config__ = STRICT
     kind: Literal["layers"] = "layers"
     modules: Annotated[list[Module], Field(min_length=1)]
     init: Init = field(default_factory=ByRule)
     freeze: Names = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CNN:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CNN(Setting):
     """Convolutions, each followed by its activation and by pooling, then one fully connected layer; in one `torch.nn.Sequential`.
 
     It sees images: the data must have them.
@@ -161,7 +159,6 @@ class CNN:
         freeze: parameter names (globs) that are not trained.
     """
 
-    __pydantic_config__ = STRICT
     kind: Literal["cnn"] = "cnn"
     layers: PositiveInt = 3
     width: Widths = 16
@@ -188,8 +185,8 @@ class CNN:
         _check_groups(self.norm, self.width)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResNet:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResNet(Setting):
     """A residual network for small images (He et al., 2016): a convolution, stages of blocks, the mean over all pixels, an output.
 
     A block is two convolutions of 3 by 3 and a shortcut around them. Each stage but the first halves the image; where the shape
@@ -209,7 +206,6 @@ class ResNet:
         freeze: parameter names (globs) that are not trained.
     """
 
-    __pydantic_config__ = STRICT
     kind: Literal["resnet"] = "resnet"
     layers: PositiveInt = 8
     width: Widths = 16
@@ -245,8 +241,8 @@ class ResNet:
         return (self.layers - 2) // (2 * len(self.stages))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RNN:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RNN(Setting):
     """Recurrent layers h_t = f(W x_t + U h_(t-1) + b), as `torch.nn.RNN` computes and names them, and a linear output layer.
 
     It sees sequences: images row by row, and the features of other samples one after the other.
@@ -266,7 +262,6 @@ class RNN:
         freeze: parameter names (globs) that are not trained.
     """
 
-    __pydantic_config__ = STRICT
     kind: Literal["rnn"] = "rnn"
     layers: PositiveInt = 1
     width: PositiveInt = 32
@@ -282,8 +277,8 @@ class RNN:
     freeze: Names = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gated:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Gated(Setting):
     """Recurrent layers with gates, as `torch.nn.LSTM` (Hochreiter & Schmidhuber, 1997) and `torch.nn.GRU` (Cho et al., 2014).
 
     They see sequences: images row by row, and the features of other samples one after the other.
@@ -303,7 +298,6 @@ class Gated:
         freeze: parameter names (globs) that are not trained.
     """
 
-    __pydantic_config__ = STRICT
     kind: Literal["lstm", "gru"]
     layers: PositiveInt = 1
     width: PositiveInt = 32
@@ -318,8 +312,8 @@ class Gated:
     freeze: Names = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transformer:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Transformer(Setting):
     """Attention over the steps of a sequence (Vaswani et al., 2017), with learned positions.
 
     An encoder, where every step sees all steps; or with `causal` a decoder, where it sees those before it and itself. It sees
@@ -346,7 +340,6 @@ class Transformer:
         freeze: parameter names (globs) that are not trained.
     """
 
-    __pydantic_config__ = STRICT
     kind: Literal["transformer"] = "transformer"
     layers: PositiveInt = 2
     width: PositiveInt = 32

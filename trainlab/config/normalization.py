@@ -7,19 +7,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trainlab.config.types import STRICT, Flag, Positive, PositiveInt, Tagged
+from trainlab.config.types import Flag, Positive, PositiveInt, Setting, Tagged
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoNorm:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NoNorm(Setting):
     """No normalisation."""
 
-    __pydantic_config__ = STRICT
     name: Literal["none"] = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchNorm:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BatchNorm(Setting):
     """Normalise each feature over the batch (Ioffe & Szegedy, 2015). `momentum` is torch's: 0.1 is Keras' 0.9.
 
     Attributes:
@@ -28,7 +27,6 @@ class BatchNorm:
         place: before or after the activation.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["batch"] = "batch"
     momentum: Annotated[float, Field(ge=0, le=1, strict=True)] = 0.1
     eps: Positive = 1e-5
@@ -36,8 +34,8 @@ class BatchNorm:
     place: Literal["before", "after"] = "before"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SampleNorm:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SampleNorm(Setting):
     """Normalise each sample over its features: layer norm (Ba et al., 2016) or RMS norm (Zhang & Sennrich, 2019).
 
     Attributes:
@@ -45,7 +43,6 @@ class SampleNorm:
         place: before or after the activation.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["layer", "rms"] = "layer"
     eps: Positive = 1e-5
     affine: Flag = True
@@ -55,8 +52,8 @@ class SampleNorm:
 Norm = Annotated[NoNorm | BatchNorm | SampleNorm, Tagged("name", "none")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupNorm:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GroupNorm(Setting):
     """Normalise each image over its channels and pixels (Wu & He, 2018); one group is layer norm.
 
     Attributes:
@@ -65,7 +62,6 @@ class GroupNorm:
         place: before or after the activation.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["layer"] = "layer"
     groups: PositiveInt = 1
     eps: Positive = 1e-5
@@ -76,15 +72,14 @@ class GroupNorm:
 ImageNorm = Annotated[NoNorm | BatchNorm | GroupNorm, Tagged("name", "none")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepNorm:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StepNorm(Setting):
     """Normalise each step of a sequence over its features: layer norm (Ba et al., 2016) or RMS norm (Zhang & Sennrich, 2019).
 
     Attributes:
         affine: learn a scale, and for layer norm a shift.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["layer", "rms"] = "layer"
     eps: Positive = 1e-5
     affine: Flag = True

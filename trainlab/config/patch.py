@@ -129,10 +129,21 @@ def _split(text: str) -> list[str]:
 
 
 def _order(patch: Mapping[str, Any]) -> list[str]:
-    """Names, kinds and modes first, the outer before the inner; then the rest as given."""
-    first = {key for key, each in walk_keys(Config) if each.section is not None}
-    first |= {f"{key}.{each.section.tag}" for key, each in walk_keys(Config) if each.section is not None and each.section.tag}
+    """Names, kinds and modes first, and sections before what stands in them; then the rest as given."""
+    first = {key for key in patch if _is_tag(key) or any(other.startswith(f"{key}.") for other in patch)}
     return sorted(patch, key=lambda key: (key not in first, key.count(".") if key in first else 0))
+
+
+def _is_tag(key: str) -> bool:
+    """Whether the key is the name, kind or mode of a section, under any of the kinds that may stand above it."""
+    *path, last = key.split(".")
+    kinds: list[type] = [Config]
+    tags: set[str | None] = set()
+    for part in path:
+        sections = [found.section for kind in kinds if (found := list_keys_of(kind).get(part)) and found.section]
+        tags = {section.tag for section in sections}
+        kinds = [kind for section in sections for kind in section.kinds.values()]
+    return last in tags
 
 
 def _set(values: dict[str, Any], path: tuple[str, ...], value: Any) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainlab.config.types import STRICT, NonNegative, Positive, Share
+from trainlab.config.types import NonNegative, Positive, Setting, Share
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Regularize:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Regularize(Setting):
     """Regularisers; weight decay stands with the optimizer, dropout and normalisation with the model.
 
     Losses in reports never contain any of them.
@@ -23,7 +23,6 @@ class Regularize:
         adversarial: length, in each input, of the step along the sign of its gradient (FGSM) that is taken before each update.
     """
 
-    __pydantic_config__ = STRICT
     l1: NonNegative = 0.0
     max_norm: Positive | None = None
     input_noise: NonNegative = 0.0

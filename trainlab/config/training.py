@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from trainlab.config.types import (
-    STRICT,
     BatchSize,
     Beta,
     Betas,
@@ -18,6 +17,7 @@ from trainlab.config.types import (
     Positive,
     PositiveInt,
     ProperShare,
+    Setting,
     Share,
     Tagged,
     UpToOne,
@@ -27,8 +27,8 @@ from trainlab.config.types import (
 LossName = Literal["sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SGD:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SGD(Setting):
     """Stochastic gradient descent; with `momentum` the speed is v = momentum v + g, with `nesterov` the step looks ahead.
 
     Under a constant gradient the speed goes to 1/(1 - momentum) times the gradient: 10 times at 0.9.
@@ -43,7 +43,6 @@ class SGD:
         weight_decay: coupled, see above.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["sgd"] = "sgd"
     lr: NonNegative = 0.01
     momentum: Share = 0.0
@@ -56,8 +55,8 @@ class SGD:
             raise refuse("needs a momentum above 0 and a dampening of 0", "nesterov")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdaGrad:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AdaGrad(Setting):
     """AdaGrad (Duchi et al., 2011): each weight's gradient over the root of the *sum* of its squares so far.
 
     The sum only grows, so the steps shrink until they stop: under a constant gradient the t-th is lr/sqrt(t). (Lee's lectures
@@ -71,7 +70,6 @@ class AdaGrad:
         weight_decay: coupled: weight_decay * w is added to the gradient.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["adagrad"] = "adagrad"
     lr: NonNegative = 0.01
     lr_decay: NonNegative = 0.0
@@ -80,8 +78,8 @@ class AdaGrad:
     weight_decay: NonNegative = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RMSProp:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RMSProp(Setting):
     """RMSProp (Hinton, 2012): each weight's gradient over the root of a running mean of its squares.
 
     It forgets, so unlike AdaGrad's its steps do not die out. The mean starts at 0 and is not corrected for that: under a constant
@@ -97,7 +95,6 @@ class RMSProp:
         weight_decay: coupled: weight_decay * w is added to the gradient.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["rmsprop"] = "rmsprop"
     lr: NonNegative = 0.01
     alpha: Beta = 0.99
@@ -107,8 +104,8 @@ class RMSProp:
     weight_decay: NonNegative = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adam:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Adam(Setting):
     """Adam (Kingma & Ba, 2015), or AdamW (Loshchilov & Hutter, 2019) whose decay is decoupled from the gradient.
 
     A running mean of the gradient over the root of a running mean of its squares. Both start at 0; the bias correction makes up
@@ -125,7 +122,6 @@ class Adam:
         amsgrad: divide by the largest mean square so far (Reddi et al., 2018).
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["adam", "adamw"] = "adam"
     lr: NonNegative = 0.001
     betas: Betas = (0.9, 0.999)
@@ -134,8 +130,8 @@ class Adam:
     amsgrad: Flag = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NAdam:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NAdam(Setting):
     """Nadam (Dozat, 2016): Adam whose step looks ahead, as Nesterov's momentum does.
 
     Attributes:
@@ -147,7 +143,6 @@ class NAdam:
         momentum_decay: how fast the look-ahead rises from half of the first beta to all of it, as beta (1 - 0.96^(t d)/2).
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["nadam"] = "nadam"
     lr: NonNegative = 0.002
     betas: Betas = (0.9, 0.999)
@@ -157,8 +152,8 @@ class NAdam:
     momentum_decay: NonNegative = 0.004
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RAdam:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RAdam(Setting):
     """RAdam (Liu et al., 2020): Adam that takes plain momentum steps until the mean square has seen enough to divide by.
 
     With the default betas that is the first 5 updates; then its steps are held back, less and less: a warm-up of its own.
@@ -171,7 +166,6 @@ class RAdam:
         decoupled_weight_decay: shrink the weights by lr * weight_decay at each update instead, as AdamW does.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["radam"] = "radam"
     lr: NonNegative = 0.001
     betas: Betas = (0.9, 0.999)
@@ -185,8 +179,8 @@ Optimizer = Annotated[SGD | AdaGrad | RMSProp | Adam | NAdam | RAdam, Tagged("na
 Per = Literal["epoch", "update"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AfterWarmup:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AfterWarmup(Setting):
     """What every schedule has: a warm-up before it, in a straight line, up to the factor that the schedule begins with.
 
     Attributes:
@@ -201,7 +195,7 @@ class AfterWarmup:
     warmup_start: UpToOne = 0.01
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConstantSchedule(AfterWarmup):
     """The rate stays as it is.
 
@@ -209,12 +203,11 @@ class ConstantSchedule(AfterWarmup):
         per: without effect here.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["constant"] = "constant"
     per: Per = "epoch"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PowerSchedule(AfterWarmup):
     """The rate divided by (1 + t/scale)^exponent: with exponent 1 a half at `scale`, a third at twice that.
 
@@ -226,14 +219,13 @@ class PowerSchedule(AfterWarmup):
         exponent: 1 for the power schedule proper, 0.5 for the root.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["power"] = "power"
     per: Per = "epoch"
     scale: Positive = 20.0
     exponent: NonNegative = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExponentialSchedule(AfterWarmup):
     """The rate times gamma^(t/scale): by default a tenth every 20 epochs, without steps.
 
@@ -243,14 +235,13 @@ class ExponentialSchedule(AfterWarmup):
         gamma: above 1 the rate grows.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["exponential"] = "exponential"
     per: Per = "epoch"
     scale: Positive = 20.0
     gamma: Positive = 0.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PiecewiseSchedule(AfterWarmup):
     """The rate times one factor up to each boundary: `boundaries: [5, 15]`, `values: [1, 0.5, 0.1]` changes at t = 5 and at t = 15.
 
@@ -260,7 +251,6 @@ class PiecewiseSchedule(AfterWarmup):
         values: factor on the rate in each piece, one more than there are boundaries.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["piecewise"] = "piecewise"
     per: Per = "epoch"
     boundaries: Boundaries = (5, 15)
@@ -272,7 +262,7 @@ class PiecewiseSchedule(AfterWarmup):
             raise refuse(f"must have {wanted} numbers, one more than there are `boundaries`, and has {found}", "values")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StepSchedule(AfterWarmup):
     """The rate times `gamma` once more every so many epochs or updates.
 
@@ -282,14 +272,13 @@ class StepSchedule(AfterWarmup):
         gamma: factor at each step.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["step"] = "step"
     per: Per = "epoch"
     every: PositiveInt = 10
     gamma: Positive = 0.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CosineSchedule(AfterWarmup):
     """Half a cosine from the whole rate at t = 0 down to `floor` at the horizon (Loshchilov & Hutter, 2017, without restarts).
 
@@ -299,14 +288,13 @@ class CosineSchedule(AfterWarmup):
         floor: factor on the rate at the horizon and after it.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["cosine"] = "cosine"
     per: Per = "epoch"
     horizon: PositiveInt | None = None
     floor: UpToOne = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OneCycleSchedule(AfterWarmup):
     """Up and down again along cosines (Smith & Topin, 2018), as torch's OneCycleLR; the momentum is left alone.
 
@@ -322,7 +310,6 @@ class OneCycleSchedule(AfterWarmup):
         final_div_factor: the start over the end.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["onecycle"] = "onecycle"
     per: Per = "update"
     horizon: PositiveInt | None = None
@@ -332,7 +319,7 @@ class OneCycleSchedule(AfterWarmup):
     final_div_factor: Positive = 1e4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlateauSchedule(AfterWarmup):
     """The rate times `factor` whenever the loss has made no progress for `patience` epochs.
 
@@ -346,7 +333,6 @@ class PlateauSchedule(AfterWarmup):
         floor: the rate is never cut below this share of itself.
     """
 
-    __pydantic_config__ = STRICT
     name: Literal["plateau"] = "plateau"
     factor: ProperShare = 0.5
     patience: PositiveInt = 5
@@ -367,16 +353,15 @@ Schedule = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoClip:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NoClip(Setting):
     """Gradients are used as they are."""
 
-    __pydantic_config__ = STRICT
     mode: Literal["none"] = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipBy:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClipBy(Setting):
     """Cut gradients: each number (`value`), or the length of the whole gradient (`norm`), at `threshold`.
 
     Attributes:
@@ -384,7 +369,6 @@ class ClipBy:
         threshold: the largest absolute value, or the largest length, that passes.
     """
 
-    __pydantic_config__ = STRICT
     mode: Literal["value", "norm"]
     threshold: Positive = 1.0
 
@@ -392,8 +376,8 @@ class ClipBy:
 Clip = Annotated[NoClip | ClipBy, Tagged("mode", "none")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Train:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Train(Setting):
     """How long, in what portions, and in which number format.
 
     Attributes:
@@ -405,7 +389,6 @@ class Train:
         precision: float32 or float64.
     """
 
-    __pydantic_config__ = STRICT
     epochs: PositiveInt = 1
     batch_size: BatchSize = None
     shuffle: Flag = True

@@ -10,12 +10,31 @@ import re
 import sys
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Annotated, Any, Union, get_args
+from typing import Annotated, Any, ClassVar, Union, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 
-STRICT = ConfigDict(extra="forbid")
+
+class Setting:
+    """What the dataclasses of the config share: equal where type and values are.
+
+    Said here once, because to write these methods for each of sixty classes takes longer than to read a config.
+    """
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    def _list_values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.__dataclass_fields__)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self._list_values() == other._list_values()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._list_values()))
+
 
 Flag = Annotated[bool, Field(strict=True)]
 PositiveInt = Annotated[int, Field(ge=1, strict=True)]

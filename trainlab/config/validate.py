@@ -58,22 +58,27 @@ def to_plain(value: Any) -> Any:
 
 
 def _validate(values: Any) -> Config:
-    """By a validator that knows only the kinds named in the first values seen, if they are valid, else by the whole one.
+    """By a validator that knows only the kinds named in the first values seen, if it finds no fault, else by the whole one.
 
-    To make the whole one takes a tenth of a second, more than anything else that a short command does before it imports torch.
+    To make the whole one takes a tenth of a second, more than anything else that a short command does before it imports torch. What
+    the small one accepts means the same to both.
     """
-    words = frozenset(_find_words(values))
-    if _first_words.setdefault("words", words) == words:
-        with contextlib.suppress(ValidationError):
-            return _adapter(words).validate_python(values)
-    return _adapter(None).validate_python(values)
+    if not _small:
+        _small.append(_make_adapter(frozenset(_find_words(values))))
+    with contextlib.suppress(ValidationError):
+        return _small[0].validate_python(values)
+    return _whole().validate_python(values)
 
 
-_first_words: dict[str, frozenset[str]] = {}
+_small: list[TypeAdapter[Config]] = []
 
 
 @cache
-def _adapter(words: frozenset[str] | None) -> TypeAdapter[Config]:
+def _whole() -> TypeAdapter[Config]:
+    return _make_adapter(None)
+
+
+def _make_adapter(words: frozenset[str] | None) -> TypeAdapter[Config]:
     token = WORDS.set(words)
     try:
         return TypeAdapter(Config)

@@ -45,8 +45,9 @@ class Weights:
 
 def stack_networks(networks: list[nn.Module], seeds: list[int]) -> Weights:
     """The weights of networks of one architecture as rows."""
-    flat = torch.stack([torch.cat([p.detach().reshape(-1) for p in each.parameters() if p.requires_grad]) for each in networks])
-    frozen = [{name: p.detach() for name, p in each.named_parameters() if not p.requires_grad} for each in networks]
+    named = [dict(each.named_parameters()) for each in networks]
+    flat = torch.stack([torch.cat([p.detach().reshape(-1) for p in each.values() if p.requires_grad]) for each in named])
+    frozen = [{name: p.detach() for name, p in each.items() if not p.requires_grad} for each in named]
     fixed = [{**held, **dict(each.named_buffers())} for held, each in zip(frozen, networks, strict=True)]
     names = fixed[0]
     streams = tuple(start_random(seed, flat.device) for seed in seeds)

@@ -19,6 +19,7 @@ class Fake:
     code: ClassVar[str] = "X001"
     name: ClassVar[str] = "fake"
     needs: ClassVar[tuple[str, ...]] = ()
+    causes: ClassVar[tuple[str, ...]] = ()
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
         count = trace.metrics["x"]

@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-from trainlab import plugins
+from trainlab import causes, plugins
+from trainlab.causes import SEVERITIES
 from trainlab.errors import Problem, UserError, find_nearest
-from trainlab.report import Finding, Severity, Skipped, Trace
+from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._rule import Rule
-
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 def list_rules() -> dict[str, type[Any]]:
@@ -119,7 +118,7 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[st
         reported: codes of the rules that count as having judged.
 
     Returns:
-        findings: worst first, then by run and code, each with the number of seeds it held in.
+        findings: causes before what follows from them, the worst first; each with the number of seeds it held in.
         skipped: what could not be judged, once for each rule, run and reason.
         judged: how many (rule, run) pairs were judged, whatever the verdict.
     """
@@ -129,20 +128,26 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[st
     arms: dict[str, list[Trace]] = {}
     for trace in traces:
         arms.setdefault(trace.name, []).append(trace)
+    declared = {rule.code: rule.causes for rule in rules}
     for name, arm in arms.items():
+        seeds: list[list[Finding]] = [[] for _ in arm]
+        merged: list[Finding] = []
         for rule in rules:
             verdicts = [list(rule.judge(trace)) for trace in arm]
             found = [[each for each in verdict if isinstance(each, Finding)] for verdict in verdicts]
             passed = [[each for each in verdict if isinstance(each, Skipped)] for verdict in verdicts]
-            findings += _merge(found, name)
+            merged += _merge(found, name)
+            if rule.code in reported:
+                for seed, each in zip(seeds, found, strict=True):
+                    seed += each
             if any(not skip for skip in passed):
                 judged += rule.code in reported
             else:
                 reasons = Counter(each.reason for verdict in passed for each in verdict)
                 skipped.append(Skipped(code=rule.code, run=name, reason=reasons.most_common(1)[0][0]))
-    order = list(arms)
-    findings.sort(key=lambda each: (SEVERITIES.index(each.severity), order.index(each.run), each.code))
-    return findings, skipped, judged
+        because = causes.name_causes(seeds, declared)
+        findings += [dataclasses.replace(each, because=because.get(each.code)) for each in merged]
+    return causes.rank(findings, list(arms)), skipped, judged
 
 
 def _merge(found: Sequence[Sequence[Finding]], run: str) -> list[Finding]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from trainlab import __version__
+from trainlab import __version__, causes
 from trainlab.renderers._target import Target
 from trainlab.renderers._thin import thin
 from trainlab.report import Comparison, Finding, Report, Run, Series, Suggestion, Table
@@ -20,6 +20,7 @@ def render(report: Report, target: Target) -> str:
 
     A number that is not finite is null; in a series, `nonfinite` says what stood there.
     """
+    counted = causes.count(report.findings)
     document = {
         "schema": SCHEMA,
         "trainlab": __version__,
@@ -34,8 +35,8 @@ def render(report: Report, target: Target) -> str:
         "skipped": [{"code": skipped.code, "run": skipped.run, "reason": skipped.reason} for skipped in report.skipped],
         "notes": report.notes,
         "summary": {
-            "errors": sum(finding.severity == "error" and not finding.known for finding in report.findings),
-            "warnings": sum(finding.severity == "warning" and not finding.known for finding in report.findings),
+            "errors": counted["error"],
+            "warnings": counted["warning"],
             "exit_code": report.exit_code,
         },
         "timing": {"total_s": math.fsum(report.seconds.values()), **report.seconds},

@@ -43,6 +43,7 @@ class DeadUnits:
     code: ClassVar[str] = "G003"
     name: ClassVar[str] = "dead-units"
     needs: ClassVar[tuple[str, ...]] = ("activations",)
+    causes: ClassVar[tuple[str, ...]] = ("G007", "D001", "G002", "L001")
     dead: float = 0.5
     min_samples: int = 32
 

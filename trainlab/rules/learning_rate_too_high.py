@@ -52,6 +52,7 @@ class LearningRateTooHigh:
     code: ClassVar[str] = "L001"
     name: ClassVar[str] = "learning-rate-too-high"
     needs: ClassVar[tuple[str, ...]] = ("loss", "total-norm")
+    causes: ClassVar[tuple[str, ...]] = ("D006", "G007", "G002", "D001", "D002", "D005", "D003", "M008")
     swing: float = 0.05
     noisy_swing: float = 0.3
     climbed: float = 0.3

@@ -44,6 +44,7 @@ class Overfitting:
     code: ClassVar[str] = "F001"
     name: ClassVar[str] = "overfitting"
     needs: ClassVar[tuple[str, ...]] = ("accuracy",)
+    causes: ClassVar[tuple[str, ...]] = ("D003",)
     gap: float = 0.05
     r2_gap: float = 0.1
     min_samples: int = 10

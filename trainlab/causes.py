@@ -98,7 +98,9 @@ def _grow_trees(findings: Sequence[Finding]) -> list[list[Finding]]:
 
 
 def _grow(top: Finding, below: Mapping[tuple[str, str], Sequence[Finding]]) -> list[Finding]:
-    followers = sorted(below.get((top.run, top.code), ()), key=lambda each: (SEVERITIES.index(each.severity), each.code, each.where))
+    followers = sorted(
+        below.get((top.run, top.code), ()), key=lambda each: (SEVERITIES.index(each.severity), each.code, each.where)
+    )
     return [top, *(found for each in followers for found in _grow(each, below))]
 
 

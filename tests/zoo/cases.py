@@ -86,7 +86,12 @@ def _read_patch(text: str) -> dict[str, Any]:
 def list_cases() -> list[Case]:
     """Everything: the healthy, the faulty, the near-misses, the rescaled."""
     healthy = [Case(network=name, part=part, kind="healthy") for part in PARTS for name in list_networks(part)]
-    return [*healthy, *_read("faults.yaml", "fault"), *_read("near-misses.yaml", "near-miss"), *_read("rescalings.yaml", "rescaled")]
+    return [
+        *healthy,
+        *_read("faults.yaml", "fault"),
+        *_read("near-misses.yaml", "near-miss"),
+        *_read("rescalings.yaml", "rescaled"),
+    ]
 
 
 def _read(file: str, kind: Kind) -> Iterator[Case]:

@@ -73,7 +73,9 @@ def study(command: Callable[..., Chosen] | None = None, *, fail_on: str = "never
 def _make(command: Callable[..., Chosen], fail_on: str) -> Callable[..., None]:
     own = inspect.signature(command, eval_str=True).parameters
     shared = {name: each for name, each in inspect.signature(_shared, eval_str=True).parameters.items() if name not in own}
+    default = {}
     if fail_on != "never":
+        default = {"fail_on": fail_on}
         option = typer.Option(metavar=FAIL_ON, help=f"Exit 1 at such findings.  [default: {fail_on}]")
         shared["fail_on"] = shared["fail_on"].replace(annotation=Annotated[str | None, option])
 
@@ -85,7 +87,7 @@ def _make(command: Callable[..., Chosen], fail_on: str) -> Callable[..., None]:
         patches = tuple(_to_patch(name, value) for name, value in short.items() if value is not None)
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None}
         name = command.__name__.replace("_", "-")
-        raise typer.Exit(conduct(name, chosen, Shared(patches=patches, **{**_empty(), "fail_on": fail_on, **values})))
+        raise typer.Exit(conduct(name, chosen, Shared(patches=patches, **{**_empty(), **default, **values})))
 
     parameters = [shared.pop("config"), *own.values(), *shared.values()]
     carry_out.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads

@@ -45,7 +45,30 @@ class Underfitting:
     code: ClassVar[str] = "F002"
     name: ClassVar[str] = "underfitting"
     needs: ClassVar[tuple[str, ...]] = ("accuracy", "baselines")
-    causes: ClassVar[tuple[str, ...]] = ("D006", "M008", "M001", "M002", "M007", "D008", "D001", "G007", "G001", "G002", "G003", "G004", "G005", "G006", "L003", "L008", "L001", "L002", "L004", "F003", "D003", "D002")
+    causes: ClassVar[tuple[str, ...]] = (
+        "D006",
+        "M008",
+        "M001",
+        "M002",
+        "M007",
+        "D008",
+        "D001",
+        "G007",
+        "G001",
+        "G002",
+        "G003",
+        "G004",
+        "G005",
+        "G006",
+        "L003",
+        "L008",
+        "L001",
+        "L002",
+        "L004",
+        "F003",
+        "D003",
+        "D002",
+    )
     share: float = 0.5
     signal: float = 0.05
     min_updates: int = 20

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_type_hints, overload
 
 import typer
 
@@ -57,7 +57,18 @@ class Shared:
     verbose: bool
 
 
-def study(command: Callable[..., Chosen] | None = None, *, fail_on: str = "never") -> Any:
+Command = Callable[..., None]
+
+
+@overload
+def study(command: Callable[..., Chosen]) -> Command: ...
+
+
+@overload
+def study(*, fail_on: str) -> Callable[[Callable[..., Chosen]], Command]: ...
+
+
+def study(command: Callable[..., Chosen] | None = None, *, fail_on: str = "never") -> Command | Callable[..., Command]:
     """Make a study's command of a function that only says its own options.
 
     The command takes CONFIG, then the function's options, then the shared ones; an own option hides a shared one of the same
@@ -70,7 +81,7 @@ def study(command: Callable[..., Chosen] | None = None, *, fail_on: str = "never
     return _make(command, fail_on) if command is not None else lambda given: _make(given, fail_on)
 
 
-def _make(command: Callable[..., Chosen], fail_on: str) -> Callable[..., None]:
+def _make(command: Callable[..., Chosen], fail_on: str) -> Command:
     own = inspect.signature(command, eval_str=True).parameters
     shared = {name: each for name, each in inspect.signature(_shared, eval_str=True).parameters.items() if name not in own}
     default = {}

@@ -278,9 +278,7 @@ def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weight
     """
     model.eval()
 
-    def compute(
-        parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor, target: Tensor | None
-    ) -> Tensor:
+    def compute(parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor, target: Tensor | None) -> Tensor:
         output: Tensor = functional_call(model, {**parameters, **fixed}, (inputs[None],))
         return LOSSES[loss](output, None if target is None else target[None])
 
@@ -290,6 +288,7 @@ def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weight
     pieces = zip(
         torch.split(batch.inputs, size), [None] * len(batch.inputs) if batch.target is None else torch.split(batch.target, size)
     )
+
     def differentiate(inputs: Tensor, target: Tensor | None) -> Tensor:
         flat = weights.flat.detach().expand(len(inputs), -1).clone().requires_grad_()
         losses = mapped(layout.unflatten(flat), fixed, inputs, target)

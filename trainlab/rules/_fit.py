@@ -43,6 +43,13 @@ def judge_fit(trace: Trace) -> Literal["learned", "stuck", "unknown"]:
     return "stuck" if any(len(parameter.shape) == 1 for parameter in trace.parameters) else "unknown"
 
 
+def is_no_better(trace: Trace) -> bool:
+    """Whether the end is not below the constant's loss by a twentieth of what a linear model gains, or of the loss itself."""
+    end, constant, linear = read_end(trace), read_metric(trace, "constant_loss"), read_metric(trace, "linear_loss")
+    gain = constant - linear
+    return end >= constant - SIGNAL * (gain if gain > SIGNAL * abs(constant) else abs(constant))
+
+
 def find_flat_share(loss: np.ndarray) -> float:
     """Movement between the two halves of the last half of the epochs, as a share of the largest move of the run; 0 if none moved."""
     late = loss[len(loss) // 2 :]

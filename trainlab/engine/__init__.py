@@ -17,7 +17,7 @@ from trainlab.engine._batches import expand
 from trainlab.engine._grouping import count_bytes, group
 from trainlab.engine._loop import train_stack
 from trainlab.engine._mlp import HandWritten, read_network
-from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs
+from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs, measure_samples
 from trainlab.engine._recorder import Recorder
 from trainlab.engine._rows import ALONE, Rows, choose_rows
 from trainlab.engine._stack import Stack
@@ -108,13 +108,20 @@ def _train_group(
     program = _choose_program(work)
     stack = Stack(works, _choose_rows(work, program, work.batch_sizes))
     recorder = Recorder()
-    train_stack(stack, program, works, {name: each for name, each in probes.items() if hasattr(each, "measure")}, recorder, tick)
     parts = [len(part.inputs) for part in (work.train, work.test) if part is not None]
     room = _choose_rows(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
+    measured: dict[str, Tensor] = {}
+    if any(hasattr(probe, "evaluate_start") for probe in probes.values()):
+        weights = _gather([stack.weights.select([row]) for row in range(len(runs))], room)
+        evaluation = _evaluation(work, program, weights, weights.flat[: len(runs)])
+        with torch.no_grad():
+            for probe in probes.values():
+                if hasattr(probe, "evaluate_start"):
+                    measured.update(probe.evaluate_start(evaluation))
+    train_stack(stack, program, works, {name: each for name, each in probes.items() if hasattr(each, "measure")}, recorder, tick)
     weights = _gather([final for final in stack.final if final is not None], room)
     before = torch.cat([each for each in stack.before if each is not None])
     evaluation = _evaluation(work, program, weights, before)
-    measured: dict[str, Tensor] = {}
     with torch.no_grad():
         for probe in probes.values():
             if hasattr(probe, "evaluate"):
@@ -195,6 +202,11 @@ def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) 
         held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
         return iterate_outputs(work.model, work.layout, held, batch)
 
+    def sample_norms(batch: Batch) -> Tensor:
+        return torch.stack(
+            [measure_samples(work.model, work.layout, work.config.loss, weights.select([row]), batch) for row in range(runs)]
+        )
+
     kinds = {name: type(module).__name__ for name, module in work.model.named_modules() if not list(module.children())}
     return Evaluation(
         flat=weights.flat[:runs],
@@ -203,6 +215,7 @@ def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) 
         loss_at=loss_at,
         predict=predict,
         outputs=outputs,
+        sample_norms=sample_norms,
         task=work.task,
         loss=work.config.loss,
         kinds=kinds,

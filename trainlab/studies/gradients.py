@@ -14,8 +14,22 @@ from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.studies._arms import by_arm, plan_runs
 
 PROBES = ("gradient-norm", "gradient-mean-abs", "gradient-max-abs", "zero-fraction", "update-ratio", "activations", "accuracy")
-RULES = ("vanishing-gradient", "exploding-gradient", "dead-units", "non-finite")
-WORDS = {"G001": "vanishing", "G002": "exploding", "G003": "dead units", "G006": "not finite"}
+RULES = (
+    "vanishing-gradient",
+    "exploding-gradient",
+    "dead-units",
+    "no-gradient",
+    "non-finite",
+    "poor-initialisation",
+)
+WORDS = {
+    "G001": "vanishing",
+    "G002": "exploding",
+    "G003": "dead units",
+    "G005": "no gradient",
+    "G006": "not finite",
+    "G007": "poor start",
+}
 
 
 def first(config: Config, options: Options) -> Plan:  # noqa: ARG001  # the base is the first of the arms

@@ -17,7 +17,17 @@ from trainlab.settling import find_settling_epoch
 from trainlab.studies._arms import by_arm, count_held, drop_fraction, make_arm, plan_runs, say_seeds
 
 PROBES = ("accuracy", "baselines")
-RULES = ("overfitting", "underfitting", "non-finite", "diverged", "learning-rate-too-high", "learning-rate-too-low")
+RULES = (
+    "overfitting",
+    "underfitting",
+    "outlier-gradient",
+    "non-finite",
+    "diverged",
+    "learning-rate-too-high",
+    "learning-rate-too-low",
+    "stalled",
+    "loss-spike",
+)
 DECAY = 0.04
 NO_TEST = "these data have no test part to compare with"
 STATES = {"diverged": {"G006", "L003"}, "overfits": {"F001"}, "underfits": {"F002"}}  # the worst first

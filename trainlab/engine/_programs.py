@@ -239,23 +239,38 @@ def iterate_outputs(model: nn.Module, layout: Layout, weights: Weights, batch: B
     In evaluation mode, but for batch norm, which normalises by these samples: after few updates its running statistics are those of
     another network.
     """
-    model.eval()
+    _normalize_by_batch(model, batch)
     leaves = {name: module for name, module in model.named_modules() if not list(module.children())}
-    if len(batch.inputs) > 1:
-        for module in leaves.values():
-            module.train(isinstance(module, nn.modules.batchnorm._BatchNorm))
-    for row, flat in enumerate(weights.flat):
+    for row in range(len(weights.flat)):
         found: dict[str, Tensor] = {}
         hooks = [module.register_forward_hook(functools.partial(_keep, found, name)) for name, module in leaves.items()]
         try:
-            with torch.no_grad():
-                parameters = {name: each.squeeze(0) for name, each in layout.unflatten(flat[None]).items()}
-                fixed = {name: each[row].clone() for name, each in weights.fixed.items()}  # statistics are moved in place
-                functional_call(model, {**parameters, **fixed}, (batch.inputs,))
+            _call_row(model, layout, weights, row, batch.inputs)
         finally:
             for hook in hooks:
                 hook.remove()
         yield found
+
+
+def respond(model: nn.Module, layout: Layout, weights: Weights, batch: Batch, runs: int) -> Tensor:
+    """The output of the first `runs` rows on `batch` `[sample, ...]`, batch norm normalising by these samples; moves nothing."""
+    _normalize_by_batch(model, batch)
+    return torch.stack([_call_row(model, layout, weights, row, batch.inputs) for row in range(runs)])
+
+
+def _normalize_by_batch(model: nn.Module, batch: Batch) -> None:
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.train(len(batch.inputs) > 1)
+
+
+def _call_row(model: nn.Module, layout: Layout, weights: Weights, row: int, inputs: Tensor) -> Tensor:
+    with torch.no_grad():
+        parameters = {name: each.squeeze(0) for name, each in layout.unflatten(weights.flat[row : row + 1]).items()}
+        fixed = {name: each[row].clone() for name, each in weights.fixed.items()}  # statistics are moved in place
+        output: Tensor = functional_call(model, {**parameters, **fixed}, (inputs,))
+    return output
 
 
 def _keep(found: dict[str, Tensor], name: str, _module: nn.Module, _arguments: object, output: object) -> None:

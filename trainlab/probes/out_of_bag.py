@@ -1,4 +1,4 @@
-"""What a random forest predicts for training samples that its trees have not seen: what the inputs tell, where labels do not fit."""
+"""What a random forest predicts for samples that its trees have not seen: what the inputs tell, where labels do not fit."""
 
 from __future__ import annotations
 

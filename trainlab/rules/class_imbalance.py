@@ -83,8 +83,8 @@ class ClassImbalance:
             name=self.name,
             severity=severity,
             where=f"class {worst}",
-            message=f"class {worst} has {counts[worst]:g} training samples, class {most} "
-            f"{say(counts[most] / counts[worst])} times as many (limit {say(self.ratio)}), and {say(100 * told[worst])} % of it are told in {part}, of class {most} "
+            message=f"class {worst} has {counts[worst]:g} training samples, class {most} {say(counts[most] / counts[worst])} times "
+            f"as many (limit {say(self.ratio)}), and {say(100 * told[worst])} % of it are told in {part}, of class {most} "
             f"{say(100 * told[most])} % (limit of the difference {say(100 * self.recall)}); try more samples of it, or weigh it in "
             "the loss",
             evidence={

@@ -76,8 +76,9 @@ class InputIgnored:
             code=self.code,
             name=self.name,
             severity="error",
-            message=f"the training loss is {say(own)} with the right inputs, {without}: they lower it by {say(100 * gain)} % of the "
-            f"best constant's (limit {say(100 * self.gain)} %); look for dead units, a frozen layer, too strong a penalty or dropout",
+            message=f"the training loss is {say(own)} with the right inputs, {without}: they lower it by {say(100 * gain)} % of "
+            f"the best constant's (limit {say(100 * self.gain)} %); look for dead units, a frozen layer, too strong a penalty or "
+            "dropout",
             evidence={
                 "own_loss": own,
                 "shuffled_loss": shuffled,

@@ -67,8 +67,8 @@ class OutputMismatch:
                 name=self.name,
                 severity="error",
                 where=trace.modules[-1].name if trace.modules else "",
-                message=f"{last} puts out {say(low)} to {say(high)}, which leaves a loss of {say(reachable)} at best: "
-                f"{say(share)} of the best constant's {say(constant)} (limit {say(self.share)}); try model.output=none, or scale the targets",
+                message=f"{last} puts out {say(low)} to {say(high)}, a loss of {say(reachable)} at best: {say(share)} of "
+                f"the best constant's {say(constant)} (limit {say(self.share)}); try model.output=none, or scale the targets",
                 evidence={
                     "activation": last,
                     "range": [each if math.isfinite(each) else None for each in (low, high)],

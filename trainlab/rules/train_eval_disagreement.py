@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,12 +16,13 @@ SAMPLES = 512  # that both modes are measured on
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainEvalDisagreement:
-    """The same samples are judged far worse in evaluation mode than in training mode.
+    """The same samples are judged far apart in training mode and in evaluation mode.
 
     What it finds:
-        Networks with batch norm that are much better on training samples when it normalises by the batch, as in training, than when
-        it uses the running statistics it has kept. For classes, the 95 % interval of the difference in accuracy must lie above the
-        limit; for numbers, the difference in loss must exceed a share of the best constant's loss. Dropout is off in both modes.
+        Networks with batch norm that are much better on training samples when it normalises by the batch, as in training, than
+        when it uses the running statistics it has kept; or, worth knowing only, much worse, because the batches are small. For
+        classes, the 95 % interval of the difference in accuracy must lie beyond the limit; for numbers, the difference in loss
+        must exceed a share of the best constant's loss. Dropout is off in both modes.
 
     Why it matters:
         What was trained is not what is used. Training curves look good, test results do not, and it looks like overfitting; but the
@@ -38,7 +38,7 @@ class TrainEvalDisagreement:
 
     Attributes:
         accuracy: fires if the interval of the difference lies above this.
-        loss: for numbers, fires above this share of the best constant's loss.
+        loss: for numbers, fires above this share of the best constant's loss, or twice as far below.
         min_updates: before that running statistics lag behind in every network.
     """
 
@@ -64,17 +64,20 @@ class TrainEvalDisagreement:
         limit = self.loss if measure == "loss" else self.accuracy
         if measure == "loss":
             apart = (final - train) / read_metric(trace, "constant_loss")
+            worse, better = apart > limit, apart < -2 * limit
         else:
             samples = max(min(trace.sizes.get("train", 1), SAMPLES), 1)
-            apart = newcombe((round(train * samples), samples), (round(final * samples), samples))[0]
-        if math.isfinite(apart) and apart > limit:
+            low, high = newcombe((round(train * samples), samples), (round(final * samples), samples))
+            worse, better = low > limit, high < -limit
+        if worse or better:
+            what = "for batches this small blur it" if better else "so the network used is not the one trained"
             yield Finding(
                 code=self.code,
                 name=self.name,
-                severity="error" if apart > 4 * limit else "warning",
+                severity="info" if better else "warning",
                 message=f"on the same training samples the {measure} is {say(train)} when batch norm normalises by the batch and "
-                f"{say(final)} in evaluation mode (limit of the difference {say(limit)}); try larger batches, layer norm, or "
-                "another momentum of the running statistics",
+                f"{say(final)} in evaluation mode (limit of the difference {say(limit)}), {what}; try larger batches, layer norm, "
+                "or another momentum of the running statistics",
                 evidence={
                     "measure": measure,
                     "train_mode": train,

@@ -15,6 +15,7 @@ from trainlab.settling import find_final_swing, find_settling_epoch
 from trainlab.studies._arms import by_arm, count_held, drop_fraction, find_end, make_arm, plan_runs, say_seeds
 
 PROBES = ("accuracy", "baselines", "gradient-norm")
+FACTS = ("unscaled-features", "non-finite-data", "loss-mismatch", "output-mismatch", "loss-broadcast")
 RULES = (
     "learning-rate-too-high",
     "learning-rate-too-low",
@@ -24,6 +25,7 @@ RULES = (
     "collapsed",
     "non-finite",
     "underfitting",
+    *FACTS,
 )
 GRID = tuple(float(f"{rate:.1e}") for rate in np.logspace(-5, 1, 13))
 KEY = "optimizer.lr"

@@ -27,6 +27,20 @@ RULES = (
     "learning-rate-too-low",
     "stalled",
     "loss-spike",
+    "unscaled-features",
+    "unshuffled-data",
+    "label-noise",
+    "class-imbalance",
+    "outliers",
+    "non-finite-data",
+    "leakage",
+    "uninformative-features",
+    "loss-mismatch",
+    "output-mismatch",
+    "batch-mixing",
+    "input-ignored",
+    "loss-broadcast",
+    "train-eval-disagreement",
 )
 DECAY = 0.04
 NO_TEST = "these data have no test part to compare with"

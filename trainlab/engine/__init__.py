@@ -15,7 +15,7 @@ from trainlab import plugins
 from trainlab.device import choose_device
 from trainlab.engine._batches import expand
 from trainlab.engine._grouping import count_bytes, group
-from trainlab.engine._loop import train_stack
+from trainlab.engine._loop import STEERS, train_stack
 from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs
 from trainlab.engine._recorder import Recorder
@@ -106,14 +106,21 @@ def _train_group(
 ) -> list[Trace]:
     work = works[0]
     program = _choose_program(work)
+    if work.is_steered and STEERS not in probes:
+        probes = {**probes, STEERS: plugins.load("trainlab.probes", STEERS)}
     stack = Stack(works, _choose_rows(work, program, work.batch_sizes))
     recorder = Recorder()
-    train_stack(stack, program, works, {name: each for name, each in probes.items() if hasattr(each, "measure")}, recorder, tick)
-    parts = [len(part.inputs) for part in (work.train, work.test) if part is not None]
+    parts = [len(part.inputs) for part in (work.train, work.validation, work.test) if part is not None]
     room = _choose_rows(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
-    weights = _gather([final for final in stack.final if final is not None], room)
-    before = torch.cat([each for each in stack.before if each is not None])
-    evaluation = _evaluation(work, program, weights, before)
+
+    def rest(weights: Weights, before: Tensor) -> Evaluation:
+        rows = room.pad(list(range(len(before))))
+        padded = weights if len(rows) == len(before) else weights.select([max(row, 0) for row in rows])
+        return _evaluation(work, program, padded, before)
+
+    train_stack(stack, program, works, probes, recorder, rest, tick)
+    last = torch.cat([each for each in stack.last if each is not None])
+    evaluation = rest(_gather([final for final in stack.final if final is not None]), last)
     measured: dict[str, Tensor] = {}
     with torch.no_grad():
         for probe in probes.values():
@@ -141,7 +148,12 @@ def _train_group(
             updates=stack.updates[row],
             planned=work.updates,
             nonfinite=stack.fatal[row],
-            sizes={"train": work.samples, **({"test": len(work.test.inputs)} if work.test else {})},
+            best_epoch=stack.best_epochs[row],
+            stopped=stack.stopped[row],
+            sizes={
+                "train": work.samples,
+                **{name: len(part.inputs) for name, part in (("validation", work.validation), ("test", work.test)) if part},
+            },
             task=work.task,
             how=program.how,
         )
@@ -167,13 +179,12 @@ def _choose_rows(work: Work, program: Program, sizes: Iterable[int]) -> Rows:
     return ALONE if isinstance(program, OneByOne) else choose_rows(work.model, work.config.loss, work.train.inputs, sizes)
 
 
-def _gather(weights: list[Weights], room: Rows) -> Weights:
-    """Rows of ended runs as one stack again, padded with the first."""
-    padded = [weights[max(run, 0)] for run in room.pad(list(range(len(weights))))]
+def _gather(weights: list[Weights]) -> Weights:
+    """Rows of ended runs as one stack again."""
     return Weights(
-        flat=torch.cat([each.flat for each in padded]),
-        fixed={name: torch.cat([each.fixed[name] for each in padded]) for name in padded[0].fixed},
-        random=tuple(state for each in padded for state in each.random),
+        flat=torch.cat([each.flat for each in weights]),
+        fixed={name: torch.cat([each.fixed[name] for each in weights]) for name in weights[0].fixed},
+        random=tuple(state for each in weights for state in each.random),
     )
 
 
@@ -199,6 +210,7 @@ def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) 
     return Evaluation(
         flat=weights.flat[:runs],
         train=work.train,
+        validation=work.validation,
         test=work.test,
         loss_at=loss_at,
         predict=predict,

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import torch
 from torch import Tensor
+from torch.func import vmap
 
 from trainlab import plugins
 from trainlab.device import choose_device
@@ -192,15 +193,21 @@ def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) 
     """What probes see of the rows that `before` has; the others are padding, and stay out of sight."""
     rows, runs = len(weights.flat), len(before)
 
-    def predict(batch: Batch, at: Weights = weights) -> Tensor:
+    def compute(batch: Batch, at: Weights) -> Tensor:
         pieces = [Batch(inputs=each, target=None) for each in torch.split(batch.inputs, PIECE)]
-        return torch.cat([program.predict(at, expand(piece, rows).inputs)[:runs] for piece in pieces], dim=1)
+        return torch.cat([program.predict(at, expand(piece, rows).inputs) for piece in pieces], dim=1)
+
+    def predict(batch: Batch) -> Tensor:
+        return compute(batch, weights)[:runs]
 
     def loss_at(flat: Tensor, batch: Batch) -> Tensor:
         filled = torch.cat([flat, flat[:1].expand(rows - runs, -1)])
-        output = predict(batch, Weights(flat=filled, fixed=weights.fixed, random=weights.random))
+        output = compute(batch, Weights(flat=filled, fixed=weights.fixed, random=weights.random))
         loss = LOSSES[work.config.loss]
-        return torch.stack([loss(each, batch.target) for each in output])
+        if isinstance(program, OneByOne):
+            return torch.stack([loss(each, batch.target) for each in output])
+        target = expand(batch, rows).target
+        return vmap(loss, in_dims=(0, None if target is None else 0))(output, target)[:runs]
 
     def outputs(batch: Batch) -> Iterator[dict[str, Tensor]]:
         held = Weights(flat=before, fixed=weights.fixed, random=weights.random)

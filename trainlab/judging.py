@@ -146,7 +146,7 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[st
                 reasons = Counter(each.reason for verdict in passed for each in verdict)
                 skipped.append(Skipped(code=rule.code, run=name, reason=reasons.most_common(1)[0][0]))
         because = causes.name_causes(seeds, declared)
-        findings += [dataclasses.replace(each, because=because.get(each.code)) for each in merged]
+        findings += [dataclasses.replace(each, because=because.get(each.code, each.because)) for each in merged]
     return causes.rank(findings, list(arms)), skipped, judged
 
 

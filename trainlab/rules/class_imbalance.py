@@ -47,6 +47,7 @@ class ClassImbalance:
     code: ClassVar[str] = "D004"
     name: ClassVar[str] = "class-imbalance"
     needs: ClassVar[tuple[str, ...]] = ("class-recall",)
+    causes: ClassVar[tuple[str, ...]] = ()
     ratio: float = 4.0
     recall: float = 0.1
     min_samples: int = 10

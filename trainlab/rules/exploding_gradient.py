@@ -52,7 +52,7 @@ class ExplodingGradient:
     code: ClassVar[str] = "G002"
     name: ClassVar[str] = "exploding-gradient"
     needs: ClassVar[tuple[str, ...]] = ("gradient-norm", "update-ratio", "activations")
-    causes: ClassVar[tuple[str, ...]] = ("D006", "G007", "D001")
+    causes: ClassVar[tuple[str, ...]] = ("D006", "G007", "D001", "D005")
     ratio: float = 1e3
     first_update: float = 100.0
     min_layers: int = 3

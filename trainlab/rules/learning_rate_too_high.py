@@ -53,6 +53,7 @@ class LearningRateTooHigh:
     code: ClassVar[str] = "L001"
     name: ClassVar[str] = "learning-rate-too-high"
     needs: ClassVar[tuple[str, ...]] = ("loss", "total-norm", "learning-rate")
+    causes: ClassVar[tuple[str, ...]] = ("D006", "M008", "M002", "G007", "G002", "D001", "D005", "D002", "G009")
     swing: float = 0.05
     noisy_swing: float = 0.3
     climbed: float = 0.3

@@ -51,6 +51,7 @@ class LearningRateTooLow:
     code: ClassVar[str] = "L002"
     name: ClassVar[str] = "learning-rate-too-low"
     needs: ClassVar[tuple[str, ...]] = ("loss", "update-ratio", "learning-rate")
+    causes: ClassVar[tuple[str, ...]] = ("G007", "G001", "D001", "C001", "G004", "M001", "M002", "D005")
     late_share: float = 0.1
     remaining: float = 0.25
     update_ratio: float = 1e-3

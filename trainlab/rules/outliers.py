@@ -42,6 +42,7 @@ class Outliers:
     code: ClassVar[str] = "D005"
     name: ClassVar[str] = "outliers"
     needs: ClassVar[tuple[str, ...]] = ("outliers",)
+    causes: ClassVar[tuple[str, ...]] = ("D006",)
     share: float = 1 / 3
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:

@@ -21,7 +21,7 @@ class ExplodingGradient:
     What it finds:
         Networks that amplify. Either the first weights receive a far larger gradient than the last ones, because every layer
         passes back more than it gets; or, where the forward pass grows as fast as the backward pass shrinks, all weights
-        receive the same giant gradient, and the very first update moves the typical weight matrix by many times its own size.
+        receive the same giant gradient, and the very first update of plain SGD moves the typical weight matrix by many times its own size.
         Neither depends on the units of the loss. A gradient that is smaller at the output only because the last layers are
         saturated is not amplified: there the rule says that it cannot tell.
 
@@ -76,7 +76,7 @@ class ExplodingGradient:
         if grows:
             start = find_start(inverse, limit)
             message = f"first/last gradient norm is {say(ratio)} (limit {say(self.ratio)}), growing from {profile.names[start]} on"
-        elif typical > self.first_update:
+        elif typical > self.first_update and trace.config.optimizer.name == "sgd":  # the others divide by the gradient's own size
             start = len(change) - 1
             message = f"the first update changes a weight by {say(typical)} times itself (limit {say(self.first_update)})"
         else:

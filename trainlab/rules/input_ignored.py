@@ -47,6 +47,8 @@ class InputIgnored:
     needs: ClassVar[tuple[str, ...]] = ("input-use", "baselines", "out-of-bag")
     causes: ClassVar[tuple[str, ...]] = (
         "D006",
+        "M001",
+        "F003",
         "D008",
         "G007",
         "G001",

@@ -11,6 +11,7 @@ import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._course import extrapolate, measure_rises
+from trainlab.rules._fit import judge_fit
 from trainlab.rules._series import find_typical_change, read, read_late_rate, say, say_count, say_rate
 
 RISING = 0.1  # of all movement over the second half, the share upwards above which a fall is not steady
@@ -25,7 +26,7 @@ class LearningRateTooLow:
         of the epochs still made a tenth of the whole fall (a straight line makes 25 %, a run that has arrived next to nothing),
         and the fall still to come, if it goes on slowing down as it did, is at least a quarter of the fall so far. And each
         update changed the weights by less than a thousandth of themselves: a short run at a normal rate falls as fast, by
-        larger steps. A flat loss is not slow but stuck, and has other causes.
+        larger steps; only a run that has learned less than half of what a straight line does may take steps ten times as large. A flat loss is not slow but stuck, and has other causes.
 
     Why it matters:
         The result is that of an unfinished training, and every comparison made with it is one of speed.
@@ -50,7 +51,7 @@ class LearningRateTooLow:
 
     code: ClassVar[str] = "L002"
     name: ClassVar[str] = "learning-rate-too-low"
-    needs: ClassVar[tuple[str, ...]] = ("loss", "update-ratio", "learning-rate")
+    needs: ClassVar[tuple[str, ...]] = ("loss", "update-ratio", "learning-rate", "accuracy", "baselines")
     causes: ClassVar[tuple[str, ...]] = ("G007", "G001", "D001", "C001", "G004", "M001", "M002", "D005")
     late_share: float = 0.1
     remaining: float = 0.25
@@ -76,7 +77,7 @@ class LearningRateTooLow:
             yield Skipped(
                 code=self.code, reason="the loss was still falling, but how far updates move the weights was not measured"
             )
-        elif change < self.update_ratio:
+        elif change < self.update_ratio * (10 if judge_fit(trace) == "stuck" else 1):
             share, rate, late_rate = (late - last) / fall, trace.config.optimizer.lr, read_late_rate(trace)
             yield Finding(
                 code=self.code,

@@ -49,7 +49,7 @@ class Overtraining:
     code: ClassVar[str] = "F004"
     name: ClassVar[str] = "overtraining"
     needs: ClassVar[tuple[str, ...]] = ("loss", "validation-loss", "test-loss")
-    causes: ClassVar[tuple[str, ...]] = ("D008", "D003", "F001")
+    causes: ClassVar[tuple[str, ...]] = ("D005", "D008", "D003", "F001")
     rise: float = 0.2
     noise: float = 3.0
     min_epochs: int = 10

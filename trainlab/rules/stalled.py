@@ -58,6 +58,7 @@ class Stalled:
     needs: ClassVar[tuple[str, ...]] = ("loss", "total-norm", "gradient-norm", "update-ratio", "accuracy", "baselines")
     causes: ClassVar[tuple[str, ...]] = (
         "D006",
+        "F003",
         "M008",
         "M001",
         "M002",

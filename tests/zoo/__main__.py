@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from tests.zoo import files
 from tests.zoo.cases import PARTS, Case, list_cases
 from tests.zoo.score import alarms, count_faults, find_harm, group, is_detected, is_named_first, measure, tabulate_rules
 from tests.zoo.trial import Outcome, try_all
@@ -27,6 +28,7 @@ def main() -> int:
         needed = {case.network for case in cases}
         cases = [case for case in list_cases() if case in cases or (case.kind == "healthy" and case.network in needed)]
     cases = [case for case in cases if case.part in (options.part or PARTS)]
+    files.write_all()
     outcomes = run_all(cases, options.jobs, options.kept)
     parts = [part for part in PARTS if any(each.case.part == part for each in outcomes)]
     missed = False

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import yaml
 
+from tests.zoo import files
 from trainlab.config import Config, apply_patch, load, parse_patch, validate
 
 FOLDER = Path(__file__).parent
@@ -35,6 +36,7 @@ class Case:
         what: name of the fault, near-miss or rescaling; empty for a healthy network.
         patch: what was done, as `--set` takes it.
         codes: the rules that must find it, any of which may be named first; of a near-miss those that must be silent.
+        also: other rules that may be named first, where one of `codes` was found too.
         is_fact: it is there or not, whatever it costs; otherwise it counts only where it costs something.
         gate: it is among those that the test suite trains.
     """
@@ -45,6 +47,7 @@ class Case:
     what: str = ""
     patch: str = ""
     codes: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     is_fact: bool = False
     gate: bool = False
 
@@ -80,7 +83,11 @@ def make_config(case: Case, seed: int) -> Config:
 
 
 def _read_patch(text: str) -> dict[str, Any]:
-    return {key: str(FOLDER / value) if key == "data.path" else value for key, value in parse_patch(text).items()}
+    patch = parse_patch(text)
+    data = patch.get("data")
+    if isinstance(data, dict) and "path" in data:
+        patch["data"] = {**data, "path": str(files.FOLDER / data["path"])}
+    return patch
 
 
 def list_cases() -> list[Case]:
@@ -108,6 +115,7 @@ def _read(file: str, kind: Kind) -> Iterator[Case]:
                     what=entry["what"],
                     patch=patch,
                     codes=tuple(entry.get("codes", ())),
+                    also=tuple(entry.get("also", ())),
                     is_fact=entry.get("fact", False),
                     gate=network in entry.get("gate", ()),
                 )

@@ -69,7 +69,7 @@ def is_detected(outcome: Outcome) -> bool:
 def is_named_first(outcome: Outcome) -> bool:
     """The first finding of the report is the fault; of something only worth knowing, the first of its kind."""
     told = outcome.faults or list(outcome.findings)
-    return bool(told) and told[0].code in outcome.case.codes
+    return is_detected(outcome) and told[0].code in (*outcome.case.codes, *outcome.case.also)
 
 
 def alarms(outcome: Outcome) -> list[str]:

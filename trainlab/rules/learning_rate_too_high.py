@@ -146,7 +146,9 @@ class LearningRateTooHigh:
             fit = judge_fit(trace)
             if fit == "learned" or trace.task == "none" or (fit == "unknown" and not is_no_better(trace)):
                 return None
-            course = f"the loss stands at {say(read_end(trace))}, next to nothing learned (a constant: {say(_read_constant(trace))})"
+            course = (
+                f"the loss stands at {say(read_end(trace))}, next to nothing learned (a constant: {say(_read_constant(trace))})"
+            )
         if step < limit:
             return None
         rate, late = trace.config.optimizer.lr, read_late_rate(trace)

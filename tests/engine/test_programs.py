@@ -12,6 +12,7 @@ from trainlab.engine import _mlp
 from trainlab.engine._batches import expand
 from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._programs import OneByOne, Stacked, stack_networks
+from trainlab.engine._rows import Rows
 from trainlab.models.activations import build_activation
 
 from .runs import prepare
@@ -42,7 +43,7 @@ def compute(program, runs):
 def write_by_hand(work) -> HandWritten:
     layers = read_network(work.model, work.layout)
     assert layers is not None
-    return HandWritten(layers, work.layout, work.config.loss)
+    return HandWritten(layers, work.layout, work.config.loss, Rows(2, 1))
 
 
 def assert_agree(runs, by_hand: bool) -> None:

@@ -14,13 +14,14 @@ from torch import Tensor
 from trainlab import plugins
 from trainlab.device import choose_device
 from trainlab.engine._batches import expand
-from trainlab.engine._grouping import count_bytes, group
+from trainlab.engine._grouping import count_bytes, count_rows_at_rest, find_way, group
 from trainlab.engine._loop import train_stack
-from trainlab.engine._mlp import HandWritten, read_network
-from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs
+from trainlab.engine._memory import keep_freed_memory
+from trainlab.engine._programs import Program, Weights, iterate_outputs
 from trainlab.engine._recorder import Recorder
-from trainlab.engine._rows import ALONE, Rows, choose_rows
+from trainlab.engine._rows import Rows
 from trainlab.engine._stack import Stack
+from trainlab.engine._ways import find_room
 from trainlab.engine._work import Work, prepare
 from trainlab.losses import LOSSES
 from trainlab.plan import PlannedRun
@@ -61,6 +62,7 @@ def train(runs: Sequence[PlannedRun], works: Sequence[Work], probes: Sequence[st
     Returns:
         One trace a run, in order.
     """
+    keep_freed_memory()
     modules = {name: plugins.load("trainlab.probes", name) for name in dict.fromkeys(probes)}
     total = sum(work.updates for work in works)
     traces: dict[int, Trace] = {}
@@ -105,15 +107,16 @@ def _train_group(
     runs: Sequence[PlannedRun], works: Sequence[Work], probes: dict[str, ModuleType], tick: Callable[[int], bool]
 ) -> list[Trace]:
     work = works[0]
-    program = _choose_program(work)
-    stack = Stack(works, _choose_rows(work, program, work.batch_sizes))
+    way = find_way(work)
+    program = way.program
+    stack = Stack(works, way.room)
     recorder = Recorder()
     train_stack(stack, program, works, {name: each for name, each in probes.items() if hasattr(each, "measure")}, recorder, tick)
     parts = [len(part.inputs) for part in (work.train, work.test) if part is not None]
-    room = _choose_rows(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
+    room = find_room(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
     weights = _gather([final for final in stack.final if final is not None], room)
     before = torch.cat([each for each in stack.before if each is not None])
-    evaluation = _evaluation(work, program, weights, before)
+    evaluation = _evaluation(work, program, room, weights, before)
     measured: dict[str, Tensor] = {}
     with torch.no_grad():
         for probe in probes.values():
@@ -153,20 +156,6 @@ def _number(value: float) -> Number:
     return None if math.isnan(value) else float(value)  # NaN is "nothing to measure"
 
 
-def _choose_program(work: Work) -> Program:
-    """How to compute this structure: a pure function of config and device."""
-    network = read_network(work.model, work.layout)
-    if network is not None and work.train.inputs.dim() == 2:
-        return HandWritten(network, work.layout, work.config.loss)
-    train = work.train
-    batch = Batch(inputs=train.inputs[: work.batch_size], target=None if train.target is None else train.target[: work.batch_size])
-    return choose_program(work.model, work.layout, work.config.loss, batch)
-
-
-def _choose_rows(work: Work, program: Program, sizes: Iterable[int]) -> Rows:
-    return ALONE if isinstance(program, OneByOne) else choose_rows(work.model, work.config.loss, work.train.inputs, sizes)
-
-
 def _gather(weights: list[Weights], room: Rows) -> Weights:
     """Rows of ended runs as one stack again, padded with the first."""
     padded = [weights[max(run, 0)] for run in room.pad(list(range(len(weights))))]
@@ -177,13 +166,19 @@ def _gather(weights: list[Weights], room: Rows) -> Weights:
     )
 
 
-def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) -> Evaluation:
+def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, before: Tensor) -> Evaluation:
     """What probes see of the rows that `before` has; the others are padding, and stay out of sight."""
     rows, runs = len(weights.flat), len(before)
 
     def predict(batch: Batch, at: Weights = weights) -> Tensor:
-        pieces = [Batch(inputs=each, target=None) for each in torch.split(batch.inputs, PIECE)]
-        return torch.cat([program.predict(at, expand(piece, rows).inputs)[:runs] for piece in pieces], dim=1)
+        pieces = torch.split(batch.inputs, PIECE)
+        parts = [at.part(each) for each in room.split(rows, count_rows_at_rest(work, len(pieces[0])))]
+
+        def predict_piece(inputs: Tensor) -> Tensor:
+            piece = Batch(inputs=inputs, target=None)
+            return torch.cat([program.predict(part, expand(piece, len(part.flat)).inputs) for part in parts])[:runs]
+
+        return torch.cat([predict_piece(each) for each in pieces], dim=1)
 
     def loss_at(flat: Tensor, batch: Batch) -> Tensor:
         filled = torch.cat([flat, flat[:1].expand(rows - runs, -1)])

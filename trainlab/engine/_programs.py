@@ -42,6 +42,10 @@ class Weights:
         fixed = {name: each[index] for name, each in self.fixed.items()}
         return Weights(flat=self.flat[index], fixed=fixed, random=tuple(self.random[row] for row in rows))
 
+    def part(self, rows: slice) -> Weights:
+        """Some rows, as views."""
+        return Weights(flat=self.flat[rows], fixed={name: each[rows] for name, each in self.fixed.items()}, random=self.random[rows])
+
 
 def stack_networks(networks: list[nn.Module], seeds: list[int]) -> Weights:
     """The weights of networks of one architecture as rows."""
@@ -145,7 +149,8 @@ class OneByOne:
                 gradients += torch.autograd.grad(objective, leaf)
                 losses.append(loss.detach())
                 streams.append(note_random(device))
-        return torch.stack(losses), torch.stack(gradients), replace(weights, random=tuple(streams))
+        gradient = gradients[0][None] if len(gradients) == 1 else torch.stack(gradients)  # the weights of a large run fill the cache
+        return torch.stack(losses), gradient, replace(weights, random=tuple(streams))
 
     def input_gradient(self, weights: Weights, batch: Batch) -> Tensor:
         """See Program."""

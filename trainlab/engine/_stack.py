@@ -95,7 +95,7 @@ class Stack:
         used = self._clip(raw)
         rate = self._pace.find_rates(self._clock(update))
         columns = {**self._columns, "lr": rate.to(before)[:, None]}
-        after, self._state = self._step(before, used, self._state, columns)
+        after, self._state = optimizers.step_in_blocks(self._step, before, used, self._state, columns)
         after = self._constrain(after, columns)
         self.weights = replace(self.weights, flat=after)
         self._loss, self.seen = self._loss + loss * sum(samples), self.seen + sum(samples)

@@ -44,7 +44,9 @@ class Weights:
 
     def part(self, rows: slice) -> Weights:
         """Some rows, as views."""
-        return Weights(flat=self.flat[rows], fixed={name: each[rows] for name, each in self.fixed.items()}, random=self.random[rows])
+        return Weights(
+            flat=self.flat[rows], fixed={name: each[rows] for name, each in self.fixed.items()}, random=self.random[rows]
+        )
 
 
 def stack_networks(networks: list[nn.Module], seeds: list[int]) -> Weights:
@@ -149,7 +151,9 @@ class OneByOne:
                 gradients += torch.autograd.grad(objective, leaf)
                 losses.append(loss.detach())
                 streams.append(note_random(device))
-        gradient = gradients[0][None] if len(gradients) == 1 else torch.stack(gradients)  # the weights of a large run fill the cache
+        gradient = (
+            gradients[0][None] if len(gradients) == 1 else torch.stack(gradients)
+        )  # the weights of a large run fill the cache
         return torch.stack(losses), gradient, replace(weights, random=tuple(streams))
 
     def input_gradient(self, weights: Weights, batch: Batch) -> Tensor:

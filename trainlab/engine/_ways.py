@@ -1,7 +1,7 @@
 """Which way a run is computed, and how many rows its stacks must have.
 
-A pure function of the run's config, its device and the number of threads, never of timing or of how many runs there are: a run would
-else have other bits beside other runs.
+A pure function of the run's config, its device and the number of threads, never of timing or of how many runs there are: a run
+would else have other bits beside other runs.
 """
 
 from __future__ import annotations

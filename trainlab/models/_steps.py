@@ -1,6 +1,6 @@
 """All steps of a recurrent layer, forward and backward written by hand on stacked tensors.
 
-What autograd and vmap spend on the dozen small operations of a step costs more than their arithmetic: this is several times as fast.
+What autograd and vmap spend on the dozen small operations of a step costs more than their arithmetic: this is twice as fast.
 Samples lie last, so that each gate of a run is one piece of memory, with an end of its own: a run's bits do not depend on how many
 there are (see `trainlab.engine._rows`).
 """
@@ -27,7 +27,7 @@ def take_steps(steps: type[Steps], inputs: Tensor, weights: Tensor) -> Tensor:
 
 
 def enter(inputs: Tensor, width: int) -> Tensor:
-    """`[step + 1, run, width + feature + 1, sample]`: room for the state before each step, its input, and 1; the first state is 0."""
+    """`[step + 1, run, width + feature + 1, sample]`: room for the state before each step, its input, and 1; the first is 0."""
     runs, steps, samples, features = inputs.shape
     entered = inputs.new_empty(steps + 1, runs, width + features + 1, samples)
     entered[0, :, :width] = 0
@@ -80,9 +80,7 @@ class Steps(torch.autograd.Function):
         return at_entered[:, :, width:-1].permute(1, 0, 3, 2), at_weights
 
     @classmethod
-    def vmap(
-        cls, info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor
-    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    def vmap(cls, info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
         """Runs of a stack lie beside those that there are."""
         batched = [
             tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)

@@ -37,11 +37,19 @@ class NonFinite:
         `inf`. `last_finite`: the largest absolute value in the same place just before; null if there was none. A large one
         speaks of growth, a small one of a single operation that is not defined.
 
+    See it:
+            trainlab lr-sweep --lr 3 --act identity
+
+        The forward pass overflows in update `4`; the largest value before it was `2.2e28`.
+
     What to try:
         Forward, in the first update: look at the data for NaN, then at the initial weights and the scale of the inputs;
         normalise. Clipping cannot cure a forward pass that overflows by itself. Forward, later: the steps before were too long:
         lower the learning rate, or clip by norm. Loss with finite outputs: use the loss that takes logits. Backward: look at
         the operations of the named parameter's layer; clip by norm if the gradient grew before.
+
+    Sources:
+        Goldberg 1991 (What Every Computer Scientist Should Know About Floating-Point Arithmetic).
     """
 
     code: ClassVar[str] = "G006"

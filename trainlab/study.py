@@ -21,6 +21,8 @@ from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Trace
 from trainlab.settling import find_settling_epoch
 
 NOTHING_JUDGED = 4
+MANY_SKIPPED = 0.05
+"""Share of the updates of an fp16 run that may be skipped in silence: the first ones find the loss scale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,7 @@ def run(
         comparisons=conclusion.comparisons,
         findings=kept,
         skipped=tuple(skipped),
-        notes=_explain_fallbacks(measured),
+        notes=(*_explain_fallbacks(measured), *_explain_skips(measured)),
         exit_code=choose_exit_code(kept, judged, settings.fail_on),
         seconds={"train_s": trained - began, "judge_s": time.perf_counter() - trained},
     )
@@ -292,7 +294,20 @@ def _metrics(trace: Trace) -> Mapping[str, Number]:
         "epochs_to_converge": find_settling_epoch(loss) if loss else None,
         "updates": trace.updates,
         "diverged_at": trace.nonfinite.update if trace.nonfinite else None,
+        **({} if trace.scaling is None else {"skipped_updates": trace.scaling.skipped, "loss_scale": trace.scaling.scale}),
     }
+
+
+def _explain_skips(traces: Sequence[Trace]) -> tuple[str, ...]:
+    """What is said of runs whose loss scale was too large too often."""
+    notes = []
+    for trace in traces:
+        if trace.scaling is not None and trace.scaling.skipped > MANY_SKIPPED * trace.updates:
+            notes.append(
+                f"{trace.scaling.skipped} of {trace.updates} updates were skipped, because a gradient overflowed in fp16 "
+                f"({trace.name}, seed {trace.seed}); the loss scale ends at {trace.scaling.scale:g}"
+            )
+    return tuple(notes)
 
 
 def _explain_fallbacks(traces: Sequence[Trace]) -> tuple[str, ...]:

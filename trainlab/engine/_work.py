@@ -13,6 +13,7 @@ from trainlab.config import Config
 from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, ConstantSchedule, NoClip
 from trainlab.data import Task
+from trainlab.engine._precision import KEPT, cast
 from trainlab.errors import UserError
 from trainlab.step import Batch, Layout
 
@@ -88,7 +89,7 @@ def prepare(config: Config, device: torch.device) -> Work:
 
 
 def _prepare(config: Config, device: torch.device) -> Work:
-    dtype = {"float32": torch.float32, "float64": torch.float64}[config.train.precision]
+    dtype = KEPT[config.train.precision]
     if dtype == torch.float64 and device.type == "mps":
         raise UserError("MPS has no float64", key="train.precision", value="float64")
     dataset = data.load(config.data).seen_as(models.find_view(config.model))
@@ -108,7 +109,8 @@ def _prepare(config: Config, device: torch.device) -> Work:
     def place_inputs(inputs: Tensor) -> Tensor:
         return inputs.to(device=device, dtype=dtype if inputs.is_floating_point() else None)
 
-    output = _try_one_batch(model, place_inputs(dataset.train[0][:batch_size]))
+    with cast(config.train.precision, device):
+        output = _try_one_batch(model, place_inputs(dataset.train[0][:batch_size]))
     _check_output(output, config, outputs, dataset.train[1] if dataset.every_step else None)
 
     def place(part: tuple[Tensor, Tensor | None]) -> Batch:

@@ -299,15 +299,18 @@ def _metrics(trace: Trace) -> Mapping[str, Number]:
 
 
 def _explain_skips(traces: Sequence[Trace]) -> tuple[str, ...]:
-    """What is said of runs whose loss scale was too large too often."""
-    notes = []
+    """What is said of runs whose gradients overflowed often, all seeds of a run together."""
+    runs: dict[str, list[Trace]] = {}
     for trace in traces:
-        if trace.scaling is not None and trace.scaling.skipped > MANY_SKIPPED * trace.updates:
-            notes.append(
-                f"{trace.scaling.skipped} of {trace.updates} updates were skipped, because a gradient overflowed in fp16 "
-                f"({trace.name}, seed {trace.seed}); the loss scale ends at {trace.scaling.scale:g}"
-            )
-    return tuple(notes)
+        runs.setdefault(trace.name, []).append(trace)
+    told = []
+    for name, group in runs.items():
+        scalings = [trace.scaling for trace in group if trace.scaling is not None]
+        skipped, updates = sum(scaling.skipped for scaling in scalings), sum(trace.updates for trace in group)
+        if skipped > MANY_SKIPPED * updates:
+            scale = min(scaling.scale for scaling in scalings)
+            told.append(f"{skipped} of {updates} in {name}, whose loss scale ends at {scale:g}")
+    return (f"updates skipped because a gradient overflowed in fp16: {'; '.join(told)}",) if told else ()
 
 
 def _explain_fallbacks(traces: Sequence[Trace]) -> tuple[str, ...]:

@@ -207,7 +207,8 @@ def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch, pr
         precision: see `train.precision`.
     """
     if is_mixed(precision):
-        return OneByOne(model, layout, loss, f"in a stack torch would compute less of {precision} than it does alone", precision)
+        # vmap takes a linear layer apart, and autocast then adds the bias in float32: what overflows alone would not in a stack
+        return OneByOne(model, layout, loss, f"{precision} is not known to compute in a stack what it computes alone", precision)
     stacked, alone = Stacked(model, layout, loss), OneByOne(model, layout, loss, "")
     pair = Batch(
         inputs=batch.inputs.expand(2, *batch.inputs.shape),

@@ -54,7 +54,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Plain:
-    """A finished run: its network, its data, its updates, its mean loss of each epoch, and the loss scale with the updates skipped."""
+    """A finished run: its network, its data, its updates, its mean loss of each epoch, its loss scale, the updates it skipped."""
 
     model: nn.Module
     train: tuple[Tensor, Tensor | None]

@@ -203,7 +203,7 @@ def test_alone_with_one_with_seven_in_any_order_and_in_any_chunks(name, rows):
 def test_in_mixed_precision_each_run_has_its_own_scale(precision):
     base = {
         "model": {"width": 5, "activation": "sigmoid", "norm": "batch"},
-        "data": {"name": "random", "samples": 22, "features": 9, "classes": 3, "test_fraction": 0.2},
+        "data": {"name": "random", "samples": 25, "features": 9, "classes": 3, "test_fraction": 0.2},
         "loss": "sum",
         "train": {"epochs": 8, "batch_size": 8, "precision": precision},
     }

@@ -22,7 +22,11 @@ from .runs import prepare, spy, train
 
 RANDOM: dict[str, Any] = {"name": "random", "samples": 41, "features": 9, "classes": 4}
 CLASSES: dict[str, Any] = {"data": {**RANDOM, "samples": 40}, "loss": "cross_entropy", "train": {"epochs": 4, "batch_size": 10}}
-IMAGES: dict[str, Any] = {"data": {"name": "digits", "samples": 30}, "loss": "cross_entropy", "train": {"epochs": 2, "batch_size": 15}}
+IMAGES: dict[str, Any] = {
+    "data": {"name": "digits", "samples": 30},
+    "loss": "cross_entropy",
+    "train": {"epochs": 2, "batch_size": 15},
+}
 STEPS: dict[str, Any] = {"data": {"name": "adding", "samples": 24}, "loss": "mse", "train": {"epochs": 3, "batch_size": 12}}
 NETWORKS: dict[str, dict[str, Any]] = {
     "mlp": {**CLASSES, "model": {"width": 7}},
@@ -131,7 +135,9 @@ def test_gradients_are_seen_unscaled_also_of_a_skipped_update(monkeypatch):
 
 @pytest.mark.parametrize("regularize", [{"l1": 0.1}, {"max_norm": 0.01}, {"adversarial": 0.1}, {"weight_noise": 0.1}], ids=str)
 def test_a_skipped_update_moves_nothing(regularize, monkeypatch):
-    (trace,) = train({**OVERFLOWS, "regularize": regularize, "train": {"epochs": 1, "precision": "fp16"}}, probes=[look(monkeypatch)])
+    (trace,) = train(
+        {**OVERFLOWS, "regularize": regularize, "train": {"epochs": 1, "precision": "fp16"}}, probes=[look(monkeypatch)]
+    )
     assert trace.scaling == LossScaling(skipped=1, scale=32768.0)
     raw, _, change = trace.series["spy"].values[0]
     assert not change.any()

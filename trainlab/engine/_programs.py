@@ -147,7 +147,9 @@ class OneByOne:
                 # A leaf each: autocast lowers such a tensor once, however often it is used, and adds up its gradients lowered
                 leaves = {name: each.detach().requires_grad_() for name, each in self._unflatten(flat).items()}
                 objective, loss = self._compute(leaves, weights.fixed, batch, row, batch.inputs[row])
-                found = torch.autograd.grad(objective if scale is None else objective * scale[row], list(leaves.values()), materialize_grads=True)
+                found = torch.autograd.grad(
+                    objective if scale is None else objective * scale[row], list(leaves.values()), materialize_grads=True
+                )
                 gradients.append(torch.cat([each.reshape(-1) for each in found]))
                 losses.append(loss.detach().to(flat))
                 streams.append(note_random(device))

@@ -140,7 +140,7 @@ class Stack:
     def _see_skipped(
         self, program: Program, drawn: Sequence[tuple[Weights, Batch]], raw: Tensor, wanted: Tensor, scale: Tensor
     ) -> Tensor:
-        """The gradient `[row, total]`, that of the rows `wanted`, which has overflowed, as the largest scale that holds it shows it.
+        """The gradient `[row, total]`; that of the rows `wanted`, which has overflowed, under the largest scale that holds it.
 
         For whoever looks on, no update is made of it. A row that no scale saves stays as it is.
         """

@@ -29,7 +29,7 @@ class State:
     def hold(self, skipped: Tensor, before: State) -> State:
         """The rows of `before` where `skipped`, bool `[run, 1]`; both count their updates in columns."""
         rows = {name: torch.where(skipped.to(each.device), before.rows[name], each) for name, each in self.rows.items()}
-        return State(rows, torch.where(skipped, before.updates, self.updates))  # type: ignore[arg-type]  # columns
+        return State(rows, torch.where(skipped, before.updates, self.updates))
 
 
 Step = Callable[[Tensor, Tensor, State, Columns], tuple[Tensor, State]]

@@ -29,8 +29,10 @@ class NonFinite:
 
     Why it matters:
         One NaN in the loss makes every gradient NaN, and one step later every weight: the training cannot recover. Inf usually
-        comes first and is an overflow (float32 and bf16 end at 3.4e38, fp16 at 65504); NaN follows from Inf - Inf, 0 * Inf or 0/0, or comes at once
-        from a logarithm or square root of a number at or below 0.
+        comes first and is an overflow (float32 and bf16 end at 3.4e38, fp16 at 65504); NaN follows from Inf - Inf, 0 * Inf or
+        0/0, or comes at once from a logarithm or square root of a number at or below 0. In fp16 a gradient that overflows under
+        the loss scale is nothing of the kind: the update is skipped and the scale halved. Ten updates in a row without a finite
+        gradient at any scale are.
 
     Evidence:
         `update`: counted from 1. `direction`: `forward`, `backward` or `update` (the weights after the step). `value`: `nan` or

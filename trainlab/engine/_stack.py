@@ -85,7 +85,8 @@ class Stack:
     def begin_epoch(self) -> None:
         """Start the mean loss anew."""
         self._loss = torch.zeros_like(self.weights.flat[:, 0])
-        self.seen, self._missed = 0, torch.zeros_like(self._loss)
+        self.seen = 0
+        self._missed: Tensor | int = 0  # samples `[row]`
 
     def end_epoch(self, watched: Tensor, update: int) -> None:
         """Let the schedules see what the epoch, whose last update is `update`, came to: `watched` `[row]`, a loss."""
@@ -291,8 +292,10 @@ class Stack:
         index = torch.tensor(positions)
         on_device = index.to(self.weights.flat.device)
         self.weights = self.weights.select(positions)
-        self._loss, self._missed, self._before = self._loss[on_device], self._missed[on_device], self._before[on_device]
-        self._scaling = None if self._scaling is None else self._scaling.select(on_device)
+        self._loss, self._before = self._loss[on_device], self._before[on_device]
+        if self._scaling is not None:
+            self._scaling = self._scaling.select(on_device)
+            self._missed = self._missed[on_device] if isinstance(self._missed, Tensor) else self._missed
         self._state, self._pace = self._state.select(index), self._pace.select(index)
         self._columns = {name: each[index.to(each.device)] for name, each in self._columns.items()}
         self._limits = {mode: None if each is None else each[on_device] for mode, each in self._limits.items()}

@@ -56,7 +56,7 @@ class Diverged:
         """One finding for the run."""
         loss = read(trace, "loss")
         broken = trace.nonfinite is not None or not np.isfinite(loss).all()
-        if broken and (len(loss) > 1 or (trace.nonfinite is not None and trace.nonfinite.update > 1)):
+        if broken and (len(loss) > 1 if trace.nonfinite is None else trace.nonfinite.update > 1):
             finite = loss[np.isfinite(loss)]
             update = trace.nonfinite.update if trace.nonfinite else None
             place = f"in update {update}" if update else f"in epoch {int(np.argmin(np.isfinite(loss))) + 1}"

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from engine.runs import train
+from engine.runs import see_weights, train
 from torch import nn
 
 from trainlab import engine
 from trainlab.config import validate
 from trainlab.plan import PlannedRun
 from trainlab.report import Trace
+from trainlab.rules.overtraining import Overtraining
 from trainlab.settling import find_final_swing, find_settling_epoch
 
 
@@ -275,6 +276,31 @@ def test_decoupled_decay_of_the_same_size_does_nothing(fits):
         assert trace.metrics["train_loss"] < 0.0015
 
 
+def test_the_test_loss_turns_early():
+    # "best test loss 0.36-0.37 at epoch 15-16 of 400, 1.25-1.40 at the end": over seeds
+    for trace in train(*[overfit(seed) for seed in range(5)], probes=["test-loss", "accuracy"]):
+        loss = trace.series["test-loss"].values
+        assert len(loss) == 400
+        assert 13 <= int(loss.argmin()) + 1 <= 17
+        assert 0.35 < loss.min() < 0.375
+        assert 1.15 < loss[-1] < 1.45
+        assert loss[-1] == trace.metrics["test_loss"]
+        (found,) = Overtraining().judge(trace)
+        assert 12 <= found.evidence["epoch"] <= 18
+        assert 0.36 < found.evidence["best"] < 0.39
+
+
+def test_stopped_early_it_tests_better():
+    # "stops on the validation part": tests at 0.83 to 0.865 instead of 0.805 to 0.82
+    held = {"name": "classification", "validation_fraction": 0.2}
+    stops = [{**overfit(seed), "data": held, "train": {"epochs": 400, "early_stopping": 20}} for seed in range(5)]
+    for trace in train(*stops, probes=["accuracy"]):
+        assert 12 <= trace.best_epoch <= 25
+        assert trace.stopped == trace.best_epoch + 20 == trace.updates
+        assert 0.83 <= trace.metrics["test_accuracy"] <= 0.885
+        assert trace.metrics["test_loss"] < 0.4
+
+
 def deep(activation: str, **model: Any) -> dict[str, Any]:
     """30 layers of 64 units, standard normal inputs, random classes."""
     return {
@@ -342,3 +368,68 @@ def test_a_bad_initialisation_needs_more_epochs(init, low, high):
         assert losses(trace)[-1] == pytest.approx(np.log(10), abs=0.01)
     else:
         assert low <= (below[0] + 1 if len(below) else 99) <= high
+
+
+STRENGTHS = (0.0, 0.003, 0.01, 0.03)
+
+
+def sparse(l1: float, decay: float = 0.0) -> dict[str, Any]:
+    """The network that overfits, under SGD 0.5, whose proximal step is the same for all weights."""
+    return {
+        **overfit(0),
+        "optimizer": {"name": "sgd", "lr": 0.5, "weight_decay": decay},
+        "regularize": {"l1": l1},
+        "train": {"epochs": 1000},
+    }
+
+
+def test_l1_makes_weights_exactly_0_and_so_selects_features(monkeypatch):
+    # "larger lambda: more zeros; 0: none", "L1 selects features", "L1 and L2 together": both leave zeros, L2 alone none
+    cases = [*map(sparse, STRENGTHS), sparse(0.01, decay=0.01), sparse(0.0, decay=0.01)]
+    traces = train(*cases, probes=["accuracy", see_weights(monkeypatch)])
+    matrices = [trace.arrays["weights"][:2000].reshape(100, 20) for trace in traces]
+    zeros = [float((each == 0).mean()) for each in matrices]
+    unused = [float((each == 0).all(axis=0).mean()) for each in matrices]
+    assert zeros[0] == zeros[5] == 0
+    assert zeros[1:4] == sorted(zeros[1:4])
+    assert 0.9 < zeros[1] < 0.97
+    assert zeros[2] > 0.98
+    assert zeros[3] > 0.99
+    assert unused[0] == 0
+    assert 0 <= unused[1] <= 0.15
+    assert 0.2 <= unused[2] <= 0.45
+    assert 0.65 <= unused[3] <= 0.9
+    assert all(0.84 <= trace.metrics["test_accuracy"] <= 0.9 for trace in traces[1:4])
+    assert zeros[4] > 0.97
+    assert np.linalg.norm(matrices[4]) < np.linalg.norm(matrices[2])
+
+
+def test_a_schedule_that_lowers_the_rate_late_ends_the_swing():
+    # "rate still large late: loss swings", "a schedule lowers it": batches of 4 at 0.05
+    base = {**line(0.05), "train": {"epochs": 40, "batch_size": 4}}
+    constant, *falling = train(*[{**base, "schedule": {"name": name}} for name in ("constant", "exponential", "cosine")], probes=[])
+    low, high = find_final_swing(constant.series["loss"])
+    assert find_settling_epoch(constant.series["loss"]) is None
+    assert high - low > 0.05
+    for trace in falling:
+        low, high = find_final_swing(trace.series["loss"])
+        assert find_settling_epoch(trace.series["loss"]) is not None
+        assert high - low < 0.005
+        assert high == pytest.approx(1.007, abs=0.003)
+
+
+def test_warm_up_starts_a_transformer_that_does_not_start_without_it():
+    # "warm-up helps BERT": 6 layers with normalisation after each sum, digits as 8 rows, Adam at 0.01; not in every network:
+    # at width 64, or with GELU and Xavier, neither run starts
+    base = {
+        "model": {"kind": "transformer", "layers": 6, "width": 32, "norm_first": False, "init": "default", "activation": "relu"},
+        "data": {"name": "digits", "standardize": True},
+        "loss": "cross_entropy",
+        "optimizer": {"name": "adam", "lr": 0.01},
+        "train": {"epochs": 7, "batch_size": 32},
+    }
+    without, warmed = train(base, {**base, "schedule": {"name": "constant", "warmup": 100}}, probes=["accuracy"])
+    assert without.metrics["train_loss"] > 1.8
+    assert without.metrics["test_accuracy"] < 0.35
+    assert warmed.metrics["train_loss"] < 1.4
+    assert warmed.metrics["test_accuracy"] > 0.5

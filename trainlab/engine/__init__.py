@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
 import torch
 from torch import Tensor
+from torch.func import vmap
 
 from trainlab import plugins
 from trainlab.device import choose_device
 from trainlab.engine._batches import expand
 from trainlab.engine._grouping import count_bytes, count_rows_at_rest, find_way, group
-from trainlab.engine._loop import train_stack
+from trainlab.engine._loop import STEERS, train_stack
 from trainlab.engine._memory import keep_freed_memory
-from trainlab.engine._programs import Program, Weights, iterate_outputs
+from trainlab.engine._mlp import HandWritten
+from trainlab.engine._programs import OneByOne, Program, Weights, iterate_outputs
 from trainlab.engine._recorder import Recorder
 from trainlab.engine._rows import Rows
 from trainlab.engine._stack import Stack
@@ -109,14 +111,21 @@ def _train_group(
     work = works[0]
     way = find_way(work)
     program = way.program
+    if work.is_steered and STEERS not in probes:
+        probes = {**probes, STEERS: plugins.load("trainlab.probes", STEERS)}
     stack = Stack(works, way.room)
     recorder = Recorder()
-    train_stack(stack, program, works, {name: each for name, each in probes.items() if hasattr(each, "measure")}, recorder, tick)
-    parts = [len(part.inputs) for part in (work.train, work.test) if part is not None]
+    parts = [len(part.inputs) for part in (work.train, work.validation, work.test) if part is not None]
     room = find_room(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
-    weights = _gather([final for final in stack.final if final is not None], room)
-    before = torch.cat([each for each in stack.before if each is not None])
-    evaluation = _evaluation(work, program, room, weights, before)
+
+    def rest(weights: Weights, before: Tensor) -> Evaluation:
+        rows = room.pad(list(range(len(before))))
+        padded = weights if len(rows) == len(before) else weights.select([max(row, 0) for row in rows])
+        return _evaluation(work, program, room, padded, before)
+
+    train_stack(stack, program, works, probes, recorder, rest, tick)
+    last = torch.cat([each for each in stack.last if each is not None])
+    evaluation = rest(_gather([final for final in stack.final if final is not None]), last)
     measured: dict[str, Tensor] = {}
     with torch.no_grad():
         for probe in probes.values():
@@ -144,7 +153,13 @@ def _train_group(
             updates=stack.updates[row],
             planned=work.updates,
             nonfinite=stack.fatal[row],
-            sizes={"train": work.samples, **({"test": len(work.test.inputs)} if work.test else {})},
+            scaling=stack.scalings[row],
+            best_epoch=stack.best_epochs[row],
+            stopped=stack.stopped[row],
+            sizes={
+                "train": work.samples,
+                **{name: len(part.inputs) for name, part in (("validation", work.validation), ("test", work.test)) if part},
+            },
             task=work.task,
             how=program.how,
         )
@@ -156,13 +171,12 @@ def _number(value: float) -> Number:
     return None if math.isnan(value) else float(value)  # NaN is "nothing to measure"
 
 
-def _gather(weights: list[Weights], room: Rows) -> Weights:
-    """Rows of ended runs as one stack again, padded with the first."""
-    padded = [weights[max(run, 0)] for run in room.pad(list(range(len(weights))))]
+def _gather(weights: list[Weights]) -> Weights:
+    """Rows of ended runs as one stack again."""
     return Weights(
-        flat=torch.cat([each.flat for each in padded]),
-        fixed={name: torch.cat([each.fixed[name] for each in padded]) for name in padded[0].fixed},
-        random=tuple(state for each in padded for state in each.random),
+        flat=torch.cat([each.flat for each in weights]),
+        fixed={name: torch.cat([each.fixed[name] for each in weights]) for name in weights[0].fixed},
+        random=tuple(state for each in weights for state in each.random),
     )
 
 
@@ -170,30 +184,38 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
     """What probes see of the rows that `before` has; the others are padding, and stay out of sight."""
     rows, runs = len(weights.flat), len(before)
 
-    def predict(batch: Batch, at: Weights = weights) -> Tensor:
+    def compute(batch: Batch, at: Weights) -> Tensor:
         pieces = torch.split(batch.inputs, PIECE)
         parts = [at.part(each) for each in room.split(rows, count_rows_at_rest(work, len(pieces[0])))]
 
-        def predict_piece(inputs: Tensor) -> Tensor:
+        def compute_piece(inputs: Tensor) -> Tensor:
             piece = Batch(inputs=inputs, target=None)
-            return torch.cat([program.predict(part, expand(piece, len(part.flat)).inputs) for part in parts])[:runs]
+            return torch.cat([program.predict(part, expand(piece, len(part.flat)).inputs) for part in parts])
 
-        return torch.cat([predict_piece(each) for each in pieces], dim=1)
+        return torch.cat([compute_piece(each) for each in pieces], dim=1)
+
+    def predict(batch: Batch) -> Tensor:
+        return compute(batch, weights)[:runs]
 
     def loss_at(flat: Tensor, batch: Batch) -> Tensor:
         filled = torch.cat([flat, flat[:1].expand(rows - runs, -1)])
-        output = predict(batch, Weights(flat=filled, fixed=weights.fixed, random=weights.random))
-        loss = LOSSES[work.config.loss]
-        return torch.stack([loss(each, batch.target) for each in output])
+        output = compute(batch, Weights(flat=filled, fixed=weights.fixed, random=weights.random))
+        loss, target = LOSSES[work.config.loss], expand(batch, rows).target
+        if isinstance(program, OneByOne):
+            return torch.stack([loss(each, batch.target) for each in output])
+        if isinstance(program, HandWritten):  # vmap loads a good part of torch
+            return program.loss(output, target, None)[0][:runs]
+        return vmap(loss, in_dims=(0, None if target is None else 0))(output, target)[:runs]
 
     def outputs(batch: Batch) -> Iterator[dict[str, Tensor]]:
         held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
-        return iterate_outputs(work.model, work.layout, held, batch)
+        return iterate_outputs(work.model, work.layout, held, batch, work.config.train.precision)
 
     kinds = {name: type(module).__name__ for name, module in work.model.named_modules() if not list(module.children())}
     return Evaluation(
         flat=weights.flat[:runs],
         train=work.train,
+        validation=work.validation,
         test=work.test,
         loss_at=loss_at,
         predict=predict,

@@ -166,7 +166,7 @@ class HandWritten:
         self.layers, self.mask, self.layout, self.loss, self.room = network.layers, network.mask, layout, GRADED[loss], room
         self._memory: dict[tuple[str, torch.Size, torch.dtype], Tensor] = {}
 
-    def loss_and_gradient(self, weights: Weights, batch: Batch) -> tuple[Tensor, Tensor, Weights]:
+    def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:  # noqa: ARG002  # nothing it computes is in fp16
         """See Program."""
         gradient = torch.empty_like(weights.flat)
         losses = [
@@ -174,7 +174,7 @@ class HandWritten:
         ]
         return torch.cat(losses), gradient, weights
 
-    def input_gradient(self, weights: Weights, batch: Batch) -> Tensor:
+    def input_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """See Program."""
         found, unused = torch.empty_like(batch.inputs), torch.empty_like(weights.flat)
         for rows in self._slice(weights, batch.inputs):
@@ -222,7 +222,7 @@ class HandWritten:
         return loss
 
     def _reserve(self, weight: str, flat: Tensor, samples: int, *, out: bool) -> Tensor:
-        """Memory for what leaves a layer, or for the gradient at what enters it: the same at each step, so that it stays in the cache.
+        """Memory for what leaves a layer, or for the gradient at what enters it: the same at each step, to stay in the cache.
 
         New memory costs as much as the arithmetic: the system clears each page of it.
         """

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from trainlab.engine._mlp import HandWritten, read_network
+from trainlab.engine._precision import is_mixed
 from trainlab.engine._programs import OneByOne, Program, choose_program
 from trainlab.engine._rows import ALONE, Rows, choose_rows
 from trainlab.engine._work import Work
@@ -76,8 +77,13 @@ def count_products(model: nn.Module, sample: Tensor) -> int:
 
 
 def _choose(work: Work) -> Way:
-    network = read_network(work.model, work.layout)
-    if work.train.inputs.is_cpu and work.batch_size * count_products(work.model, work.train.inputs) > HEAVY:
+    precision = work.config.train.precision
+    network = None if is_mixed(precision) else read_network(work.model, work.layout)
+    if (
+        not is_mixed(precision)
+        and work.train.inputs.is_cpu
+        and work.batch_size * count_products(work.model, work.train.inputs) > HEAVY
+    ):
         alone = OneByOne(work.model, work.layout, work.config.loss, "one run fills the processor, stacked they would not be faster")
         return Way(alone, ALONE)
     if network is not None and work.train.inputs.dim() == 2:
@@ -85,5 +91,5 @@ def _choose(work: Work) -> Way:
         return Way(HandWritten(network, work.layout, work.config.loss, room), room)
     train = work.train
     batch = Batch(inputs=train.inputs[: work.batch_size], target=None if train.target is None else train.target[: work.batch_size])
-    program = choose_program(work.model, work.layout, work.config.loss, batch)
+    program = choose_program(work.model, work.layout, work.config.loss, batch, precision)
     return Way(program, find_room(work, program, work.batch_sizes))

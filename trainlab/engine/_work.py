@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass, replace
 
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 from trainlab import data, losses, models
 from trainlab.config import Config
 from trainlab.config.regularize import Regularize
-from trainlab.config.training import SGD, ConstantSchedule, NoClip
+from trainlab.config.training import SGD, ConstantSchedule, EarlyStopping, NoClip, PlateauSchedule
 from trainlab.data import Task
+from trainlab.engine._precision import KEPT, cast, is_mixed
 from trainlab.errors import UserError
 from trainlab.step import Batch, Layout
 
@@ -29,6 +31,7 @@ class Work:
         model: the network with its initial weights, in the run's number format and on its device. Never trained itself.
         layout: how its trainable parameters lie in a row.
         train: the training part, `[sample, ...]`.
+        validation: the part to choose by, or None.
         test: the test part, or None.
         task: see `trainlab.report.Trace.task`.
         outputs: of the network.
@@ -40,6 +43,7 @@ class Work:
     model: nn.Module
     layout: Layout
     train: Batch
+    validation: Batch | None
     test: Batch | None
     task: Task
     outputs: int
@@ -55,6 +59,12 @@ class Work:
     def batch_sizes(self) -> set[int]:
         """How many samples a batch has: the last one of an epoch may have fewer."""
         return {self.batch_size, self.samples % self.batch_size or self.batch_size}
+
+    @property
+    def is_steered(self) -> bool:
+        """Whether what becomes of it hangs on the validation loss of each epoch: when it stops, or its rate."""
+        stops = self.config.train.early_stopping.patience is not None
+        return self.validation is not None and (stops or isinstance(self.config.schedule, PlateauSchedule))
 
     @property
     def updates_per_epoch(self) -> int:
@@ -74,6 +84,7 @@ def prepare(config: Config, device: torch.device) -> Work:
     if config.regularize.label_smoothing and config.loss not in SMOOTHED:
         raise UserError(f"needs classes and one of the losses {', '.join(SMOOTHED)}", key="regularize.label_smoothing")
     start = replace(config, optimizer=SGD(), schedule=ConstantSchedule(), clip=NoClip(), regularize=Regularize(), rules={}, vs=[])
+    start = replace(start, train=replace(config.train, early_stopping=EarlyStopping()))
     key = (repr(start), str(device))
     if key not in _prepared:
         if len(_prepared) >= CACHED:
@@ -84,11 +95,18 @@ def prepare(config: Config, device: torch.device) -> Work:
         for name in ("input_noise", "adversarial"):
             if getattr(config.regularize, name):
                 raise UserError("needs numbers to move, and these inputs are tokens", key=f"regularize.{name}")
+    if config.train.early_stopping.patience is not None and work.validation is None:
+        remedy = (
+            "set `data.validation_fraction`, to 0.2 for example"
+            if hasattr(config.data, "validation_fraction")
+            else "these data have none"
+        )
+        raise UserError(f"needs a validation part to judge by: {remedy}", key="train.early_stopping")
     return replace(work, config=config)
 
 
 def _prepare(config: Config, device: torch.device) -> Work:
-    dtype = {"float32": torch.float32, "float64": torch.float64}[config.train.precision]
+    dtype = KEPT[config.train.precision]
     if dtype == torch.float64 and device.type == "mps":
         raise UserError("MPS has no float64", key="train.precision", value="float64")
     dataset = data.load(config.data).seen_as(models.find_view(config.model))
@@ -108,7 +126,10 @@ def _prepare(config: Config, device: torch.device) -> Work:
     def place_inputs(inputs: Tensor) -> Tensor:
         return inputs.to(device=device, dtype=dtype if inputs.is_floating_point() else None)
 
-    output = _try_one_batch(model, place_inputs(dataset.train[0][:batch_size]))
+    with cast(config.train.precision, device):
+        output = _try_one_batch(model, place_inputs(dataset.train[0][:batch_size]))
+    if is_mixed(config.train.precision):
+        _try_training(model, place_inputs(dataset.train[0][:batch_size]), config.train.precision)
     _check_output(output, config, outputs, dataset.train[1] if dataset.every_step else None)
 
     def place(part: tuple[Tensor, Tensor | None]) -> Batch:
@@ -131,6 +152,7 @@ def _prepare(config: Config, device: torch.device) -> Work:
             sizes=tuple(parameter.numel() for parameter in trainable.values()),
         ),
         train=train,
+        validation=place(dataset.validation) if dataset.validation else None,
         test=place(dataset.test) if dataset.test else None,
         task=dataset.task,
         outputs=output.shape[-1],
@@ -146,6 +168,23 @@ def _check_batch_norm(model: nn.Module, samples: int, batch_size: int) -> None:
     if min(batch_size, last) == 1:
         which = "every batch has" if batch_size == 1 else f"the last batch of {samples} samples has"
         raise UserError(f"batch norm cannot train on one sample, and {which} only one", key="model.norm", value="batch")
+
+
+def _try_training(model: nn.Module, inputs: Tensor, precision: str) -> None:
+    """Run one batch through a copy of the network and back.
+
+    Raises:
+        UserError: torch cannot do so in this number format on this device.
+    """
+    trial = copy.deepcopy(model).train()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            with cast(precision, inputs.device):
+                output = trial(inputs)
+            output.sum().backward()
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"torch cannot train this network in it here: {reason}", key="train.precision", value=precision) from error
 
 
 def _check_output(output: Tensor, config: Config, outputs: int | None, steps: Tensor | None) -> None:

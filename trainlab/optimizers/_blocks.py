@@ -12,23 +12,17 @@ BLOCK = 2**16
 
 
 def step_in_blocks(step: Step, parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> tuple[Tensor, State]:
-    """The same bits as `step` by itself, which rounds alike wherever a number stands.
-
-    The rows of `state` may be written over; parameters and gradient are left as they are.
-    """
+    """The same bits as `step` by itself, which rounds alike wherever a number stands."""
     size = parameters.shape[1]
     width = max(BLOCK // len(parameters), 1)
     if width >= size:
         return step(parameters, gradient, state, columns)
-    after, rows, updates = torch.empty_like(parameters), dict(state.rows), state.updates
+    wide = {name: torch.empty_like(each) for name, each in state.rows.items() if each.shape == parameters.shape}
+    after = torch.empty_like(parameters)
     for start in range(0, size, width):
         block = slice(start, start + width)
-        held = {name: each[:, block] if each.shape == parameters.shape else each for name, each in state.rows.items()}
+        held = {name: each[:, block] if name in wide else each for name, each in state.rows.items()}
         after[:, block], moved = step(parameters[:, block], gradient[:, block], State(held, state.updates), columns)
-        for name, each in moved.rows.items():
-            if name in held and state.rows[name].shape == parameters.shape:
-                rows[name][:, block] = each
-            else:
-                rows[name] = each
-        updates = moved.updates
-    return after, State(rows, updates)
+        for name, each in wide.items():
+            each[:, block] = moved.rows[name]
+    return after, State({**moved.rows, **wide}, moved.updates)

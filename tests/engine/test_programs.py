@@ -76,6 +76,16 @@ def test_shapes_of_networks(model):
     assert_agree(works(**model), by_hand=True)
 
 
+@pytest.mark.parametrize("model", [{}, {"residual": True, "dropout": 0.3}])
+def test_slices_have_the_same_bits_as_the_whole(model, monkeypatch):
+    runs = works(**model) * 3
+    program = write_by_hand(runs[0])
+    whole = compute(program, runs)
+    monkeypatch.setattr(_mlp, "SLICE_BYTES", 2 * 13 * 4 * 8)
+    for found, wanted in zip(compute(program, runs), whole, strict=True):
+        assert torch.equal(found, wanted)
+
+
 @pytest.mark.parametrize("model", [{"norm": "batch"}, {"input_norm": "layer"}, {"freeze": ["model.2.bias"]}, {"output": "softmax"}])
 def test_what_is_not_written_by_hand(model):
     work = works(**model)[0]

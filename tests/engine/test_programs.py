@@ -76,7 +76,7 @@ def test_shapes_of_networks(model):
     assert_agree(works(**model), by_hand=True)
 
 
-@pytest.mark.parametrize("model", [{}, {"residual": True, "dropout": 0.3}])
+@pytest.mark.parametrize("model", [{}, {"residual": True}])
 def test_slices_have_the_same_bits_as_the_whole(model, monkeypatch):
     runs = works(**model) * 3
     program = write_by_hand(runs[0])

@@ -81,5 +81,6 @@ def test_divergence_is_its_doing_only_where_scaled_features_would_survive() -> N
 def test_too_little_to_judge() -> None:
     assert "19 updates" in skip(RULE, features(spread=99, train=0.69, updates=19))
     assert "not measured" in skip(RULE, make_trace())
+    assert "cannot reach" in skip(RULE, features(spread=99, train=0.69, metrics={"reachable_loss": 0.5}))
     none = {"linear_loss": None, "linear_accuracy": None}
     assert "no linear model" in skip(RULE, features(spread=99, metrics=none))

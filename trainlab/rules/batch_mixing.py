@@ -28,9 +28,16 @@ class BatchMixing:
     Evidence:
         `mixing`: the largest change of another sample's output, as a share of the outputs.
 
+    See it:
+            trainlab overfit --epochs 20 --set model.kind=layers \
+                --set 'model.modules=[{Linear: [20, 8]}, {Softmax: {dim: 0}}, {Linear: [8, 1]}, Sigmoid]'
+
     What to try:
         Give `dim: -1` to softmax and normalisation, `batch_first: true` to recurrent and attention layers; keep the first dimension
         in every reshape. For batch norm leave `track_running_stats` on, or take layer norm.
+
+    Sources:
+        Karpathy 2019 (a recipe for training neural networks).
 
     Attributes:
         mixing: fires above this.

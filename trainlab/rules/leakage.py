@@ -31,9 +31,16 @@ class Leakage:
         `share`: of the test samples. `repeats`: share of the training samples that have a twin in the training part. `samples`: of
         both parts.
 
+    See it:
+            trainlab overfit --epochs 50 \
+                --set data.name=blobs,data.classes=100,data.spread=0,loss=cross_entropy,model.output=none
+
     What to try:
         Drop duplicates first, then split; split by person, file or day where several samples come from one; resample the training
         part only.
+
+    Sources:
+        Kaufman, Rosset & Perlich 2012; Kapoor & Narayanan 2023.
 
     Attributes:
         share: fires above this.

@@ -30,8 +30,15 @@ class UnshuffledData:
         `purity`: share of the variance between batches, corrected for chance: 1 if every batch has one class. `share`: (constant -
         network)/(constant - linear), of training losses; null where not defined.
 
+    See it:
+            trainlab overfit --epochs 20 --batch-size 10 \
+                --set data.name=iris,data.folds=5,train.shuffle=false,loss=cross_entropy,model.output=none
+
     What to try:
         `train.shuffle: true`, or shuffle the samples once before the training.
+
+    Sources:
+        Bengio 2012 (practical recommendations).
 
     Attributes:
         purity: fires above this.

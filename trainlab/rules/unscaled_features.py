@@ -33,7 +33,7 @@ class UnscaledFeatures:
         training. null where not defined.
 
     See it:
-            trainlab overfit --epochs 50 \
+            trainlab overfit --epochs 50 \\
                 --set data.name=wine,loss=cross_entropy,model.output=none
 
     What to try:
@@ -41,7 +41,7 @@ class UnscaledFeatures:
         of magnitude; `model.input_norm: batch`. An adaptive optimizer hides the fault more than it mends it.
 
     Sources:
-        LeCun, Bottou, Orr & Müller 1998 (efficient backprop).
+        LeCun, Bottou, Orr & Muller 1998 (efficient backprop).
 
     Attributes:
         spread: fires above this.

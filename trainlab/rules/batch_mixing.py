@@ -13,7 +13,7 @@ from trainlab.rules._series import read_metric, say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchMixing:
-    """The output for one sample depends on the other samples of its batch.
+    r"""The output for one sample depends on the other samples of its batch.
 
     What it finds:
         Networks whose output for a sample changes in evaluation mode when only another sample of the batch is replaced, by more
@@ -29,8 +29,8 @@ class BatchMixing:
         `mixing`: the largest change of another sample's output, as a share of the outputs.
 
     See it:
-            trainlab overfit --epochs 20 --set model.kind=layers \\
-                --set 'model.modules=[{Linear: [20, 8]}, {Softmax: {dim: 0}}, {Linear: [8, 1]}, Sigmoid]'
+            trainlab overfit --epochs 20 --set model.kind=layers \
+                --set 'model.modules=[{Linear: [20, 1]}, {Softmax: {dim: 0}}]'
 
     What to try:
         Give `dim: -1` to softmax and normalisation, `batch_first: true` to recurrent and attention layers; keep the first dimension

@@ -14,7 +14,7 @@ from trainlab.rules._series import read_metric, say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leakage:
-    """Samples of the test part stand in the training part too.
+    r"""Samples of the test part stand in the training part too.
 
     What it finds:
         Test samples whose inputs, number for number, some training sample has, beyond the limit and beyond chance. Where the inputs
@@ -32,7 +32,7 @@ class Leakage:
         both parts.
 
     See it:
-            trainlab overfit --epochs 50 \\
+            trainlab overfit --epochs 50 \
                 --set data.name=blobs,data.classes=100,data.spread=0,loss=cross_entropy,model.output=none
 
     What to try:

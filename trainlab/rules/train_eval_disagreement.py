@@ -16,7 +16,7 @@ SAMPLES = 512  # that both modes are measured on
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainEvalDisagreement:
-    """The same samples are judged far apart in training mode and in evaluation mode.
+    r"""The same samples are judged far apart in training mode and in evaluation mode.
 
     What it finds:
         Networks with batch norm that are much better on training samples when it normalises by the batch, as in training, than
@@ -32,7 +32,7 @@ class TrainEvalDisagreement:
         `measure`: `accuracy` or `loss`. `train_mode`, `eval_mode`: its values, on the same samples. `batch_size`: of the training.
 
     See it:
-            trainlab overfit --epochs 100 --norm batch \\
+            trainlab overfit --epochs 100 --norm batch \
                 --set data.name=breast_cancer,model.norm.momentum=0.001
 
     What to try:

@@ -18,7 +18,7 @@ SAMPLES = 2000  # of the test part, that the scores are measured on
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UninformativeFeatures:
-    """The inputs carry nothing about the target.
+    r"""The inputs carry nothing about the target.
 
     What it finds:
         Data on which neither this network nor a random forest does better than chance on samples that they have not seen: the
@@ -36,7 +36,7 @@ class UninformativeFeatures:
         gone.
 
     See it:
-            trainlab overfit --epochs 100 --set data.name=random,data.samples=1000 \\
+            trainlab overfit --epochs 100 --set data.name=random,data.samples=1000 \
                 --set data.features=20,data.classes=2,data.test_fraction=0.2
 
     What to try:

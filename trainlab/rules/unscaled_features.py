@@ -14,7 +14,7 @@ from trainlab.rules._series import read_metric, say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnscaledFeatures:
-    """The features are on scales so different, or so far from 1, that the training suffers.
+    r"""The features are on scales so different, or so far from 1, that the training suffers.
 
     What it finds:
         Runs whose inputs have a feature more than ten times as large as the median spread of all, or whose largest feature is
@@ -33,7 +33,7 @@ class UnscaledFeatures:
         training. null where not defined.
 
     See it:
-            trainlab overfit --epochs 50 \\
+            trainlab overfit --epochs 50 \
                 --set data.name=wine,loss=cross_entropy,model.output=none
 
     What to try:

@@ -33,7 +33,8 @@ class Leakage:
 
     See it:
             trainlab overfit --epochs 50 \
-                --set data.name=blobs,data.classes=100,data.spread=0,loss=cross_entropy,model.output=none
+                --set data.name=blobs,data.classes=100,data.spread=0 \
+                --set loss=cross_entropy,model.output=none
 
     What to try:
         Drop duplicates first, then split; split by person, file or day where several samples come from one; resample the training

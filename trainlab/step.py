@@ -91,6 +91,9 @@ class Evaluation:
         task: what is learned, see `Trace.task`.
         loss: name of the loss.
         kinds: class of every leaf module, by name.
+        respond: `(batch) -> [run, sample, output]`: the output where batch norm normalises by the samples of the batch, as it does
+            in training; nothing is dropped, and no running statistics move.
+        batch_size: samples a batch of the training.
     """
 
     flat: Tensor
@@ -103,3 +106,5 @@ class Evaluation:
     task: str
     loss: str
     kinds: dict[str, str]
+    respond: Callable[[Batch], Tensor]
+    batch_size: int

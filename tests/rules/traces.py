@@ -50,6 +50,7 @@ def make_trace(
     lr: float = 0.1,
     weight_decay: float = 0.0,
     batch_size: int | None = None,
+    objective: str = "sum",
     samples: tuple[int, int] = (100, 0),
     **fields: Any,
 ) -> Trace:
@@ -61,6 +62,7 @@ def make_trace(
         gradients, changes: `gradient-norm` and `update-ratio` of the weights, `[weight]` or `[T, weight]`.
         total, used, angle: per update; `used` is `total` and `angle` 0 unless given.
         modules: names and kinds.
+        objective: name of the loss.
         samples: in training and test.
         fields: of the Trace.
     """
@@ -82,6 +84,7 @@ def make_trace(
         optimizer=SGD(lr=lr, weight_decay=weight_decay),
         clip=NoClip() if clip == "none" else ClipBy(mode=clip, threshold=threshold),
         train=Train(batch_size=batch_size),
+        loss=objective,
     )
     given = {
         "name": "base",

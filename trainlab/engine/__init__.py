@@ -19,7 +19,7 @@ from trainlab.engine._grouping import count_bytes, group
 from trainlab.engine._loop import STEERS, train_stack
 from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._precision import is_mixed
-from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs
+from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs, respond
 from trainlab.engine._recorder import Recorder
 from trainlab.engine._rows import ALONE, Rows, choose_rows
 from trainlab.engine._stack import Stack
@@ -229,4 +229,6 @@ def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) 
         task=work.task,
         loss=work.config.loss,
         kinds=kinds,
+        respond=lambda batch: respond(work.model, work.layout, weights, batch, runs, work.config.train.precision),
+        batch_size=work.batch_size,
     )

@@ -225,10 +225,15 @@ def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch, pr
         return OneByOne(model, layout, loss, f"{inexact} is not known to compute the same bits in every stack")
     loss_alone, gradient_alone, _ = alone.loss_and_gradient(_draw_weights(model), pair)
     same = all(
-        torch.allclose(got, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()), equal_nan=True)
+        torch.allclose(got, wanted, rtol=1e-3, atol=1e-3 * _find_largest(wanted), equal_nan=True)
         for got, wanted in ((loss_stacked, loss_alone), (gradient_stacked, gradient_alone))
     )
     return stacked if same else OneByOne(model, layout, loss, "stacked, this network computes something else")
+
+
+def _find_largest(values: Tensor) -> float:
+    """The largest finite size; 0 if there is none, as with data that hold NaN."""
+    return float(torch.where(torch.isfinite(values), values.abs(), 0.0).max())
 
 
 def _draw_weights(model: nn.Module) -> Weights:
@@ -258,23 +263,38 @@ def iterate_outputs(
     In evaluation mode, but for batch norm, which normalises by these samples: after few updates its running statistics are those of
     another network.
     """
-    model.eval()
+    _normalize_by_batch(model, batch)
     leaves = {name: module for name, module in model.named_modules() if not list(module.children())}
-    if len(batch.inputs) > 1:
-        for module in leaves.values():
-            module.train(isinstance(module, nn.modules.batchnorm._BatchNorm))
-    for row, flat in enumerate(weights.flat):
+    for row in range(len(weights.flat)):
         found: dict[str, Tensor] = {}
         hooks = [module.register_forward_hook(functools.partial(_keep, found, name)) for name, module in leaves.items()]
         try:
-            with torch.no_grad(), cast(precision, batch.inputs.device):
-                parameters = {name: each.squeeze(0) for name, each in layout.unflatten(flat[None]).items()}
-                fixed = {name: each[row].clone() for name, each in weights.fixed.items()}  # statistics are moved in place
-                functional_call(model, {**parameters, **fixed}, (batch.inputs,))
+            _call_row(model, layout, weights, row, batch.inputs, precision)
         finally:
             for hook in hooks:
                 hook.remove()
         yield found
+
+
+def respond(model: nn.Module, layout: Layout, weights: Weights, batch: Batch, runs: int, precision: str = "float32") -> Tensor:
+    """The output of the first `runs` rows on `batch` `[sample, ...]`, batch norm normalising by these samples; moves nothing."""
+    _normalize_by_batch(model, batch)
+    return torch.stack([_call_row(model, layout, weights, row, batch.inputs, precision) for row in range(runs)]).to(weights.flat)
+
+
+def _normalize_by_batch(model: nn.Module, batch: Batch) -> None:
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.train(len(batch.inputs) > 1)
+
+
+def _call_row(model: nn.Module, layout: Layout, weights: Weights, row: int, inputs: Tensor, precision: str) -> Tensor:
+    with torch.no_grad(), cast(precision, inputs.device):
+        parameters = {name: each.squeeze(0) for name, each in layout.unflatten(weights.flat[row : row + 1]).items()}
+        fixed = {name: each[row].clone() for name, each in weights.fixed.items()}  # statistics are moved in place
+        output: Tensor = functional_call(model, {**parameters, **fixed}, (inputs,))
+    return output
 
 
 def _keep(found: dict[str, Tensor], name: str, _module: nn.Module, _arguments: object, output: object) -> None:

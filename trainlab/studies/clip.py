@@ -15,7 +15,8 @@ from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.studies._arms import by_arm, count_held, find_end, make_arm, plan_runs, say_seeds
 
 PROBES = ("total-norm", "used-norm", "clip-angle", "accuracy", "baselines", "gradient-norm")
-RULES = ("non-finite", "diverged", "exploding-gradient", "clipping-too-much", "clipping-turns-gradient", "clipping-idle")
+FACTS = ("outliers", "non-finite-data", "loss-mismatch", "output-mismatch", "loss-broadcast")
+RULES = ("non-finite", "diverged", "exploding-gradient", "clipping-too-much", "clipping-turns-gradient", "clipping-idle", *FACTS)
 ROUNDING = 1e-5
 MOST = 0.5  # share of the updates: clipping more is a low learning rate in disguise
 TURN = 10.0  # degrees

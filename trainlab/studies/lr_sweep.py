@@ -15,7 +15,8 @@ from trainlab.settling import find_final_swing, find_settling_epoch
 from trainlab.studies._arms import by_arm, count_held, drop_fraction, find_end, make_arm, plan_runs, say_seeds
 
 PROBES = ("accuracy", "baselines", "gradient-norm")
-RULES = ("learning-rate-too-high", "learning-rate-too-low", "diverged", "non-finite", "underfitting")
+FACTS = ("unscaled-features", "non-finite-data", "loss-mismatch", "output-mismatch", "loss-broadcast")
+RULES = ("learning-rate-too-high", "learning-rate-too-low", "diverged", "non-finite", "underfitting", *FACTS)
 GRID = tuple(float(f"{rate:.1e}") for rate in np.logspace(-5, 1, 13))
 KEY = "optimizer.lr"
 NEAR = 0.02  # of the fall from the first loss: as close as this to the lowest final loss is as good

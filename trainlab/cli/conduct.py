@@ -307,7 +307,9 @@ def write_report(report: Report, destinations: list[streams.Destination], shared
             verbose=shared.verbose,
             full_series=shared.full_series,
         )
-        streams.write(plugins.load("trainlab.renderers", destination.format).render(report, target), destination.path)
+        renderer = plugins.load("trainlab.renderers", destination.format)
+        pieces = renderer.stream(report, target) if hasattr(renderer, "stream") else [renderer.render(report, target)]
+        streams.write(pieces, destination.path)
     if shared.plot is not None:
         from trainlab.pictures._save import save
 

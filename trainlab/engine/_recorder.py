@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -26,22 +28,38 @@ class Recorder:
         segments[-1][1].append(at)
         segments[-1][2].append(values)
 
+    def read_last(self, name: str, per: Literal["update", "epoch"]) -> list[float]:
+        """The latest values of a series of single numbers, one a row, those that are finite."""
+        segments = self._segments.get((name, per))
+        return [value for value in segments[-1][2][-1].tolist() if math.isfinite(value)] if segments else []
+
     def collect(self, runs: int) -> list[dict[str, Series]]:
-        """For each run, its series by name."""
+        """For each run, its series by name. Takes what it hands out: nothing is left here.
+
+        Runs measured at the same times share them, and a run that was never parted from the others is a view of what was recorded:
+        thousands of runs weigh as much as their values.
+        """
         collected: list[dict[str, Series]] = [{} for _ in range(runs)]
-        for (name, per), segments in self._segments.items():
+        for name, per in list(self._segments):
+            segments = self._segments.pop((name, per))
             when: list[list[np.ndarray]] = [[] for _ in range(runs)]
             values: list[list[np.ndarray]] = [[] for _ in range(runs)]
             for rows, at, tensors in segments:
-                block = torch.stack(tensors, dim=1).cpu().double().numpy()  # [row, time, ...]
-                for position, run in enumerate(rows):
-                    if run >= 0:
-                        when[run].append(np.asarray(at, dtype=np.int64))
-                        values[run].append(block[position])
+                kept = [position for position, run in enumerate(rows) if run >= 0]
+                block = torch.stack(tensors, dim=1)[kept].cpu().double().numpy()  # [run, time, ...]
+                tensors.clear()
+                times = np.asarray(at, dtype=np.int64)
+                for position, row in zip(kept, block, strict=True):
+                    when[rows[position]].append(times)
+                    values[rows[position]].append(row)
             for run in range(runs):
                 if when[run]:
-                    collected[run][name] = Series(per=per, at=np.concatenate(when[run]), values=np.concatenate(values[run]))
+                    collected[run][name] = Series(per=per, at=_join(when[run]), values=_join(values[run]))
         return collected
+
+
+def _join(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def choose_updates(total: int, limit: int = 200) -> frozenset[int]:

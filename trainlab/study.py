@@ -14,6 +14,7 @@ import torch
 
 from trainlab import engine, plugins
 from trainlab.config import Config, to_values
+from trainlab.device import count_cores
 from trainlab.engine import Elsewhere, Progress, Work, Workers
 from trainlab.errors import UserError
 from trainlab.judging import SEVERITIES, choose_rules, judge
@@ -31,7 +32,8 @@ class Settings:
     Attributes:
         device: see `trainlab.device.choose_device`.
         threads: of torch, within one operation.
-        processes: that may train, this one included; others are started only where they pay.
+        processes: that may train, this one included; None for as many as the cores have room for. Others are started only where
+            they pay.
         select: prefixes of rule codes that are reported; all of the study's if empty.
         ignore: prefixes of rule codes that are not.
         fail_on: least severity that makes the exit code 1, or `never`.
@@ -42,7 +44,7 @@ class Settings:
 
     device: str = "auto"
     threads: int = 1
-    processes: int = 1
+    processes: int | None = 1
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     fail_on: str = "never"
@@ -85,7 +87,8 @@ def run(
     """
     if executor is not None:
         return _run(command, config, options, settings, listen, Elsewhere(executor, settings.threads))
-    with Workers(settings.processes, settings.threads) as workers:
+    processes = max(1, count_cores() // settings.threads) if settings.processes is None else settings.processes
+    with Workers(processes, settings.threads) as workers:
         return _run(command, config, options, settings, listen, workers)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import math
+import multiprocessing
 import os
 import pickle
 import signal
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 PAYS_SECONDS = 6.0
 """Work left from which on other processes are started: four times the second and a half that one takes to import torch."""
 TRY_SECONDS = 0.3  # of training, to tell how long the rest will take
+OWN_SHARE = 0.8  # of a core that this process must have got meanwhile: where it gets less, others want the cores too
 STEP_SECONDS = 5e-4  # an update of a stack takes as long at least whatever it holds: a stack of less is not cut further
 PIECES = 4  # chunks for each process, so that none waits long for the last
 GRACE_SECONDS = 5.0  # for a worker that has been asked to stop to say what it has measured
@@ -89,19 +92,19 @@ class Workers:
         """
         if self._count < 1 or course.device != "cpu":
             return lambda _: None
-        began = 0.0
+        began, worked = 0.0, 0.0
         first = chunks[0]
 
         def ask(updates: int) -> Shares:
-            nonlocal began
+            nonlocal began, worked
             now = time.perf_counter()
             if not updates:
-                began = now
+                began, worked = now, time.process_time()
             if not updates or now - began < TRY_SECONDS:
                 return None
-            step, began = (now - began) / updates, math.inf
+            step, share, began = (now - began) / updates, (time.process_time() - worked) / (now - began), math.inf
             left = course.updates_left / len(first) - updates
-            return self._share(chunks, left * step, step)
+            return self._share(chunks, left * step, step) if share >= OWN_SHARE else None
 
         return ask
 
@@ -195,7 +198,6 @@ class Workers:
 
     def _start(self) -> None:
         """Processes started anew: what has threads, or a GPU, cannot be forked safely."""
-        import multiprocessing
         from concurrent.futures import ProcessPoolExecutor
 
         context = multiprocessing.get_context("spawn")
@@ -364,6 +366,8 @@ def _train(chunk: Chunk) -> list[Trace]:
 
     torch.set_num_threads(chunk.threads)
     board = _board
+    if board is None and multiprocessing.parent_process() is not None:
+        follow_parent()
 
     def tick(update: int) -> bool:
         if board is None:
@@ -372,6 +376,19 @@ def _train(chunk: Chunk) -> list[Trace]:
         return not board[0]
 
     return train_chunk(chunk.runs, chunk.works, chunk.probes, tick)
+
+
+@functools.cache
+def follow_parent() -> None:
+    """End this process soon after the one that started it has died: an executor's worker would wait for work for ever."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def sit_down(line: Connection, board: Any) -> None:

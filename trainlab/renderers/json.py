@@ -13,6 +13,7 @@ from trainlab.renderers._thin import thin
 from trainlab.report import Comparison, Finding, Report, Run, Series, Suggestion, Table
 
 SCHEMA = "trainlab.report/1"
+DEEP = 4  # document, tables, table, rows: what stands below is a piece
 
 
 def render(report: Report, target: Target) -> str:
@@ -24,22 +25,32 @@ def render(report: Report, target: Target) -> str:
 
 
 def stream(report: Report, target: Target) -> Iterator[str]:
-    """The same document in pieces, one of them a run: the text of thousands of runs is never held at once."""
-    mark = "{"
-    for key, value in _arrange(report).items():
-        yield f"{mark}\n {json.dumps(key)}: "
-        mark = ","
-        if key == "runs" and report.runs:
-            for position, run in enumerate(report.runs):
-                yield f"{',' if position else '['}\n  " + _write(_clean(_convert_run(run, full=target.full_series)), "  ")
-            yield "\n ]"
-        else:
-            yield _write(_clean(value), " ")
-    yield "\n}\n"
+    """The same document in pieces, one of them a run or a row: the text of thousands of runs is never held at once."""
+    yield from _stream(_arrange(report), "", DEEP, full=target.full_series)
+    yield "\n"
+
+
+def _stream(value: Any, indent: str, depth: int, *, full: bool) -> Iterator[str]:
+    """As `_write` of the whole, what stands so deep in a piece of its own."""
+    inner = indent + " "
+    if isinstance(value, Run):
+        yield _write(_clean(_convert_run(value, full=full)), indent)
+    elif depth and isinstance(value, Mapping) and value:
+        for place, (key, item) in enumerate(value.items()):
+            yield f"{',' if place else '{'}\n{inner}{json.dumps(str(key))}: "
+            yield from _stream(item, inner, depth - 1, full=full)
+        yield f"\n{indent}}}"
+    elif depth and isinstance(value, list | tuple) and any(isinstance(item, list | tuple | Mapping | Run) for item in value):
+        for place, item in enumerate(value):
+            yield f"{',' if place else '['}\n{inner}"
+            yield from _stream(item, inner, depth - 1, full=full)
+        yield f"\n{indent}]"
+    else:
+        yield _write(_clean(value), indent)
 
 
 def _arrange(report: Report) -> dict[str, Any]:
-    """The document, its runs not yet put in."""
+    """The document, its runs as they are."""
     return {
         "schema": SCHEMA,
         "trainlab": __version__,
@@ -47,7 +58,7 @@ def _arrange(report: Report) -> dict[str, Any]:
         "complete": report.complete,
         "environment": report.environment,
         "answer": {"text": report.answer.text, "values": report.answer.values},
-        "runs": [],
+        "runs": report.runs,
         "tables": [_convert_table(table) for table in report.tables],
         "comparisons": [_convert_comparison(comparison) for comparison in report.comparisons],
         "findings": [_convert_finding(finding) for finding in report.findings],

@@ -60,8 +60,9 @@ def test_many_values_in_order():
 
 def test_runs_that_stay_together_share_memory_and_padding_is_not_kept():
     recorder = Recorder()
+    rows = [0, 1, *[-1] * 30]
     for at in range(1, 101):
-        recorder.add("norm", "update", at, torch.zeros(32, 3), [0, 1, *[-1] * 30])
+        recorder.add("norm", "update", at, torch.zeros(32, 3), rows)
     first, second = recorder.collect(2)
     assert first["norm"].at is second["norm"].at
     base = first["norm"].values.base

@@ -24,6 +24,7 @@ bench: $(READY)  ## measure start-up and speed, as ratios
 	$(BIN)/python -m compileall -q trainlab
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/engine.py
+	$(BIN)/python tests/benchmarks/memory.py
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

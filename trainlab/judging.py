@@ -140,8 +140,8 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[st
             else:
                 reasons = Counter(each.reason for verdict in passed for each in verdict)
                 skipped.append(Skipped(code=rule.code, run=name, reason=reasons.most_common(1)[0][0]))
-    order = list(arms)
-    findings.sort(key=lambda each: (SEVERITIES.index(each.severity), order.index(each.run), each.code))
+    order = {name: place for place, name in enumerate(arms)}
+    findings.sort(key=lambda each: (SEVERITIES.index(each.severity), order[each.run], each.code))
     return findings, skipped, judged
 
 

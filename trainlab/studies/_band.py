@@ -18,11 +18,10 @@ LOWEST, HIGHEST = 1e-10, 1e5  # no grid is extended beyond these
 REACH = 100.0  # how far a grid is extended at a time, as a factor
 FINE = 1.6  # neighbours of an edge of the band that lie further apart than this factor get
 INSIDE = 2  # so many rates between them
-USEFUL = 0.1  # of the fall: a rate that ends this close to the seed's lowest loss is of use
+USEFUL = 0.1  # of the fall: a rate that ends this close to the lowest loss is of use; one above the best that does not, unstable
 MARGIN = 2.0  # a good rate this factor below the first unstable one is preferred to the best
 TIMES = (1 / 3, 1.0, 3.0, 10.0)  # what a recommendation is verified at
 FRESH = 5  # seeds that the search has not seen
-LOST = 0.5  # of the fall: a rate above the best that ends further up than this is unstable
 EARLY = 0.2  # of the epochs
 
 
@@ -43,7 +42,7 @@ class Band:
         useful: the lowest rate that ends within a tenth of the fall of the lowest loss.
         best: the rate that a sweep of the seed alone would choose.
         stable: the highest rate below the first unstable one.
-        unstable: the lowest rate that diverges, collapses, or, above the best, loses half of the fall.
+        unstable: the lowest rate that diverges, collapses, or, above the best, ends further than that from the lowest loss.
     """
 
     useful: Edge | None
@@ -144,7 +143,7 @@ def _fail(trace: Trace, scale: Scale) -> str:
         return "diverged"
     if is_dead(trace):
         return "collapsed"
-    if trace.config.optimizer.lr <= scale.best or end <= scale.floor + LOST * scale.fall:
+    if trace.config.optimizer.lr <= scale.best or end <= scale.floor + USEFUL * scale.fall:
         return ""
     constant = trace.metrics.get("constant_loss")
     return "collapsed" if constant is not None and abs(end - constant) <= scale.tolerance else "unstable"
@@ -260,7 +259,7 @@ def find_early(sweep: Sweep, lr: float) -> Rate | None:
         rate
         for rate in sweep.rates
         if rate.lr > lr
-        and not _has_failed(rate)
+        and not rate.verdict.startswith(("diverged", "collapsed"))
         and rate.final > own.final + sweep.tolerance
         and read(rate) < read(own) - sweep.tolerance
     ]

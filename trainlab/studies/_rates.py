@@ -216,11 +216,11 @@ def say_own(rate: Rate, sweep: Sweep) -> str:
     return f" The config's own rate: {describe(rate, sweep)}."
 
 
-def say_floor(sweep: Sweep, findings: Sequence[Finding]) -> str:
-    """That no rate gets the loss below what a linear model reaches, where the best one underfits."""
-    if sweep.best is None or not any(each.code == "F002" and each.run == sweep.best.name for each in findings):
+def say_floor(sweep: Sweep, chosen: Rate | None, findings: Sequence[Finding]) -> str:
+    """That no rate gets the loss below what a linear model reaches, where the one chosen underfits."""
+    if chosen is None or not any(each.code == "F002" and each.run == chosen.name for each in findings):
         return ""
-    trace = sweep.best.traces[0]
+    trace = chosen.traces[0]
     linear = trace.metrics.get("linear_loss")
     model = "a straight line" if trace.task == "regression" else "a linear model"
     beside = f", and {model} reaches {linear:.4g}" if linear is not None else ""

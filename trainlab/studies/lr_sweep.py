@@ -159,7 +159,7 @@ def _answer(sweeps: Sequence[Sweep], findings: Sequence[Finding]) -> Answer:
     values = list_values(base)
     if others:
         values["arms"] = {sweep.name: list_values(sweep) for sweep in others}
-    text = _recommend(base) + say_floor(base, findings)
+    text = _recommend(base) + say_floor(base, base.best, findings)
     for sweep in others:
         best = sweep.best
         text += f" With {sweep.name}: " + (f"{best.lr:g}, ending at {best.final:.4g}." if best else f"{list_failures(sweep)}.")

@@ -208,10 +208,16 @@ def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch) ->
         return OneByOne(model, layout, loss, f"{inexact} is not known to compute the same bits in every stack")
     loss_alone, gradient_alone, _ = alone.loss_and_gradient(_draw_weights(model), pair)
     same = all(
-        torch.allclose(got, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()), equal_nan=True)
+        torch.allclose(got, wanted, rtol=1e-3, atol=1e-3 * _find_largest(wanted), equal_nan=True)
         for got, wanted in ((loss_stacked, loss_alone), (gradient_stacked, gradient_alone))
     )
     return stacked if same else OneByOne(model, layout, loss, "stacked, this network computes something else")
+
+
+def _find_largest(values: Tensor) -> float:
+    """The largest absolute number; 0 if none is finite, as in a network that overflows whatever its weights."""
+    finite = values[values.isfinite()]
+    return float(finite.abs().max()) if len(finite) else 0.0
 
 
 def _draw_weights(model: nn.Module) -> Weights:

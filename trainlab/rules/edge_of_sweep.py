@@ -30,8 +30,14 @@ class EdgeOfSweep:
         `best`: the rate. `side`: `lowest` or `highest`. `loss`, `neighbour`: the loss at the end there and at the rate next to it.
         `rates`: how many were tried.
 
+    See it:
+        trainlab lr-sweep --lr 1e-5,1e-4,1e-3
+
     What to try:
         More rates on that side; `trainlab lr-sweep` without `--lr` extends its grid by itself.
+
+    Sources:
+        Google's Deep Learning Tuning Playbook (2023), on the edges of a search space.
 
     Attributes:
         share: of the fall from the first loss to the lowest; a smaller difference from the neighbour is none.

@@ -172,7 +172,7 @@ class TestAnswer:
     def test_a_run_that_is_only_kept_alive(self) -> None:
         metrics = {"constant_loss": 0.756}
         text = conclude([explode({}), make_way(NORM, end=9.0, share=0.1, metrics=metrics)]).answer.text
-        assert text.endswith("But it has learned nothing: a constant reaches 0.756.")
+        assert text.endswith("But it has learned next to nothing: a constant reaches 0.756.")
 
     def test_nothing_saves_it(self) -> None:
         text = conclude([explode({}), explode(VALUE), explode(NORM)]).answer.text

@@ -23,6 +23,7 @@ MOST = 0.5  # share of the updates: clipping more is a low learning rate in disg
 TURN = 10.0  # degrees
 TURNED = 1e-3  # degrees: less is rounding
 CLOSE = 9.9  # thresholds within this factor of each other are no decades apart
+LEARNED = 0.05  # of the loss of the best constant: to end less far below it is to have learned nothing
 SAME = 0.1  # of a loss: less is no difference worth a sentence
 
 
@@ -211,9 +212,9 @@ def _answer(ways: Sequence[Way]) -> tuple[Answer, Way | None]:
     text += f"and {_percent(best.share)} of the updates are clipped." + _say_turn(best, clipping)
     if best.share > MOST:
         text += " That many clipped updates are a lower learning rate in disguise." + _say_slower(ways)
-    constant = best.traces[0].metrics.get("constant_loss")
-    if constant is not None and best.final > constant:
-        text += f" But it has learned nothing: a constant reaches {constant:.4g}."
+    constant = _find_constant([best])
+    if constant is not None:
+        text += f" But it has learned next to nothing: a constant reaches {constant:.4g}."
     return Answer(text=text, values=values), best
 
 
@@ -255,6 +256,9 @@ def _say_not_needed(unclipped: Way, clipping: Sequence[Way]) -> str:
         return "Clipping is not needed: unclipped, the run survives its only update. Train longer to be sure."
     text = f"Clipping is not needed: unclipped, the run survives its {updates} updates and ends at a loss of {unclipped.final:.4g}."
     text += say_tail(unclipped.traces)
+    constant = _find_constant([unclipped, *clipping])
+    if constant is not None:
+        text += f" But it has learned next to nothing, clipped or not: a constant reaches {constant:.4g}."
     idle = [way.how for way in clipping if way.share == 0]
     if idle:
         text += f" Clipping {' or '.join(idle)} never acts."
@@ -276,6 +280,14 @@ def _say_slower(ways: Sequence[Way]) -> str:
     if way.learns:
         return f" Unclipped at a learning rate of {rate:g} it survives and ends at {way.final:.4g}: lower the rate instead."
     return f" A learning rate of {rate:g} without clipping does not help either."
+
+
+def _find_constant(ways: Sequence[Way]) -> float | None:
+    """The loss of the best constant, if none of these ways ends noticeably below it."""
+    constant = ways[0].traces[0].metrics.get("constant_loss")
+    if constant is None or any(way.final < constant - LEARNED * abs(constant) for way in ways):
+        return None
+    return constant
 
 
 def _percent(share: float) -> str:

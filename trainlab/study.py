@@ -120,6 +120,8 @@ def _run(
         skipped += left_out
         runs, works, cost, left_out = _afford(runs, works, cost, settings.trainings)
         skipped += left_out
+        if not runs:
+            break  # nothing is left that could tell the study more
         begun += runs
         try:
             traces += engine.train(runs, works, [*plan.probes, *probes], heed, workers)

@@ -50,6 +50,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         options = Options(
             arms=tuple(arms),
             seeds=make_seeds(config, shared),
+            seeds_given=shared.seeds is not None,
             chosen={name: value for name, value in chosen.items() if value is not None},
         )
     with collect(problems):
@@ -213,9 +214,9 @@ def make_arms(config: Config, sources: Mapping[str, str], shared: Shared) -> tup
 
 def make_seeds(config: Config, shared: Shared) -> tuple[int, ...]:
     """The config's seed and those after it."""
-    count = parse_count(shared.seeds, "--seeds")
+    count = parse_count(shared.seeds, "--seeds") if shared.seeds is not None else 1
     if config.seed + count - 1 > MOST:
-        raise UserError(f"must not lead beyond the largest seed, {MOST}", key="--seeds", value=shared.seeds)
+        raise UserError(f"must not lead beyond the largest seed, {MOST}", key="--seeds", value=shared.seeds or "1")
     return tuple(range(config.seed, config.seed + count))
 
 

@@ -40,7 +40,7 @@ class Shared:
     vs: tuple[str, ...]
     device: str
     seed: str | None
-    seeds: str
+    seeds: str | None
     threads: str
     processes: str
     executor: str | None
@@ -123,7 +123,9 @@ def _shared(  # read, never called
     ] = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     seed: Annotated[str | None, typer.Option(metavar="N", help="Seed of the first run, instead of the config's.")] = None,
-    seeds: Annotated[str, typer.Option(metavar="N", help="Runs of each kind, with seeds seed .. seed+N-1.")] = "1",
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N", help="Runs of each kind, with seeds seed .. seed+N-1.  [default: 1]")
+    ] = None,
     threads: Annotated[str, typer.Option(metavar="N", help="Threads of torch.")] = "1",
     processes: Annotated[
         str, typer.Option(metavar="N|auto", help="Processes that train, at most; one a core where it saves time.")

@@ -285,9 +285,8 @@ def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weight
     fixed = {name: each[0] for name, each in weights.fixed.items()}
     mapped = vmap(compute, in_dims=(0, None, 0, None if batch.target is None else 0))
     size = max(1, SAMPLE_NUMBERS // max(layout.total, 1))
-    pieces = zip(
-        torch.split(batch.inputs, size), [None] * len(batch.inputs) if batch.target is None else torch.split(batch.target, size)
-    )
+    pieces = torch.split(batch.inputs, size)
+    targets = [None] * len(pieces) if batch.target is None else torch.split(batch.target, size)
 
     def differentiate(inputs: Tensor, target: Tensor | None) -> Tensor:
         flat = weights.flat.detach().expand(len(inputs), -1).clone().requires_grad_()
@@ -302,12 +301,11 @@ def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weight
 
     norms: list[Tensor] = []
     with torch.enable_grad():
-        for inputs, target in pieces:
+        for inputs, target in zip(pieces, targets, strict=True):
             try:
                 norms.append(differentiate(inputs, target))
             except RuntimeError:
-                targets = [None] * len(inputs) if target is None else target
-                norms += map(differentiate_alone, inputs, targets)
+                norms += map(differentiate_alone, inputs, [None] * len(inputs) if target is None else target)
     return torch.cat(norms)
 
 

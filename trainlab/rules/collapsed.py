@@ -70,9 +70,9 @@ class Collapsed:
             name=self.name,
             severity="error",
             where=next(parameter.name for parameter in trace.parameters if parameter.is_weight),
-            message=f"the gradient is dead from update {collapse.at} on, after a step that changed a weight by {say(collapse.step)} of "
-            f"itself (limit {say(self.step)}); the loss stays at {say(end)}, a constant reaches {say(constant)}; "
-            f"learning rate {say(rate)}: try {say(rate / 3)} or {say(rate / 10)}",
+            message=f"the gradient is dead from update {collapse.at} on, after a step that changed a weight by "
+            f"{say(collapse.step)} of itself (limit {say(self.step)}); the loss stays at {say(end)}, a constant reaches "
+            f"{say(constant)}; learning rate {say(rate)}: try {say(rate / 3)} or {say(rate / 10)}",
             evidence={
                 "update": collapse.at,
                 "step": collapse.step,

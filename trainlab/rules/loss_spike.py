@@ -95,8 +95,9 @@ class LossSpike:
             name=self.name,
             severity="warning" if lost >= self.lost else "info",
             message=f"the loss jumped {say_count(len(spikes), 'time')} and came back, first in epoch {spikes[0].start + 1}"
-            f"{f', {beginning}' if beginning else ''}: at most from {say(largest.level)} to {say(largest.top)}, {say(height)} of the "
-            f"fall until then (limit {say(self.jump)}), {lost:.0%} of the epochs; try a lower peak rate, warm-up or clipping by norm",
+            f"{f', {beginning}' if beginning else ''}: at most from {say(largest.level)} to {say(largest.top)}, {say(height)} of "
+            f"the fall until then (limit {say(self.jump)}), {lost:.0%} of the epochs; "
+            "try a lower peak rate, warm-up or clipping by norm",
             evidence={
                 "spikes": len(spikes),
                 "epochs": [spike.start + 1 for spike in spikes],

@@ -70,7 +70,7 @@ class OutlierGradient:
         share = largest / (largest + (batch - 1) * others) if largest > 0 else 0.0
         if share <= self.share or largest < self.times * median:
             return
-        place = int(at * (train - 1) / (len(norms) - 1) + 1e-9)
+        place = at * (train - 1) // (len(norms) - 1)
         yield Finding(
             code=self.code,
             name=self.name,

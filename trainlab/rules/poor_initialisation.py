@@ -103,8 +103,9 @@ class PoorInitialisation:
                 "signal",
                 _weigh(trace, even, "error" if still else "warning"),
                 read_signals(trace, "initial-variance").names[-1],
-                f"the initial weights lose the signal: its spread over the samples falls to {say(evidence['signal'] or 0)} of itself "
-                f"from the first hidden layer to the last (limit {say(self.signal)}); try init: auto, or normalisation",
+                "the initial weights lose the signal: its spread over the samples falls to "
+                f"{say(evidence['signal'] or 0)} of itself from the first hidden layer to the last "
+                f"(limit {say(self.signal)}); try init: auto, or normalisation",
                 evidence,
             )
         elif start > self.loss * even > 0:
@@ -133,6 +134,5 @@ class PoorInitialisation:
 def _weigh(trace: Trace, even: float, severity: Severity) -> Severity:
     """`severity`, or `info` where the run has got over its start."""
     end = read_end(trace)
-    return (
-        "info" if trace.updates > 1 and not trace.nonfinite and (end <= CLEAR * even or judge_fit(trace) == "learned") else severity
-    )
+    over = trace.updates > 1 and not trace.nonfinite and (end <= CLEAR * even or judge_fit(trace) == "learned")
+    return "info" if over else severity

@@ -65,11 +65,9 @@ class SaturatedActivation:
         share, where = float(shares[at]), trace.modules[at].name
         fit, passed = judge_fit(trace), _measure_passage(trace, at)
         if trace.nonfinite or trace.updates < self.min_updates:
-            asked = "the run left the finite numbers" if trace.nonfinite else f"{say_count(trace.updates, 'update')} made"
-            asked += "" if trace.nonfinite else f" (at least {self.min_updates:g})"
-            yield Skipped(
-                code=self.code, reason=f"{share:.0%} of {where} is saturated; whether training suffers is not shown: {asked}"
-            )
+            few = f"{say_count(trace.updates, 'update')} cannot show whether training suffers (at least {self.min_updates:g})"
+            reason = "the run left the finite numbers" if trace.nonfinite else few
+            yield Skipped(code=self.code, reason=f"{share:.0%} of {where} is saturated, but {reason}")
             return
         lost = passed is not None and passed < self.passed
         if fit == "unknown" and not lost:

@@ -64,22 +64,16 @@ class Stalled:
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
         """One finding for the run."""
         loss, norms = read(trace, "loss"), read(trace, "total-norm")
-        if trace.nonfinite or not np.isfinite(loss).all():
-            yield Skipped(code=self.code, reason="the loss left the finite numbers")
-            return
-        if len(loss) < max(4, self.min_epochs) or trace.updates < self.min_updates:
-            some = f"{say_count(len(loss), 'epoch')} and {say_count(trace.updates, 'update')}"
-            asked = f"(at least {self.min_epochs:g} and {self.min_updates:g})"
-            yield Skipped(code=self.code, reason=f"{some} cannot show that the loss stands still {asked}")
+        lack = self._find_lack(trace, loss)
+        if lack:
+            yield Skipped(code=self.code, reason=lack)
             return
         moved, fit = find_flat_share(loss), judge_fit(trace)
         if moved >= self.flat or fit == "learned" or find_collapse(trace) is not None:
             return
-        if fit == "unknown":
-            yield Skipped(code=self.code, reason="the loss stands still, but nothing shows that a lower one can be reached")
-            return
-        if not len(norms) or not np.isfinite(norms).all():
-            yield Skipped(code=self.code, reason="the loss stands still, but the gradient was not measured")
+        if fit == "unknown" or not len(norms) or not np.isfinite(norms).all():
+            reason = "nothing shows that a lower one can be reached" if fit == "unknown" else "the gradient was not measured"
+            yield Skipped(code=self.code, reason=f"the loss stands still, but {reason}")
             return
         begin = float(norms[: max(1, len(norms) // 10)].max())
         gradient = float(np.median(norms[-max(1, len(norms) // 4) :])) / begin if begin > 0 else 0.0
@@ -117,3 +111,11 @@ class Stalled:
                 "update_ratio": change if math.isfinite(change) else None,
             },
         )
+
+    def _find_lack(self, trace: Trace, loss: np.ndarray) -> str:
+        if trace.nonfinite or not np.isfinite(loss).all():
+            return "the loss left the finite numbers"
+        if len(loss) < max(4, self.min_epochs) or trace.updates < self.min_updates:
+            some = f"{say_count(len(loss), 'epoch')} and {say_count(trace.updates, 'update')}"
+            return f"{some} cannot show that the loss stands still (at least {self.min_epochs:g} and {self.min_updates:g})"
+        return ""

@@ -10,11 +10,9 @@ import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._fit import judge_fit
-from trainlab.rules._series import is_regularized, read_weights, say, say_count
+from trainlab.rules._series import read_weights, say, say_count
 
 MOST = 0.5  # share of the weights, and of the updates
-SHRUNK = 0.2  # of its first norm
-EARLY = 10  # measured updates that show how it began
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +45,7 @@ class UpdateRatio:
 
     code: ClassVar[str] = "G008"
     name: ClassVar[str] = "update-ratio"
-    needs: ClassVar[tuple[str, ...]] = ("update-ratio", "weight-norm", "gradient-norm", "accuracy", "baselines")
+    needs: ClassVar[tuple[str, ...]] = ("update-ratio", "gradient-norm", "accuracy", "baselines")
     high: float = 0.1
     low: float = 1e-6
     min_updates: int = 10
@@ -66,19 +64,15 @@ class UpdateRatio:
             (chosen > self.high, "more", self.high, "try a lower learning rate, warm-up or clipping by norm"),
             ((chosen < self.low) & pulled, "less", self.low, "try a higher learning rate, or Adam"),
         ):
-            usual = (beyond.mean(axis=0) > MOST) & (beyond[:EARLY].mean(axis=0) > MOST)
+            usual = (beyond.mean(axis=0) > MOST) & beyond[0]
             if usual.mean() <= MOST:
                 continue
             if len(chosen) < self.min_updates:
-                yield Skipped(
-                    code=self.code,
-                    reason=f"{say_count(len(chosen), 'update')} cannot show what is usual in the run (at least {self.min_updates:g})",
-                )
+                few = f"{say_count(len(chosen), 'update')} cannot show what is usual (at least {self.min_updates:g})"
+                yield Skipped(code=self.code, reason=few)
                 return
             fit, ratio = judge_fit(trace), float(np.median(chosen))
-            if fit == "stuck" and word == "more" and is_regularized(trace) and _shrinks(trace):
-                yield Skipped(code=self.code, reason="a penalty has shrunk the weights, so their relative change says nothing")
-            elif fit == "unknown":
+            if fit == "unknown":
                 reason = f"updates change a weight by {say(ratio)} of itself, but nothing shows whether training suffers"
                 yield Skipped(code=self.code, reason=reason)
             elif fit == "stuck":
@@ -97,10 +91,3 @@ class UpdateRatio:
                     },
                 )
             return
-
-
-def _shrinks(trace: Trace) -> bool:
-    """Whether the typical weight has lost most of its norm by the middle of the measured updates."""
-    held = read_weights(trace, "weight-norm")
-    held = held[:, (held > 0).all(axis=0)] if len(held) else held
-    return bool(held.size) and bool(np.median(held[len(held) // 2] / held[0]) < SHRUNK)

@@ -21,6 +21,8 @@ from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Trace
 from trainlab.settling import find_settling_epoch
 
 NOTHING_JUDGED = 4
+MANY_SKIPPED = 0.05
+"""Share of the updates of an fp16 run that may be skipped in silence: the first ones find the loss scale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,7 @@ def run(
         comparisons=conclusion.comparisons,
         findings=kept,
         skipped=tuple(skipped),
-        notes=_explain_fallbacks(measured),
+        notes=(*_explain_fallbacks(measured), *_explain_skips(measured)),
         exit_code=choose_exit_code(kept, judged, settings.fail_on),
         seconds={"train_s": trained - began, "judge_s": time.perf_counter() - trained},
     )
@@ -292,7 +294,23 @@ def _metrics(trace: Trace) -> Mapping[str, Number]:
         "epochs_to_converge": find_settling_epoch(loss) if loss else None,
         "updates": trace.updates,
         "diverged_at": trace.nonfinite.update if trace.nonfinite else None,
+        **({} if trace.scaling is None else {"skipped_updates": trace.scaling.skipped, "loss_scale": trace.scaling.scale}),
     }
+
+
+def _explain_skips(traces: Sequence[Trace]) -> tuple[str, ...]:
+    """What is said of runs whose gradients overflowed often, all seeds of a run together."""
+    runs: dict[str, list[Trace]] = {}
+    for trace in traces:
+        runs.setdefault(trace.name, []).append(trace)
+    told = []
+    for name, group in runs.items():
+        scalings = [trace.scaling for trace in group if trace.scaling is not None]
+        skipped, updates = sum(scaling.skipped for scaling in scalings), sum(trace.updates for trace in group)
+        if skipped > MANY_SKIPPED * updates:
+            scale = min(scaling.scale for scaling in scalings)
+            told.append(f"{skipped} of {updates} in {name}, whose loss scale ends at {scale:g}")
+    return (f"updates skipped because a gradient overflowed in fp16: {'; '.join(told)}",) if told else ()
 
 
 def _explain_fallbacks(traces: Sequence[Trace]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from tests.rules.traces import broken, make_trace
 from trainlab import plugins
 from trainlab.report import Finding, Skipped
 
-HEADINGS = ("What it finds:", "Why it matters:", "Evidence:", "What to try:")
+HEADINGS = ("What it finds:", "Why it matters:", "Evidence:", "See it:", "What to try:", "Sources:")
 
 
 def load_rules() -> list[Any]:

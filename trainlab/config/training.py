@@ -386,7 +386,8 @@ class Train(Setting):
         shuffle: draw a new order each epoch (mini-batches only).
         accumulate: batches whose gradients are averaged before one update.
         updates: stop after this many updates, whatever `epochs` says.
-        precision: float32 or float64.
+        precision: float32, float64, or mixed: bf16 and fp16 compute in 16 bits and keep the weights in float32, fp16 with a loss
+            scale that is halved, and the update skipped, whenever a gradient overflows.
     """
 
     epochs: PositiveInt = 1
@@ -394,4 +395,4 @@ class Train(Setting):
     shuffle: Flag = True
     accumulate: PositiveInt = 1
     updates: PositiveInt | None = None
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Literal["float32", "float64", "bf16", "fp16"] = "float32"

@@ -17,6 +17,7 @@ from trainlab.engine._batches import expand
 from trainlab.engine._grouping import count_bytes, group
 from trainlab.engine._loop import train_stack
 from trainlab.engine._mlp import HandWritten, read_network
+from trainlab.engine._precision import is_mixed
 from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs, measure_samples
 from trainlab.engine._recorder import Recorder
 from trainlab.engine._rows import ALONE, Rows, choose_rows
@@ -148,6 +149,7 @@ def _train_group(
             updates=stack.updates[row],
             planned=work.updates,
             nonfinite=stack.fatal[row],
+            scaling=stack.scalings[row],
             sizes={"train": work.samples, **({"test": len(work.test.inputs)} if work.test else {})},
             task=work.task,
             how=program.how,
@@ -162,12 +164,13 @@ def _number(value: float) -> Number:
 
 def _choose_program(work: Work) -> Program:
     """How to compute this structure: a pure function of config and device."""
-    network = read_network(work.model, work.layout)
+    precision = work.config.train.precision
+    network = None if is_mixed(precision) else read_network(work.model, work.layout)
     if network is not None and work.train.inputs.dim() == 2:
         return HandWritten(network, work.layout, work.config.loss)
     train = work.train
     batch = Batch(inputs=train.inputs[: work.batch_size], target=None if train.target is None else train.target[: work.batch_size])
-    return choose_program(work.model, work.layout, work.config.loss, batch)
+    return choose_program(work.model, work.layout, work.config.loss, batch, precision)
 
 
 def _choose_rows(work: Work, program: Program, sizes: Iterable[int]) -> Rows:
@@ -200,7 +203,7 @@ def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) 
 
     def outputs(batch: Batch) -> Iterator[dict[str, Tensor]]:
         held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
-        return iterate_outputs(work.model, work.layout, held, batch)
+        return iterate_outputs(work.model, work.layout, held, batch, work.config.train.precision)
 
     def sample_norms(batch: Batch) -> Tensor:
         return torch.stack(

@@ -153,12 +153,12 @@ class HandWritten:
     def __init__(self, network: Network, layout: Layout, loss: str) -> None:
         self.layers, self.mask, self.layout, self.loss = network.layers, network.mask, layout, GRADED[loss]
 
-    def loss_and_gradient(self, weights: Weights, batch: Batch) -> tuple[Tensor, Tensor, Weights]:
+    def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:  # noqa: ARG002  # nothing it computes is in fp16
         """See Program."""
         loss, found, _ = self._differentiate(weights, batch, down_to_inputs=False)
         return loss, torch.cat([found[name].flatten(1) for name in self.layout.names], dim=1), weights
 
-    def input_gradient(self, weights: Weights, batch: Batch) -> Tensor:
+    def input_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """See Program."""
         gradient = self._differentiate(weights, batch, down_to_inputs=True)[2]
         return gradient if self.mask is None else gradient * weights.fixed[self.mask]

@@ -23,6 +23,8 @@ def take_steps(inputs: Tensor, weights: Tensor) -> Tensor:
         weights: `[4 * width, width + feature + 1]`: from the state before, from the input, and the bias side by side; the gates
             i, f, g, o on top of each other.
     """
+    if torch.is_autocast_enabled(inputs.device.type):  # which has to see each operation
+        return _take_steps_plainly(inputs[None], weights[None])[0]
     states: Tensor = _Steps.apply(inputs[None], weights[None])[0]  # type: ignore[no-untyped-call]
     return states[0]
 

@@ -23,18 +23,26 @@ class Underfitting:
 
     Why it matters:
         A network that contains the linear model and does worse than it has a fault, whatever its curve looks like. It may have
-            converged
-        neatly: the curve shows that it stopped, not that it stopped in a good place.
+        converged neatly: the curve shows that it stopped, not that it stopped in a good place.
 
     Evidence:
         `train_loss`: of the network. `constant_loss`, `linear_loss`: of the best constant and the best linear predictor; null
         where not defined. `share`: (constant - network)/(constant - linear): 0 is the constant, 1 the straight line; null
         without a linear one.
 
+    See it:
+            trainlab lr-sweep
+
+        A network without biases ends at `1.01`; the best constant has `0.756`, a straight line `0.00663`.
+
     What to try:
         A bias in every layer; more units or layers; a rate at which the loss arrives; less weight decay or dropout; scaled
         inputs and targets; an output activation that can reach the targets. If the network cannot even fit ten samples, look
         for a bug first.
+
+    Sources:
+        Goodfellow, Bengio & Courville, Deep Learning (2016), chapter 5; Karpathy, A Recipe for Training Neural Networks
+        (2019).
 
     Attributes:
         share: fires below this share; at exactly this, not.

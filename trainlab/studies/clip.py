@@ -20,7 +20,6 @@ RULES = (
     "diverged",
     "exploding-gradient",
     "outlier-gradient",
-    "loss-spike",
     "clipping-too-much",
     "clipping-turns-gradient",
     "clipping-idle",

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.rules import trainings
-from tests.rules.traces import find, is_silent, make_trace, skip
+from tests.rules.traces import find, is_silent, make_series, make_trace, skip
 from tests.rules.trainings import BLOBS, LINE, train
 from trainlab.report import Trace
 from trainlab.rules.stalled import Stalled
@@ -90,13 +91,20 @@ def test_labels_that_nothing_can_learn() -> None:
     trace = train(
         RULE, model={"layers": 2, "width": 4}, data=data, loss="cross_entropy", optimizer={"lr": 0.5}, train={"epochs": 300}
     )
-    assert all("nothing shows" in each.reason for each in RULE.judge(trace))
+    assert all("no predictor shows" in each.reason for each in RULE.judge(trace))
 
 
 def test_a_loss_that_still_falls() -> None:
     assert is_silent(RULE, make_trace(loss=np.linspace(2, 1.1, 100), total=np.ones(100), metrics=STUCK, task="multiclass"))
+    slowly = 1.1 - 0.005 * np.arange(90) / 90
     trace = standing(end=0.8)
-    assert is_silent(RULE, trace)  # the gradient is there, and the loss does not go up and down
+    loss = make_series([*trace.series["loss"].values[:10], *slowly], per="epoch")
+    assert is_silent(RULE, replace(trace, series={**trace.series, "loss": loss}))
+
+
+def test_a_loss_held_against_the_gradient() -> None:
+    assert "penalty" in skip(RULE, standing(end=0.8))
+    assert "penalty" in skip(RULE, standing(end=0.8, batch_size=10, weight_decay=0.1))
 
 
 def test_at_its_floor() -> None:
@@ -110,7 +118,7 @@ def test_a_network_without_bias_cannot_be_held_against_a_constant() -> None:
         "layers": 3, "width": 1, "activation": "relu", "output": "same", "init": {"name": "constant", "value": 1.0}, "bias": False,
     }  # fmt: skip
     trace = train(RULE, model=model, data={**LINE, "seed": 42}, loss="mse", optimizer={"lr": 0.01}, train={"epochs": 300})
-    assert "nothing shows" in skip(RULE, trace)
+    assert "no predictor shows" in skip(RULE, trace)
 
 
 def test_a_collapse_is_told_as_such() -> None:

@@ -20,7 +20,7 @@ RAISED = 1.5  # times: a learning rate that has grown by as much is what the jum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spike:
-    """One jump: the epoch it came in and the one from which it was over, counted from 0; from where it rose, and how high."""
+    r"""One jump: the epoch it came in and the one from which it was over, counted from 0; from where it rose, and how high."""
 
     start: int
     end: int
@@ -49,9 +49,19 @@ class LossSpike:
         or more in the epochs before the first, `nothing seen` else, `not measured` without the rates. `rate`: the learning rate
         there; null if it was not measured.
 
+    See it:
+            trainlab overfit --act tanh --lr 0.01 --epochs 60 \
+              --set schedule.name=piecewise --set schedule.boundaries=[20,21] \
+              --set schedule.values=[1,100,1]
+
+        One epoch at a hundred times the rate: the loss jumps in epoch `22` and comes back.
+
     What to try:
         A lower peak rate or a longer warm-up; clipping by norm at about the usual gradient norm; for Adam a second beta of 0.95
         to 0.99. Then look at the batches of that epoch.
+
+    Sources:
+        Chowdhery et al. 2023 (PaLM); Cohen, Kaur, Li, Kolter & Talwalkar 2021; Molybog et al. 2023.
 
     Attributes:
         jump: fires above this share of the fall until then; at exactly this, not.

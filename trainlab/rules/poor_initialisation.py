@@ -42,9 +42,17 @@ class PoorInitialisation:
         `zero_output_loss`: of a network that puts out 0; null without a target. `first_update`: norm(change)/norm(weight) of the
         typical weight in the first update.
 
+    See it:
+            trainlab gradients gradients-deep --act tanh --init normal
+
+        Weights drawn with a spread of 0.01: the signal ends at `2.29e-31` of itself, and all gradients are equally small.
+
     What to try:
         `init: auto`: Xavier for sigmoid and tanh, He for ReLU and its kin, LeCun for SELU; normalisation; for a giant loss also
         scaled inputs and targets. Biases may start at 0, weights may not.
+
+    Sources:
+        Glorot & Bengio 2010; He, Zhang, Ren & Sun 2015; Mishkin & Matas 2016.
 
     Attributes:
         signal: fires below this spread of the last hidden layer over the first; at exactly this, not.

@@ -16,6 +16,7 @@ from trainlab import engine
 from trainlab.config import validate
 from trainlab.plan import PlannedRun
 from trainlab.report import Trace
+from trainlab.rules.overtraining import Overtraining
 from trainlab.settling import find_final_swing, find_settling_epoch
 
 
@@ -273,6 +274,31 @@ def test_decoupled_decay_of_the_same_size_does_nothing(fits):
         assert trace.metrics["train_accuracy"] == 1
         assert 0.79 <= trace.metrics["test_accuracy"] <= 0.845
         assert trace.metrics["train_loss"] < 0.0015
+
+
+def test_the_test_loss_turns_early():
+    # "best test loss 0.36-0.37 at epoch 15-16 of 400, 1.25-1.40 at the end": over seeds
+    for trace in train(*[overfit(seed) for seed in range(5)], probes=["test-loss", "accuracy"]):
+        loss = trace.series["test-loss"].values
+        assert len(loss) == 400
+        assert 13 <= int(loss.argmin()) + 1 <= 17
+        assert 0.35 < loss.min() < 0.375
+        assert 1.15 < loss[-1] < 1.45
+        assert loss[-1] == trace.metrics["test_loss"]
+        (found,) = Overtraining().judge(trace)
+        assert 12 <= found.evidence["epoch"] <= 18
+        assert 0.36 < found.evidence["best"] < 0.39
+
+
+def test_stopped_early_it_tests_better():
+    # "stops on the validation part": tests at 0.83 to 0.865 instead of 0.805 to 0.82
+    held = {"name": "classification", "validation_fraction": 0.2}
+    stops = [{**overfit(seed), "data": held, "train": {"epochs": 400, "early_stopping": 20}} for seed in range(5)]
+    for trace in train(*stops, probes=["accuracy"]):
+        assert 12 <= trace.best_epoch <= 25
+        assert trace.stopped == trace.best_epoch + 20 == trace.updates
+        assert 0.83 <= trace.metrics["test_accuracy"] <= 0.885
+        assert trace.metrics["test_loss"] < 0.4
 
 
 def deep(activation: str, **model: Any) -> dict[str, Any]:

@@ -311,7 +311,14 @@ class TestDescribe:
     def test_metrics(self) -> None:
         loss = 1 + 9 * np.exp(-np.arange(100) / 4)
         described = describe(make_trace(loss=loss, metrics={"train_loss": 1.0}, nonfinite=broken(update=9), updates=9))
-        assert described.metrics == {"train_loss": 1.0, "epochs_to_converge": 17, "updates": 9, "diverged_at": 9}
+        assert described.metrics == {"train_loss": 1.0, "epochs_to_converge": 17, "updates": 9, "diverged_at": 9} | {
+            "best_epoch": None,
+            "stopped_at": None,
+        }
+
+    def test_when_it_stopped_and_which_epoch_it_went_back_to(self) -> None:
+        metrics = describe(make_trace(best_epoch=3, stopped=13)).metrics
+        assert (metrics["best_epoch"], metrics["stopped_at"]) == (3, 13)
 
     def test_nothing_measured(self) -> None:
         described = describe(make_trace())

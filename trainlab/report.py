@@ -109,6 +109,8 @@ class Trace:
         nonfinite: where the run first left the finite numbers; None if it never did. It was stopped there, or, under a loss scale,
             when ten updates in a row could not be saved.
         scaling: of the loss; None without.
+        best_epoch: the epoch whose weights and running statistics were kept, where early stopping is on, counted from 1; else None.
+        stopped: the epoch after which early stopping ended the run; None if it never did.
         sizes: samples by part (`{"train": 800, "test": 200}`).
         task: what is learned: a number, one of two classes, one of many, or nothing (no target).
         how: how the engine trained it: `stacked`, or `one by one` with the reason.
@@ -127,6 +129,8 @@ class Trace:
     planned: int = 0
     nonfinite: NonFinite | None = None
     scaling: LossScaling | None = None
+    best_epoch: int | None = None
+    stopped: int | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
     task: Literal["regression", "binary", "multiclass", "none"] = "none"
     how: str = "stacked"

@@ -82,6 +82,7 @@ class Evaluation:
     Attributes:
         flat: `[run, total]` parameters.
         train: the training part.
+        validation: the part to choose by, or None.
         test: the test part, or None.
         loss_at: `(flat [run, total], batch) -> [run]` mean loss, without any penalty.
         predict: `(batch) -> [run, sample, output]` the network's output.
@@ -95,6 +96,7 @@ class Evaluation:
 
     flat: Tensor
     train: Batch
+    validation: Batch | None
     test: Batch | None
     loss_at: Callable[[Tensor, Batch], Tensor]
     predict: Callable[[Batch], Tensor]

@@ -294,6 +294,8 @@ def _metrics(trace: Trace) -> Mapping[str, Number]:
         "epochs_to_converge": find_settling_epoch(loss) if loss else None,
         "updates": trace.updates,
         "diverged_at": trace.nonfinite.update if trace.nonfinite else None,
+        "best_epoch": trace.best_epoch,
+        "stopped_at": trace.stopped,
         **({} if trace.scaling is None else {"skipped_updates": trace.scaling.skipped, "loss_scale": trace.scaling.scale}),
     }
 

@@ -73,6 +73,14 @@ UNKNOWN = [
     Case("of-another-model", "model:\n  modules: [ReLU]\n", 2, "model.modules", "`layers` has it: set `model.kind`"),
     Case("nothing-like-it", "model:\n  zzzzzz: 1\n", 2, "model.zzzzzz", "Choices: kind, layers"),
     Case("merge-key", "model:\n  <<: {layers: 3}\n", 2, "model.<<", "has no `<<`"),
+    Case(
+        "below-early-stopping",
+        "train:\n  early_stopping: {patiance: 3}\n",
+        2,
+        "train.early_stopping.patiance",
+        "not a setting",
+        nearest="train.early_stopping.patience",
+    ),
 ]
 
 CHOICES = [
@@ -120,6 +128,11 @@ TYPES = [
     Case("seed-negative", "seed: -1\n", 1, "seed", "must be a whole number of at least 0"),
     Case("width-list", "model: {width: [3, 0]}\n", 1, "model.width", "or a list of them", value="[3,0]"),
     Case("batch-size", "train: {batch_size: 0}\n", 1, "train.batch_size", "or null for the full batch"),
+    Case("patience", "train: {early_stopping: 0}\n", 1, "train.early_stopping", "at least 1, or null (got 0)"),
+    Case("patience-word", "train: {early_stopping: yes}\n", 1, "train.early_stopping", "or null, not text (got yes)"),
+    Case("patience-list", "train: {early_stopping: [3]}\n", 1, "train.early_stopping", "or null, not a list (got [3])"),
+    Case("patience-inside", "train: {early_stopping: {patience: 0}}\n", 1, "train.early_stopping.patience", "or null (got 0)"),
+    Case("min-delta", "train: {early_stopping: {min_delta: -1}}\n", 1, "train.early_stopping.min_delta", "at least 0 (got -1)"),
     Case("boundaries", "schedule: {name: piecewise, boundaries: [5, 5]}\n", 1, "schedule.boundaries", "each larger", value="[5,5]"),
     Case("boundaries-whole", "schedule: {name: piecewise, boundaries: [0.5, 5]}\n", 1, "schedule.boundaries", "whole numbers"),
     Case("boundaries-none", "schedule: {name: piecewise, boundaries: []}\n", 1, "schedule.boundaries", "whole numbers"),

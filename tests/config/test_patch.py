@@ -13,6 +13,7 @@ from trainlab.config.training import (
     AdaGrad,
     Adam,
     ClipBy,
+    EarlyStopping,
     ExponentialSchedule,
     NAdam,
     OneCycleSchedule,
@@ -121,6 +122,16 @@ class TestApply:
             ({"train": {"epochs": 3}}, Config(train=Train(epochs=3))),
             ({"optimizer": {"name": "adam", "lr": 0.1}}, Config(optimizer=Adam(lr=0.1))),
             ({"rules.G001.ratio": 0.1, "rules.G001.layers": 2}, Config(rules={"G001": {"ratio": 0.1, "layers": 2}})),
+            ({"train.early_stopping": 3}, Config(train=Train(early_stopping=EarlyStopping(patience=3)))),
+            ({"train": {"early_stopping": 3}}, Config(train=Train(early_stopping=EarlyStopping(patience=3)))),
+            (
+                {"train.early_stopping.min_delta": 0.1, "train.early_stopping": 3},
+                Config(train=Train(early_stopping=EarlyStopping(patience=3, min_delta=0.1))),
+            ),
+            (
+                {"train": {"early_stopping": 3}, "train.early_stopping.min_delta": 0.1},
+                Config(train=Train(early_stopping=EarlyStopping(patience=3, min_delta=0.1))),
+            ),
             ({"vs": [{"optimizer.lr": 0.1}]}, Config(vs=[{"optimizer.lr": 0.1}])),
             (
                 {"model.init.value": 3, "model.init": "constant", "model.modules": ["ReLU"], "model.kind": "layers"},
@@ -132,6 +143,12 @@ class TestApply:
         patched = apply_patch(Config(), patch)
         assert patched.config == config
         assert patched.dropped == ()
+
+    def test_a_value_alone_leaves_the_rest_of_its_section(self) -> None:
+        before = Config(train=Train(early_stopping=EarlyStopping(patience=9, min_delta=0.1)))
+        for patience in (3, None):
+            after = apply_patch(before, {"train.early_stopping": patience}).config.train.early_stopping
+            assert after == EarlyStopping(patience=patience, min_delta=0.1)
 
     def test_leaves_the_config_as_it_is(self) -> None:
         config = Config(rules={"G001": {"ratio": 0.1}}, vs=[{"optimizer.lr": 1}])

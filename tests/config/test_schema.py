@@ -52,6 +52,9 @@ def test_every_shipped_config_is_valid(validator: jsonschema.Draft202012Validato
         {"model": None, "train": None, "rules": None, "vs": None, "schedule": None},
         {"model": {"init": "he_normal", "norm": None}, "optimizer": {"momentum": 0.9}},
         {"model": {"kind": "layers", "modules": ["ReLU", {"Linear": [1, 2]}, {"Linear": {"in_features": 3}}]}},
+        {"train": {"early_stopping": 10}},
+        {"train": {"early_stopping": None}},
+        {"train": {"early_stopping": {"min_delta": 0.1}}},
         {"train": {"batch_size": "full"}, "rules": {"G001": {"ratio": 1}}, "vs": [{"model.layers": 1}]},
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 from trainlab.config import Config, apply_patch, find_config, list_configs, list_keys, load, to_values, validate
 from trainlab.config.data import Shipped
 from trainlab.config.model import MLP, BatchNorm, ByRule, Constant, Layers, NoNorm, Scaled
-from trainlab.config.training import SGD, Adam, ConstantSchedule, CosineSchedule, NoClip, PiecewiseSchedule, Train
+from trainlab.config.training import SGD, Adam, ConstantSchedule, CosineSchedule, EarlyStopping, NoClip, PiecewiseSchedule, Train
 from trainlab.errors import UserError
 
 from .strategies import configs
@@ -75,6 +75,9 @@ def test_nothing_given_is_the_default() -> None:
         ({"clip": "none"}, Config(clip=NoClip())),
         ({"data": "iris"}, Config(data=Shipped(name="iris"))),
         ({"train": {"batch_size": "full"}}, Config(train=Train(batch_size=None))),
+        ({"train": {"early_stopping": 10}}, Config(train=Train(early_stopping=EarlyStopping(patience=10)))),
+        ({"train": {"early_stopping": None}}, Config()),
+        ({"train": {"early_stopping": {"min_delta": 1}}}, Config(train=Train(early_stopping=EarlyStopping(min_delta=1.0)))),
         (
             {"vs": [{"optimizer.betas": 1, "rules.G001.ratio": 1}]},
             Config(vs=[{"optimizer.betas": 1, "rules.G001.ratio": 1}]),

@@ -33,6 +33,7 @@ SCHEDULES: list[Any] = [
     "cosine",
     {"name": "power", "per": "update"},
     {"name": "step", "every": 1, "warmup": 2},
+    {"name": "plateau", "patience": 1},
 ]
 
 norms = st.one_of(
@@ -72,6 +73,7 @@ def structures(draw) -> dict[str, Any]:
             "features": draw(st.sampled_from([1, 3, 20])),
             "classes": 2,
             "test_fraction": draw(st.sampled_from([0.0, 0.3])),
+            "validation_fraction": draw(st.sampled_from([0.0, 0.0, 0.2])),
         },
         "loss": loss,
         "optimizer": {"name": draw(st.sampled_from(list(OPTIMIZERS)))},
@@ -110,6 +112,10 @@ def runs(draw, structure: dict[str, Any], inits: list[Any] = INITS) -> dict[str,
         },
         "optimizer": optimizer,
         "schedule": draw(st.sampled_from(SCHEDULES)),
+        "train": {
+            **structure["train"],
+            "early_stopping": draw(st.sampled_from([None, 1, 2])) if structure["data"]["validation_fraction"] else None,
+        },
         "clip": draw(st.sampled_from(["none", {"mode": "norm", "threshold": 0.1}, {"mode": "value", "threshold": 0.01}])),
     }
 
@@ -129,7 +135,7 @@ def can_be(values: dict[str, Any]) -> bool:
     if "batch" not in (values["model"]["input_norm"], values["model"]["norm"] != "none" and values["model"]["norm"]["name"]):
         return True
     samples = values["data"]["samples"]
-    left = samples - -(-samples * values["data"]["test_fraction"] // 1)
+    left = samples + sum(-samples * values["data"][f"{part}_fraction"] // 1 for part in ("test", "validation"))
     return (left % (values["train"]["batch_size"] or left)) != 1
 
 

@@ -64,6 +64,12 @@ def test_what_needs_a_stack_of_its_own(other):
     assert groups({}, other, {}) == [[0, 2], [1]]
 
 
+def test_patience_is_a_number_and_whether_the_validation_loss_is_looked_at_is_not():
+    data = {**BASE["data"], "validation_fraction": 0.2}
+    stops = [{"early_stopping": each} for each in (3, None, {"patience": 5, "min_delta": 0.1})]
+    assert groups(*[{"data": data, "train": train} for train in stops], {"data": data, "schedule": "plateau"}) == [[0, 2, 3], [1]]
+
+
 def test_shares_of_dropout_are_numbers_and_whether_anything_is_dropped_is_not():
     assert groups(*[{"model": {"dropout": share}} for share in (0.0, 0.2, 0.4)]) == [[0], [1, 2]]
 

@@ -75,6 +75,14 @@ def test_r2_of_numbers():
     assert "train_accuracy" not in trace.metrics
 
 
+def test_the_validation_part_is_measured_too():
+    values = {**CLASSES, "data": {**CLASSES["data"], "validation_fraction": 0.2}, "loss": "cross_entropy"}
+    (trace,) = train(values, probes=["accuracy", "validation-loss"])
+    assert trace.metrics["validation_loss"] == trace.series["validation-loss"].values[-1]
+    assert trace.metrics["validation_accuracy"] == trace.arrays["validation-correct"].mean()
+    assert len(trace.arrays["validation-correct"]) == trace.sizes["validation"] == 12
+
+
 def test_without_a_target_and_without_a_test_part():
     (trace,) = train({"data": "ones", "model": {"layers": 1, "width": 1}}, probes=["accuracy"])
     assert trace.metrics.keys() == {"train_loss"}

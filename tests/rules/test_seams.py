@@ -65,6 +65,7 @@ class TestEveryRule:
         nothing = np.full((12, 5), np.nan)
         trace = make_trace(
             loss=nothing[:, 0],
+            held={"test": nothing[:, 0]},
             gradients=nothing,
             changes=nothing,
             total=nothing[:, 0],
@@ -104,6 +105,7 @@ def test_no_trace_makes_a_rule_raise(
     values = np.array(gradients, dtype=float).reshape(len(gradients), 4)
     trace = make_trace(
         loss=loss,
+        held={"test": loss},
         gradients=np.abs(values),
         changes=np.abs(values),
         total=np.abs(values[:, 0]),

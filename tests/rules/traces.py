@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +37,7 @@ def with_biases(values: Any, bias: float = 1e-30) -> np.ndarray:
 def make_trace(
     *,
     loss: Any = None,
+    held: Mapping[str, Any] | None = None,
     gradients: Any = None,
     changes: Any = None,
     total: Any = None,
@@ -56,6 +57,7 @@ def make_trace(
 
     Args:
         loss: per epoch.
+        held: `validation-loss` or `test-loss` per epoch, by part.
         gradients, changes: `gradient-norm` and `update-ratio` of the weights, `[weight]` or `[T, weight]`.
         total, used, angle: per update; `used` is `total` and `angle` 0 unless given.
         modules: names and kinds.
@@ -65,6 +67,8 @@ def make_trace(
     series = {}
     if loss is not None:
         series["loss"] = make_series(loss, per="epoch")
+    for part, values in (held or {}).items():
+        series[f"{part}-loss"] = make_series(values, per="epoch")
     layers = 0
     for name, values in (("gradient-norm", gradients), ("update-ratio", changes)):
         if values is not None:
@@ -131,8 +135,8 @@ def summarize(rule: Any, trace: Trace) -> list[tuple[str, ...]]:
 
 def rescale(trace: Trace, factor: float) -> Trace:
     """The same trajectory with the loss times `factor`: gradients and thresholds times it, the rate over it; ratios stay."""
-    scaled = dict.fromkeys(("loss", "batch-loss", "gradient-norm", "total-norm", "used-norm"), factor)
-    scaled["learning-rate"] = 1 / factor
+    in_units = ("loss", "batch-loss", "validation-loss", "test-loss", "gradient-norm", "total-norm", "used-norm")
+    scaled = {**dict.fromkeys(in_units, factor), "learning-rate": 1 / factor}
     series = {name: replace(each, values=each.values * scaled.get(name, 1.0)) for name, each in trace.series.items()}
     arrays = {name: value * factor if name == "initial-sample-norms" else value for name, value in trace.arrays.items()}
     metrics = {

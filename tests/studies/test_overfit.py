@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,10 @@ class TestAnswer:
         unsure = Skipped(code="F001", run="a=1", reason="too few")
         assert conclude([make_classes("base", 0.9, 0.9)], skipped=[unsure]).answer.text.startswith("The network does not overfit")
 
+    def test_a_run_trained_past_its_best_is_called_so(self) -> None:
+        rows = read_rows(conclude([make_classes("base", 0.9, 0.9)], [make_finding("F004")]), "arms")
+        assert rows[0]["verdict"] == "overtrains"
+
     @pytest.mark.parametrize(("code", "words"), [("F002", "The network underfits: "), ("L003", "The network diverges: ")])
     def test_other_faults_come_first(self, code: str, words: str) -> None:
         text = conclude([make_classes("base", 0.5, 0.5)], [make_finding("F001"), make_finding(code)]).answer.text
@@ -146,7 +151,29 @@ class TestNumbersToPredict:
         assert conclude([base, make_numbers("a=1", 0.8, 0.5)]).comparisons == ()
 
 
+def stopping(name: str, patience: int | None, **fields: Any) -> Trace:
+    patch = {"train.early_stopping": patience}
+    return replace(make_run(name, patch, loss=np.ones(50), task="binary", **fields), patch={})
+
+
 class TestTable:
+    def test_where_it_stopped_is_shown_where_anything_may_stop(self) -> None:
+        base = stopping("base", None, held={"validation": np.abs(np.arange(50) - 9.0)})
+        ends = [stopping("a=1", 5, seed=seed, stopped=at, best_epoch=at - 5) for seed, at in enumerate((20, 31))]
+        rows = read_rows(conclude([base, *ends]), "arms")
+        assert [row["stopped at epoch"] for row in rows] == [None, 25.5]
+        assert rows[0]["best epoch"] == 10
+        assert "stopped at epoch" not in read_rows(conclude([base]), "arms")[0]
+        one_ran_on = [ends[0], replace(ends[1], stopped=None)]
+        assert read_rows(conclude([base, *one_ran_on]), "arms")[1]["stopped at epoch"] is None
+
+    def test_the_best_epoch_of_the_test_part_without_a_validation_part(self) -> None:
+        course = np.abs(np.arange(50) - 9.0)
+        (row,) = read_rows(conclude([stopping("base", None, held={"test": course})]), "arms")
+        assert row["best epoch"] == 10
+        (row,) = read_rows(conclude([stopping("base", None, held={"test": course * np.nan})]), "arms")
+        assert row["best epoch"] is None
+
     def test_means_over_seeds(self) -> None:
         traces = [make_classes("base", 1.0, test, seed=seed) for seed, test in enumerate((0.7, 0.8, 0.9))]
         conclusion = conclude(traces)

@@ -105,7 +105,9 @@ def _strip_kinds(loc: tuple[int | str, ...], values: Any) -> tuple[tuple[str, ..
     parts = list(loc)
     while parts:
         part = parts.pop(0)
-        is_short = isinstance(values, str) and section is not None and part == section.tag
+        is_short = section is not None and (
+            (isinstance(values, str) and part == section.tag) or (not isinstance(values, Mapping) and part == section.short)
+        )
         if not is_short:
             path.append(str(part))
         key = list_keys_of(kind).get(str(part)) if kind else None

@@ -161,6 +161,9 @@ def _set(values: dict[str, Any], path: tuple[str, ...], value: Any) -> list[str]
                 return _switch(node, section, value, path[:-1])
             if key.section is not None and key.section.tag is not None and not isinstance(value, Mapping):
                 return _switch(_open(node, part, key), key.section, value, path)
+            if key.section is not None and key.section.short and not isinstance(value, Mapping):
+                _open(node, part, key)[key.section.short] = to_plain(value)
+                break
             node[part] = to_plain(value)
         elif key.section is None:
             _set_free(node[part], path[depth + 1 :], value)
@@ -181,6 +184,8 @@ def _open(node: dict[str, Any], part: str, key: Key) -> Any:
     if section is not None and section.tag is not None and not isinstance(below, Mapping):
         kind = section.find_kind(below)
         below = below if kind is None else {section.tag: kind}
+    elif section is not None and section.short and not isinstance(below, Mapping):
+        below = {} if below is None else {section.short: below}
     node[part] = below
     return below
 

@@ -60,6 +60,8 @@ def _describe_section(section: Section, definitions: dict[str, Any]) -> dict[str
     short = [name for name, kind in section.kinds.items() if name and not _list_required(kind, section.tag)]
     if short:
         shapes.append({"enum": short})
+    if section.short:
+        shapes.append(TypeAdapter(list_keys_of(section.kinds[section.default])[section.short].annotation).json_schema())
     for kind in dict.fromkeys(section.kinds.values()):
         if kind.__name__ not in definitions:
             definitions[kind.__name__] = _describe_tagged(kind, section, definitions)

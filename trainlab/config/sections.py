@@ -9,7 +9,7 @@ from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from trainlab.config.types import OneOf, Tagged
+from trainlab.config.types import OneOf, Short, Tagged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +21,14 @@ class Section:
         kinds: the dataclass of each kind by the value of the tag; of a section without a tag, by the empty string.
         default: the kind that a mapping without the tag means.
         keeps_defaults: see `Tagged`.
+        short: the key that a value alone stands for; None if it must be a mapping.
     """
 
     tag: str | None
     kinds: Mapping[str, type]
     default: str = ""
     keeps_defaults: bool = True
+    short: str | None = None
 
     @property
     def is_union(self) -> bool:
@@ -81,7 +83,8 @@ def _describe(field: dataclasses.Field[Any], annotation: Any) -> Key:
         by_tag = {value: kind for kind in kinds for value in get_args(get_type_hints(kind)[tagged.tag])}
         section = Section(tag=tagged.tag, kinds=by_tag, default=tagged.default, keeps_defaults=tagged.keeps_defaults)
     elif kinds:
-        section = Section(tag=None, kinds={"": kinds[0]})
+        short = next((item.key for item in metadata if isinstance(item, Short)), None)
+        section = Section(tag=None, kinds={"": kinds[0]}, short=short)
     default: Any = None
     if field.default_factory is not dataclasses.MISSING:
         default = field.default_factory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from trainlab.config.types import (
@@ -19,6 +19,7 @@ from trainlab.config.types import (
     ProperShare,
     Setting,
     Share,
+    Short,
     Tagged,
     UpToOne,
     refuse,
@@ -377,6 +378,23 @@ Clip = Annotated[NoClip | ClipBy, Tagged("mode", "none")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EarlyStopping(Setting):
+    """Stop when the loss on the validation part, measured after each epoch, has made no progress for `patience` epochs.
+
+    Whenever it is on, the run ends with the weights (and running statistics) of its best epoch, also where it was not stopped
+    before its last one: every figure in the report but the course of the training is theirs. It stops after the patience-th epoch
+    without progress, as in Keras.
+
+    Attributes:
+        patience: epochs without progress that are one too many; null does not stop, and keeps the last weights.
+        min_delta: progress is a loss below that of the best epoch by more than this; the best epoch is the last that made progress.
+    """
+
+    patience: PositiveInt | None = None
+    min_delta: NonNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Train(Setting):
     """How long, in what portions, and in which number format.
 
@@ -386,6 +404,7 @@ class Train(Setting):
         shuffle: draw a new order each epoch (mini-batches only).
         accumulate: batches whose gradients are averaged before one update.
         updates: stop after this many updates, whatever `epochs` says.
+        early_stopping: when to stop before that, and which weights to keep; a number is the patience.
         precision: float32, float64, or mixed: bf16 and fp16 compute in 16 bits and keep the weights in float32, fp16 with a loss
             scale that is halved, and the update skipped, whenever a gradient overflows.
     """
@@ -395,4 +414,5 @@ class Train(Setting):
     shuffle: Flag = True
     accumulate: PositiveInt = 1
     updates: PositiveInt | None = None
+    early_stopping: Annotated[EarlyStopping, Short("patience")] = field(default_factory=EarlyStopping)
     precision: Literal["float32", "float64", "bf16", "fp16"] = "float32"

@@ -103,6 +103,25 @@ class Tagged:
         return not (words | {self.default}).isdisjoint(tags)
 
 
+@dataclass(frozen=True, slots=True)
+class Short:
+    """A section of one kind that a value alone stands for, as in `early_stopping: 10` for `early_stopping: {patience: 10}`.
+
+    Null leaves every setting at its default.
+
+    Attributes:
+        key: which setting the value is.
+    """
+
+    key: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        def complete(value: Any) -> Any:
+            return value if isinstance(value, dict) else {} if value is None else {self.key: value}
+
+        return core_schema.no_info_before_validator_function(complete, handler.generate_schema(source))
+
+
 def _to_empty(value: Any) -> Any:
     return {} if value is None else value
 

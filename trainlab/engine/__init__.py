@@ -10,12 +10,13 @@ from types import ModuleType
 
 import torch
 from torch import Tensor
+from torch.func import vmap
 
 from trainlab import plugins
 from trainlab.device import choose_device
 from trainlab.engine._batches import expand
 from trainlab.engine._grouping import count_bytes, group
-from trainlab.engine._loop import train_stack
+from trainlab.engine._loop import STEERS, train_stack
 from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._precision import is_mixed
 from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs, measure_samples
@@ -107,22 +108,28 @@ def _train_group(
 ) -> list[Trace]:
     work = works[0]
     program = _choose_program(work)
+    if work.is_steered and STEERS not in probes:
+        probes = {**probes, STEERS: plugins.load("trainlab.probes", STEERS)}
     stack = Stack(works, _choose_rows(work, program, work.batch_sizes))
     recorder = Recorder()
-    parts = [len(part.inputs) for part in (work.train, work.test) if part is not None]
+    parts = [len(part.inputs) for part in (work.train, work.validation, work.test) if part is not None]
     room = _choose_rows(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
+
+    def rest(weights: Weights, before: Tensor) -> Evaluation:
+        rows = room.pad(list(range(len(before))))
+        padded = weights if len(rows) == len(before) else weights.select([max(row, 0) for row in rows])
+        return _evaluation(work, program, padded, before)
+
     measured: dict[str, Tensor] = {}
-    if any(hasattr(probe, "evaluate_start") for probe in probes.values()):
-        weights = _gather([stack.weights.select([row]) for row in range(len(runs))], room)
-        evaluation = _evaluation(work, program, weights, weights.flat[: len(runs)])
+    starting = [probe for probe in probes.values() if hasattr(probe, "evaluate_start")]
+    if starting:
+        weights = stack.weights.select(list(range(len(runs))))
         with torch.no_grad():
-            for probe in probes.values():
-                if hasattr(probe, "evaluate_start"):
-                    measured.update(probe.evaluate_start(evaluation))
-    train_stack(stack, program, works, {name: each for name, each in probes.items() if hasattr(each, "measure")}, recorder, tick)
-    weights = _gather([final for final in stack.final if final is not None], room)
-    before = torch.cat([each for each in stack.before if each is not None])
-    evaluation = _evaluation(work, program, weights, before)
+            for probe in starting:
+                measured.update(probe.evaluate_start(rest(weights, weights.flat)))
+    train_stack(stack, program, works, probes, recorder, rest, tick)
+    last = torch.cat([each for each in stack.last if each is not None])
+    evaluation = rest(_gather([final for final in stack.final if final is not None]), last)
     with torch.no_grad():
         for probe in probes.values():
             if hasattr(probe, "evaluate"):
@@ -150,7 +157,12 @@ def _train_group(
             planned=work.updates,
             nonfinite=stack.fatal[row],
             scaling=stack.scalings[row],
-            sizes={"train": work.samples, **({"test": len(work.test.inputs)} if work.test else {})},
+            best_epoch=stack.best_epochs[row],
+            stopped=stack.stopped[row],
+            sizes={
+                "train": work.samples,
+                **{name: len(part.inputs) for name, part in (("validation", work.validation), ("test", work.test)) if part},
+            },
             task=work.task,
             how=program.how,
         )
@@ -177,13 +189,12 @@ def _choose_rows(work: Work, program: Program, sizes: Iterable[int]) -> Rows:
     return ALONE if isinstance(program, OneByOne) else choose_rows(work.model, work.config.loss, work.train.inputs, sizes)
 
 
-def _gather(weights: list[Weights], room: Rows) -> Weights:
-    """Rows of ended runs as one stack again, padded with the first."""
-    padded = [weights[max(run, 0)] for run in room.pad(list(range(len(weights))))]
+def _gather(weights: list[Weights]) -> Weights:
+    """Rows of ended runs as one stack again."""
     return Weights(
-        flat=torch.cat([each.flat for each in padded]),
-        fixed={name: torch.cat([each.fixed[name] for each in padded]) for name in padded[0].fixed},
-        random=tuple(state for each in padded for state in each.random),
+        flat=torch.cat([each.flat for each in weights]),
+        fixed={name: torch.cat([each.fixed[name] for each in weights]) for name in weights[0].fixed},
+        random=tuple(state for each in weights for state in each.random),
     )
 
 
@@ -191,15 +202,22 @@ def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) 
     """What probes see of the rows that `before` has; the others are padding, and stay out of sight."""
     rows, runs = len(weights.flat), len(before)
 
-    def predict(batch: Batch, at: Weights = weights) -> Tensor:
+    def compute(batch: Batch, at: Weights) -> Tensor:
         pieces = [Batch(inputs=each, target=None) for each in torch.split(batch.inputs, PIECE)]
-        return torch.cat([program.predict(at, expand(piece, rows).inputs)[:runs] for piece in pieces], dim=1)
+        return torch.cat([program.predict(at, expand(piece, rows).inputs) for piece in pieces], dim=1)
+
+    def predict(batch: Batch) -> Tensor:
+        return compute(batch, weights)[:runs]
 
     def loss_at(flat: Tensor, batch: Batch) -> Tensor:
         filled = torch.cat([flat, flat[:1].expand(rows - runs, -1)])
-        output = predict(batch, Weights(flat=filled, fixed=weights.fixed, random=weights.random))
-        loss = LOSSES[work.config.loss]
-        return torch.stack([loss(each, batch.target) for each in output])
+        output = compute(batch, Weights(flat=filled, fixed=weights.fixed, random=weights.random))
+        loss, target = LOSSES[work.config.loss], expand(batch, rows).target
+        if isinstance(program, OneByOne):
+            return torch.stack([loss(each, batch.target) for each in output])
+        if isinstance(program, HandWritten):  # vmap loads a good part of torch
+            return program.loss(output, target, None)[0][:runs]
+        return vmap(loss, in_dims=(0, None if target is None else 0))(output, target)[:runs]
 
     def outputs(batch: Batch) -> Iterator[dict[str, Tensor]]:
         held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
@@ -214,6 +232,7 @@ def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) 
     return Evaluation(
         flat=weights.flat[:runs],
         train=work.train,
+        validation=work.validation,
         test=work.test,
         loss_at=loss_at,
         predict=predict,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainlab import optimizers
 from trainlab.config.initialization import AsInput, ByRule
 from trainlab.config.regularize import Regularize
-from trainlab.config.training import SGD, ConstantSchedule, NoClip
+from trainlab.config.training import SGD, ConstantSchedule, EarlyStopping, NoClip
 from trainlab.engine._work import Work
 
 CACHE_BYTES = 8 * 2**20
@@ -23,7 +23,7 @@ STATE_BYTES = 2**28
 def group(works: Sequence[Work]) -> list[list[int]]:
     """Positions of the runs that differ only in what a stack can hold a row each of.
 
-    That is seed, initial weights, schedule, clip limits, and the numbers of one optimizer family.
+    That is seed, initial weights, schedule, clip limits, patience, and the numbers of one optimizer family.
     """
     groups: dict[str, list[int]] = {}
     for position, work in enumerate(works):
@@ -43,7 +43,8 @@ def _structure(work: Work) -> str:
     costly = [bool(each) for each in (changes.label_smoothing, changes.adversarial, changes.input_noise, changes.weight_noise)]
     alike = replace(config, seed=0, model=model, optimizer=SGD(), schedule=ConstantSchedule())
     alike = replace(alike, regularize=Regularize(), clip=NoClip(), rules={}, vs=[])
-    return repr((alike, optimizers.name_family(config.optimizer), costly))
+    alike = replace(alike, train=replace(config.train, early_stopping=EarlyStopping()))
+    return repr((alike, optimizers.name_family(config.optimizer), costly, work.is_steered))
 
 
 def count_bytes(works: Sequence[Work]) -> int:

@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 
 from trainlab.engine._batches import Order, gather, iterate_batches
-from trainlab.engine._programs import Program
+from trainlab.engine._programs import Program, Weights
 from trainlab.engine._recorder import Recorder, choose_updates
 from trainlab.engine._stack import Stack
 from trainlab.engine._work import Work
-from trainlab.step import Step
+from trainlab.step import Evaluation, Step
+
+STEERS = "validation-loss"
+"""The probe whose measurement decides when a run stops, and where a plateau begins."""
 
 
 def train_stack(
@@ -22,6 +25,7 @@ def train_stack(
     works: Sequence[Work],
     probes: Mapping[str, ModuleType],
     recorder: Recorder,
+    rest: Callable[[Weights, Tensor], Evaluation],
     tick: Callable[[int], bool],
 ) -> None:
     """Train the runs of `stack` to their end, or until `tick` says no.
@@ -30,11 +34,15 @@ def train_stack(
         stack: the runs, moved on in place; what they end as is in its `final`, `fatal` and `updates`.
         program: how to compute them.
         works: the same runs, prepared; they differ in numbers only.
-        probes: those with `measure(step)`, by name; their measurements go to `recorder`, beside the loss of each epoch.
+        probes: by name; what those with `measure(step)` and `follow(evaluation)` find goes to `recorder`, beside the loss of each
+            epoch.
         recorder: filled.
+        rest: makes the Evaluation of weights, given also the parameters that the last gradient was taken at.
         tick: called with the number of each update before it begins; False ends the training there.
     """
     work = works[0]
+    measures = {name: each for name, each in probes.items() if hasattr(each, "measure")}
+    follows = {name: each for name, each in probes.items() if hasattr(each, "follow")}
     sampled = choose_updates(work.updates)
     order = Order([each.config.seed for each in works], work.samples, shuffle=work.config.train.shuffle)
     update, epoch, going = 0, 0, True
@@ -46,7 +54,7 @@ def train_stack(
             if not going or update >= work.updates:
                 break
             update += 1
-            due = {name: probe for name, probe in probes.items() if probe.EVERY == "update" or update in sampled}
+            due = {name: probe for name, probe in measures.items() if probe.EVERY == "update" or update in sampled}
             step = stack.advance(program, batches, update)
             for name, probe in due.items():
                 recorder.add(name, "update", update, probe.measure(step), stack.measured)
@@ -59,9 +67,21 @@ def train_stack(
         epoch += 1
         if stack.rows and stack.seen:
             recorder.add("loss", "epoch", epoch, stack.epoch_loss, stack.rows)
-            stack.end_epoch(stack.epoch_loss, update)
+            found = _follow(follows, stack, rest)
+            for name, values in found.items():
+                recorder.add(name, "epoch", epoch, values, stack.rows)
+            stack.end_epoch(found[STEERS] if work.is_steered else stack.epoch_loss, epoch, update)
         stack.begin_epoch()
     stack.finish(update)
+
+
+def _follow(probes: Mapping[str, ModuleType], stack: Stack, rest: Callable[[Weights, Tensor], Evaluation]) -> dict[str, Tensor]:
+    """`[row]` what there is to measure of the stack as it stands after an epoch, by probe."""
+    if not probes:
+        return {}
+    with torch.no_grad():
+        at_rest = rest(stack.weights, stack.before)
+        return {name: values for name, probe in probes.items() if (values := probe.follow(at_rest)) is not None}
 
 
 def _find_broken(step: Step) -> list[int]:

@@ -17,6 +17,7 @@ from trainlab.engine._autopsy import find_nonfinite
 from trainlab.engine._precision import BACKOFF, HOPELESS, SMALLEST, Scaling, start_scaling
 from trainlab.engine._programs import Program, Weights, stack_networks
 from trainlab.engine._rows import PADDING, Rows
+from trainlab.engine._stopping import start_stopping
 from trainlab.engine._streams import Streams, find_dropouts
 from trainlab.engine._work import Work
 from trainlab.numerics import norm_rows
@@ -32,9 +33,11 @@ class Stack:
         rows: the run in each row, PADDING for a row that only fills up, so that a run's bits do not depend on how many there are.
             Replaced, never changed.
         final: weights of each ended run, one row each.
-        before: `[1, total]` parameters of each ended run before its last update, which is what its last gradient was taken at.
+        last: `[1, total]` parameters that the last gradient before `final` was taken at.
         fatal: where it left the finite numbers, if it did.
         updates: how many updates each ended run has had.
+        best_epochs: the epoch whose weights an ended run has, if it went back to those of its best; else None.
+        stopped: the epoch after which it was stopped for want of a better one, or None.
         scalings: what became of the loss scale of each ended run, if it had one.
         seen: samples since the epoch began.
     """
@@ -61,8 +64,11 @@ class Stack:
         self._limits = {mode: _limit([work.config.clip for work in own], mode, self.weights.flat) for mode in ("value", "norm")}
         self.final: list[Weights | None] = [None] * len(works)
         self.fatal: list[NonFinite | None] = [None] * len(works)
-        self.before: list[Tensor | None] = [None] * len(works)
+        self.last: list[Tensor | None] = [None] * len(works)
         self.updates = [0] * len(works)
+        self.best_epochs: list[int | None] = [None] * len(works)
+        self.stopped: list[int | None] = [None] * len(works)
+        self._stopping = start_stopping([work.config.train.early_stopping for work in own], self.weights)
         self.scalings: list[LossScaling | None] = [None] * len(works)
         self._random, self._before = self.weights.random, self.weights.flat  # before the latest update
         self._streams = Streams([work.config.seed for work in works])
@@ -88,9 +94,30 @@ class Stack:
         self.seen = 0
         self._missed: Tensor | int = 0  # samples `[row]`
 
-    def end_epoch(self, watched: Tensor, update: int) -> None:
-        """Let the schedules see what the epoch, whose last update is `update`, came to: `watched` `[row]`, a loss."""
+    @property
+    def before(self) -> Tensor:
+        """`[row, total]` parameters that the last gradient was taken at."""
+        return self._before
+
+    def end_epoch(self, watched: Tensor, epoch: int, update: int) -> None:
+        """Let schedules and early stopping see what an epoch came to; runs that have waited too long for progress are closed.
+
+        Args:
+            watched: `[row]` loss on the validation part; without one, in training.
+            epoch: counted from 1.
+            update: its last one.
+        """
         self._pace = self._pace.observe(watched, update)
+        if self._stopping is None:
+            return
+        self._stopping = self._stopping.observe(watched, epoch, self.weights, self._before)
+        due = self._stopping.due
+        for position in due:
+            if self.rows[position] != PADDING:
+                self.stopped[self.rows[position]] = epoch
+                self._close(position, update, None)
+        if due:
+            self._remove(due)
 
     def advance(self, program: Program, batches: Sequence[Batch], update: int) -> Step:
         """One update of every row, on the mean gradient of some batches."""
@@ -252,6 +279,9 @@ class Stack:
         for position in positions:
             if self.rows[position] != PADDING:
                 self._close(position, step.update, self._examine(position, step, batches[-1]))
+        self._remove(positions)
+
+    def _remove(self, positions: Sequence[int]) -> None:
         alive = [position for position, run in enumerate(self.rows) if run != PADDING and position not in positions]
         self.rows = self._room.pad([self.rows[position] for position in alive])
         if alive:
@@ -270,7 +300,11 @@ class Stack:
         if self._scaling is not None:
             skipped, scale = int(self._scaling.skipped[position]), float(self._scaling.scale[position])
             self.scalings[run] = LossScaling(skipped=skipped, scale=scale)
-        self.final[run], self.before[run] = self.weights.select([position]), self._before[position : position + 1].clone()
+        weights, before = self.weights, self._before
+        if self._stopping is not None and self._stopping.keeps_best(position):
+            weights, before = self._stopping.weights, self._stopping.before
+            self.best_epochs[run] = int(self._stopping.epoch[position])
+        self.final[run], self.last[run] = weights.select([position]), before[position : position + 1].clone()
 
     def _examine(self, position: int, step: Step, batch: Batch) -> NonFinite:
         work = self.works[self.rows[position]]
@@ -297,6 +331,7 @@ class Stack:
             self._scaling = self._scaling.select(on_device)
             self._missed = self._missed[on_device] if isinstance(self._missed, Tensor) else self._missed
         self._state, self._pace = self._state.select(index), self._pace.select(index)
+        self._stopping = self._stopping and self._stopping.select(positions)
         self._columns = {name: each[index.to(each.device)] for name, each in self._columns.items()}
         self._limits = {mode: None if each is None else each[on_device] for mode, each in self._limits.items()}
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from trainlab import data, losses, models
 from trainlab.config import Config
 from trainlab.config.regularize import Regularize
-from trainlab.config.training import SGD, ConstantSchedule, NoClip
+from trainlab.config.training import SGD, ConstantSchedule, EarlyStopping, NoClip, PlateauSchedule
 from trainlab.data import Task
 from trainlab.engine._precision import KEPT, cast, is_mixed
 from trainlab.errors import UserError
@@ -31,6 +31,7 @@ class Work:
         model: the network with its initial weights, in the run's number format and on its device. Never trained itself.
         layout: how its trainable parameters lie in a row.
         train: the training part, `[sample, ...]`.
+        validation: the part to choose by, or None.
         test: the test part, or None.
         task: see `trainlab.report.Trace.task`.
         outputs: of the network.
@@ -42,6 +43,7 @@ class Work:
     model: nn.Module
     layout: Layout
     train: Batch
+    validation: Batch | None
     test: Batch | None
     task: Task
     outputs: int
@@ -57,6 +59,12 @@ class Work:
     def batch_sizes(self) -> set[int]:
         """How many samples a batch has: the last one of an epoch may have fewer."""
         return {self.batch_size, self.samples % self.batch_size or self.batch_size}
+
+    @property
+    def is_steered(self) -> bool:
+        """Whether what becomes of it hangs on the validation loss of each epoch: when it stops, or its rate."""
+        stops = self.config.train.early_stopping.patience is not None
+        return self.validation is not None and (stops or isinstance(self.config.schedule, PlateauSchedule))
 
     @property
     def updates_per_epoch(self) -> int:
@@ -76,6 +84,7 @@ def prepare(config: Config, device: torch.device) -> Work:
     if config.regularize.label_smoothing and config.loss not in SMOOTHED:
         raise UserError(f"needs classes and one of the losses {', '.join(SMOOTHED)}", key="regularize.label_smoothing")
     start = replace(config, optimizer=SGD(), schedule=ConstantSchedule(), clip=NoClip(), regularize=Regularize(), rules={}, vs=[])
+    start = replace(start, train=replace(config.train, early_stopping=EarlyStopping()))
     key = (repr(start), str(device))
     if key not in _prepared:
         if len(_prepared) >= CACHED:
@@ -86,6 +95,13 @@ def prepare(config: Config, device: torch.device) -> Work:
         for name in ("input_noise", "adversarial"):
             if getattr(config.regularize, name):
                 raise UserError("needs numbers to move, and these inputs are tokens", key=f"regularize.{name}")
+    if config.train.early_stopping.patience is not None and work.validation is None:
+        remedy = (
+            "set `data.validation_fraction`, to 0.2 for example"
+            if hasattr(config.data, "validation_fraction")
+            else "these data have none"
+        )
+        raise UserError(f"needs a validation part to judge by: {remedy}", key="train.early_stopping")
     return replace(work, config=config)
 
 
@@ -136,6 +152,7 @@ def _prepare(config: Config, device: torch.device) -> Work:
             sizes=tuple(parameter.numel() for parameter in trainable.values()),
         ),
         train=train,
+        validation=place(dataset.validation) if dataset.validation else None,
         test=place(dataset.test) if dataset.test else None,
         task=dataset.task,
         outputs=output.shape[-1],

@@ -1,4 +1,4 @@
-"""How well a run does at its end, on both parts: loss, share right, R2."""
+"""How well a run does at its end, on all parts: loss, share right, R2."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
     """In evaluation mode, after the last update.
 
     Returns:
-        train_loss, test_loss: `[run]`, without any penalty.
-        train_accuracy, test_accuracy, accuracy_gap: `[run]`, for classes.
-        train_r2, test_r2: `[run]`, for numbers: 1 - squared error / variance.
-        train-correct, test-correct: `[run, sample]`, 1 where the class is right; of sequences, the share of steps where it is.
+        train_loss, validation_loss, test_loss: `[run]`, without any penalty.
+        train_accuracy, validation_accuracy, test_accuracy: `[run]`, for classes.
+        accuracy_gap: `[run]` train - test.
+        train_r2, validation_r2, test_r2: `[run]`, for numbers: 1 - squared error / variance.
+        train-correct, ...: `[run, sample]`, 1 where the class is right; of sequences, the share of steps where it is.
     """
     measured: dict[str, Tensor] = {}
-    for name, part in (("train", evaluation.train), ("test", evaluation.test)):
+    for name, part in (("train", evaluation.train), ("validation", evaluation.validation), ("test", evaluation.test)):
         if part is None:
             continue
         measured[f"{name}_loss"] = evaluation.loss_at(evaluation.flat, part)

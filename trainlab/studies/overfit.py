@@ -19,6 +19,7 @@ from trainlab.studies._arms import by_arm, count_held, drop_fraction, make_arm, 
 PROBES = ("accuracy", "baselines")
 RULES = (
     "overfitting",
+    "overtraining",
     "underfitting",
     "outlier-gradient",
     "non-finite",
@@ -30,7 +31,7 @@ RULES = (
 )
 DECAY = 0.04
 NO_TEST = "these data have no test part to compare with"
-STATES = {"diverged": {"G006", "L003"}, "overfits": {"F001"}, "underfits": {"F002"}}  # the worst first
+STATES = {"diverged": {"G006", "L003"}, "overfits": {"F001"}, "underfits": {"F002"}, "overtrains": {"F004"}}  # the worst first
 
 
 def first(config: Config, options: Options) -> Plan:
@@ -166,9 +167,9 @@ def _say_change(arms: Mapping[str, Sequence[Trace]], compared: Sequence[Comparis
 
 def _tabulate(arms: Mapping[str, Sequence[Trace]], words: Mapping[str, str], findings: Sequence[Finding]) -> Table:
     rows = []
+    stops = any(trace.config.train.early_stopping.patience is not None for arm in arms.values() for trace in arm)
     classes = any("train-correct" in trace.arrays for arm in arms.values() for trace in arm)
     for name, arm in arms.items():
-        settles = [epoch for trace in arm if (epoch := find_settling_epoch(trace.series["loss"])) is not None]
         interval = gap_interval(arm)
         train, test = (_mean(arm, f"{part}_{'accuracy' if classes else 'r2'}") for part in ("train", "test"))
         rows.append(
@@ -178,9 +179,11 @@ def _tabulate(arms: Mapping[str, Sequence[Trace]], words: Mapping[str, str], fin
                 test,
                 train - test if train is not None and test is not None else None,
                 *([f"{100 * interval[0]:.1f} .. {100 * interval[1]:.1f} %" if interval else None] if classes else []),
+                *([_median([trace.stopped for trace in arm])] if stops else []),
                 _mean(arm, "train_loss"),
                 _mean(arm, "test_loss"),
-                drop_fraction(float(np.median(settles))) if len(settles) == len(arm) else None,
+                _median([find_settling_epoch(trace.series["loss"]) for trace in arm]),
+                _median([_find_best_epoch(trace) for trace in arm]),
                 np.median([trace.series["loss"].values for trace in arm], axis=0).tolist() if _same_length(arm) else None,
                 _verdict(arm, words, findings),
             )
@@ -197,14 +200,30 @@ def _tabulate(arms: Mapping[str, Sequence[Trace]], words: Mapping[str, str], fin
             Column(name=f"test {what}", kind=kind),
             Column(name="gap", kind=kind),
             *((Column(name="95 % interval", priority=1),) if classes else ()),
+            *((Column(name="stopped at epoch", kind="number"),) if stops else ()),
             Column(name="train loss", kind="number", priority=3),
             Column(name="test loss", kind="number", priority=4),
             Column(name="settles at epoch", kind="number", priority=2),
+            Column(name="best epoch", kind="number", priority=2),
             Column(name="loss", kind="curve", priority=5),
             Column(name="verdict", kind="verdict"),
         ),
         rows=tuple(rows),
     )
+
+
+def _median(epochs: Sequence[int | None]) -> float | None:
+    """None if a seed has none."""
+    known = [epoch for epoch in epochs if epoch is not None]
+    return drop_fraction(float(np.median(known))) if len(known) == len(epochs) else None
+
+
+def _find_best_epoch(trace: Trace) -> int | None:
+    """The epoch with the lowest loss on the validation part, without one on the test part."""
+    series = trace.series.get("validation-loss") or trace.series.get("test-loss")
+    if series is None or not np.isfinite(series.values).all():
+        return None
+    return int(series.at[series.values.argmin()])
 
 
 def _same_length(arm: Sequence[Trace]) -> bool:

@@ -20,7 +20,7 @@ RAISED = 1.5  # times: a learning rate that has grown by as much is what the jum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spike:
-    r"""One jump: the epoch it came in and the one from which it was over, counted from 0; from where it rose, and how high."""
+    """One jump: the epoch it came in and the one from which it was over, counted from 0; from where it rose, and how high."""
 
     start: int
     end: int
@@ -30,7 +30,7 @@ class Spike:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossSpike:
-    """The loss jumps, and the run recovers.
+    r"""The loss jumps, and the run recovers.
 
     What it finds:
         Epochs whose loss stands far above the median of the five before it: by a quarter of all that the training had gained

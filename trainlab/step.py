@@ -88,6 +88,7 @@ class Evaluation:
         predict: `(batch) -> [run, sample, output]` the network's output.
         outputs: `(batch) ->` for each run `{module name: [sample, ...]}`, the output of every leaf module, with the parameters that
             the last gradient was taken at; one run at a time is held.
+        sample_norms: `(batch [sample, ...]) -> [run, sample]` norm of the gradient of each sample's own loss, at `flat`.
         task: what is learned, see `Trace.task`.
         loss: name of the loss.
         kinds: class of every leaf module, by name.
@@ -103,6 +104,7 @@ class Evaluation:
     loss_at: Callable[[Tensor, Batch], Tensor]
     predict: Callable[[Batch], Tensor]
     outputs: Callable[[Batch], Iterator[dict[str, Tensor]]]
+    sample_norms: Callable[[Batch], Tensor]
     task: str
     loss: str
     kinds: dict[str, str]

@@ -138,8 +138,10 @@ def summarize(rule: Any, trace: Trace) -> list[tuple[str, ...]]:
 
 def rescale(trace: Trace, factor: float) -> Trace:
     """The same trajectory with the loss times `factor`: gradients and thresholds times it, the rate over it; ratios stay."""
-    scaled = {"loss", "validation-loss", "test-loss", "gradient-norm", "total-norm", "used-norm"}
-    series = {name: replace(each, values=each.values * factor) if name in scaled else each for name, each in trace.series.items()}
+    in_units = ("loss", "batch-loss", "validation-loss", "test-loss", "gradient-norm", "total-norm", "used-norm")
+    scaled = {**dict.fromkeys(in_units, factor), "learning-rate": 1 / factor}
+    series = {name: replace(each, values=each.values * scaled.get(name, 1.0)) for name, each in trace.series.items()}
+    arrays = {name: value * factor if name == "initial-sample-norms" else value for name, value in trace.arrays.items()}
     metrics = {
         name: value * factor if name.endswith("_loss") and value is not None else value for name, value in trace.metrics.items()
     }
@@ -147,7 +149,9 @@ def rescale(trace: Trace, factor: float) -> Trace:
     clip = trace.config.clip
     if clip.mode != "none":
         clip = replace(clip, threshold=clip.threshold * factor)
-    return replace(trace, series=series, metrics=metrics, config=replace(trace.config, optimizer=optimizer, clip=clip))
+    return replace(
+        trace, series=series, arrays=arrays, metrics=metrics, config=replace(trace.config, optimizer=optimizer, clip=clip)
+    )
 
 
 SCALES = [2.0**-20, 2.0**20]  # about 1e-6 and 1e6, and exact, so that nothing at a threshold moves by rounding

@@ -20,7 +20,7 @@ from trainlab.engine._grouping import count_bytes, group
 from trainlab.engine._loop import STEERS, train_stack
 from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._precision import is_mixed
-from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs, respond
+from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs, measure_samples, respond
 from trainlab.engine._recorder import Recorder
 from trainlab.engine._rows import ALONE, Rows, choose_rows
 from trainlab.engine._stack import Stack
@@ -166,10 +166,16 @@ def _train_group(
         padded = weights if len(rows) == len(before) else weights.select([max(row, 0) for row in rows])
         return _evaluation(work, program, padded, before)
 
+    measured: dict[str, Tensor] = {}
+    starting = [probe for probe in probes.values() if hasattr(probe, "evaluate_start")]
+    if starting:
+        weights = stack.weights.select(list(range(len(runs))))
+        with torch.no_grad():
+            for probe in starting:
+                measured.update(probe.evaluate_start(rest(weights, weights.flat)))
     train_stack(stack, program, works, probes, recorder, rest, tick)
     last = torch.cat([each for each in stack.last if each is not None])
     evaluation = rest(_gather([final for final in stack.final if final is not None]), last)
-    measured: dict[str, Tensor] = {}
     with torch.no_grad():
         for probe in probes.values():
             if hasattr(probe, "evaluate"):
@@ -263,6 +269,11 @@ def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) 
         held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
         return iterate_outputs(work.model, work.layout, held, batch, work.config.train.precision)
 
+    def sample_norms(batch: Batch) -> Tensor:
+        return torch.stack(
+            [measure_samples(work.model, work.layout, work.config.loss, weights.select([row]), batch) for row in range(runs)]
+        )
+
     kinds = {name: type(module).__name__ for name, module in work.model.named_modules() if not list(module.children())}
     return Evaluation(
         flat=weights.flat[:runs],
@@ -272,6 +283,7 @@ def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) 
         loss_at=loss_at,
         predict=predict,
         outputs=outputs,
+        sample_norms=sample_norms,
         task=work.task,
         loss=work.config.loss,
         kinds=kinds,

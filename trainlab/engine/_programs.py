@@ -20,6 +20,7 @@ from trainlab.engine._precision import cast, is_mixed
 from trainlab.engine._random import RandomState, fork_random, note_random, start_random
 from trainlab.engine._rows import find_inexact
 from trainlab.losses import LOSSES
+from trainlab.numerics import norm_rows
 from trainlab.step import Batch, Layout
 
 
@@ -295,6 +296,56 @@ def _call_row(model: nn.Module, layout: Layout, weights: Weights, row: int, inpu
         fixed = {name: each[row].clone() for name, each in weights.fixed.items()}  # statistics are moved in place
         output: Tensor = functional_call(model, {**parameters, **fixed}, (inputs,))
     return output
+
+
+SAMPLE_NUMBERS = 2**22
+"""Gradients of single samples that are held at a time, in numbers: bounds memory."""
+
+
+def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weights, batch: Batch) -> Tensor:
+    """Norm of the gradient of each sample's own loss, `[sample]`, for one run, in evaluation mode.
+
+    The weights are laid out once a sample, so that one backward pass yields all gradients side by side; a network that cannot be
+    mapped is differentiated sample by sample.
+
+    Args:
+        model: the network.
+        layout: of its parameters.
+        loss: name of the loss.
+        weights: one row.
+        batch: `[sample, ...]`.
+    """
+    model.eval()
+
+    def compute(parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor, target: Tensor | None) -> Tensor:
+        output: Tensor = functional_call(model, {**parameters, **fixed}, (inputs[None],))
+        return LOSSES[loss](output, None if target is None else target[None])
+
+    fixed = {name: each[0] for name, each in weights.fixed.items()}
+    mapped = vmap(compute, in_dims=(0, None, 0, None if batch.target is None else 0))
+    size = max(1, SAMPLE_NUMBERS // max(layout.total, 1))
+    pieces = torch.split(batch.inputs, size)
+    targets = [None] * len(pieces) if batch.target is None else torch.split(batch.target, size)
+
+    def differentiate(inputs: Tensor, target: Tensor | None) -> Tensor:
+        flat = weights.flat.detach().expand(len(inputs), -1).clone().requires_grad_()
+        losses = mapped(layout.unflatten(flat), fixed, inputs, target)
+        return norm_rows(torch.autograd.grad(losses.sum(), flat)[0])
+
+    def differentiate_alone(inputs: Tensor, target: Tensor | None) -> Tensor:
+        flat = weights.flat.detach().requires_grad_()
+        parameters = {name: part[0] for name, part in layout.unflatten(flat).items()}
+        loss = compute(parameters, fixed, inputs, target)
+        return norm_rows(torch.autograd.grad(loss, flat)[0])
+
+    norms: list[Tensor] = []
+    with torch.enable_grad():
+        for inputs, target in zip(pieces, targets, strict=True):
+            try:
+                norms.append(differentiate(inputs, target))
+            except RuntimeError:
+                norms += map(differentiate_alone, inputs, [None] * len(inputs) if target is None else target)
+    return torch.cat(norms)
 
 
 def _keep(found: dict[str, Tensor], name: str, _module: nn.Module, _arguments: object, output: object) -> None:

@@ -17,8 +17,9 @@ from trainlab.studies._search import list_seeds
 from trainlab.studies._thresholds import propose, say_tail, tabulate_norms
 
 PROBES = ("total-norm", "used-norm", "clip-angle", "accuracy", "baselines", "gradient-norm", "gradient-max-abs")
+CLIPPING = ("clipping-too-much", "clipping-turns-gradient", "clipping-idle")
 FACTS = ("outliers", "non-finite-data", "loss-mismatch", "output-mismatch", "loss-broadcast")
-RULES = ("non-finite", "diverged", "exploding-gradient", "clipping-too-much", "clipping-turns-gradient", "clipping-idle", *FACTS)
+RULES = ("non-finite", "diverged", "exploding-gradient", "outlier-gradient", *CLIPPING, *FACTS)
 ROUNDING = 1e-5
 MOST = 0.5  # share of the updates: clipping more is a low learning rate in disguise
 TURN = 10.0  # degrees

@@ -26,8 +26,9 @@ from trainlab.studies._rates import (
 
 PROBES = ("accuracy", "baselines", "gradient-norm")
 FACTS = ("unscaled-features", "non-finite-data", "loss-mismatch", "output-mismatch", "loss-broadcast")
-COURSE = ("learning-rate-too-high", "learning-rate-too-low", "diverged", "non-finite", "underfitting", "edge-of-sweep")
-RULES = (*COURSE, *FACTS)
+RATE = ("learning-rate-too-high", "learning-rate-too-low", "edge-of-sweep")
+COURSE = ("diverged", "stalled", "loss-spike", "collapsed", "non-finite", "underfitting")
+RULES = (*RATE, *COURSE, *FACTS)
 KEY = "optimizer.lr"
 OPTIMIZERS: tuple[dict[str, Any], ...] = (
     {"optimizer.name": "sgd"},

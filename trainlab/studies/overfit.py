@@ -21,6 +21,7 @@ RULES = (
     "overfitting",
     "overtraining",
     "underfitting",
+    "outlier-gradient",
     "non-finite",
     "diverged",
     "learning-rate-too-high",
@@ -39,6 +40,8 @@ RULES = (
     "input-ignored",
     "loss-broadcast",
     "train-eval-disagreement",
+    "stalled",
+    "loss-spike",
 )
 DECAY = 0.04
 NO_TEST = "these data have no test part to compare with"

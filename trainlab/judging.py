@@ -11,7 +11,7 @@ from typing import Any
 from trainlab import plugins
 from trainlab.errors import Problem, UserError, find_nearest
 from trainlab.report import Finding, Severity, Skipped, Trace
-from trainlab.rules._rule import Rule
+from trainlab.rules._rule import Rule, StudyRule
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
@@ -131,6 +131,8 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[st
         arms.setdefault(trace.name, []).append(trace)
     for name, arm in arms.items():
         for rule in rules:
+            if isinstance(rule, StudyRule):
+                continue
             verdicts = [list(rule.judge(trace)) for trace in arm]
             found = [[each for each in verdict if isinstance(each, Finding)] for verdict in verdicts]
             passed = [[each for each in verdict if isinstance(each, Skipped)] for verdict in verdicts]
@@ -140,8 +142,14 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[st
             else:
                 reasons = Counter(each.reason for verdict in passed for each in verdict)
                 skipped.append(Skipped(code=rule.code, run=name, reason=reasons.most_common(1)[0][0]))
-    order = list(arms)
-    findings.sort(key=lambda each: (SEVERITIES.index(each.severity), order.index(each.run), each.code))
+    for rule in rules:
+        if isinstance(rule, StudyRule):
+            told = list(rule.judge_study(traces))
+            findings += [each for each in told if isinstance(each, Finding)]
+            skipped += [each for each in told if isinstance(each, Skipped)]
+            judged += rule.code in reported and (not told or any(isinstance(each, Finding) for each in told))
+    order = {name: place for place, name in enumerate(arms)}
+    findings.sort(key=lambda each: (SEVERITIES.index(each.severity), order[each.run], each.code))
     return findings, skipped, judged
 
 

@@ -93,9 +93,13 @@ class Evaluation:
         predict: `(batch) -> [run, sample, output]` the network's output.
         outputs: `(batch) ->` for each run `{module name: [sample, ...]}`, the output of every leaf module, with the parameters that
             the last gradient was taken at; one run at a time is held.
+        sample_norms: `(batch [sample, ...]) -> [run, sample]` norm of the gradient of each sample's own loss, at `flat`.
         task: what is learned, see `Trace.task`.
         loss: name of the loss.
         kinds: class of every leaf module, by name.
+        respond: `(batch) -> [run, sample, output]`: the output where batch norm normalises by the samples of the batch, as it does
+            in training; nothing is dropped, and no running statistics move.
+        batch_size: samples a batch of the training.
     """
 
     flat: Tensor
@@ -105,6 +109,9 @@ class Evaluation:
     loss_at: Callable[[Tensor, Batch], Tensor]
     predict: Callable[[Batch], Tensor]
     outputs: Callable[[Batch], Iterator[dict[str, Tensor]]]
+    sample_norms: Callable[[Batch], Tensor]
     task: str
     loss: str
     kinds: dict[str, str]
+    respond: Callable[[Batch], Tensor]
+    batch_size: int

@@ -6,6 +6,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +14,8 @@ import torch
 
 from trainlab import engine, plugins
 from trainlab.config import Config, to_values
-from trainlab.engine import Progress, Work
+from trainlab.device import count_cores
+from trainlab.engine import Elsewhere, Progress, Work, Workers
 from trainlab.errors import UserError
 from trainlab.judging import SEVERITIES, choose_rules, judge
 from trainlab.plan import Conclusion, Options, PlannedRun
@@ -32,6 +34,8 @@ class Settings:
     Attributes:
         device: see `trainlab.device.choose_device`.
         threads: of torch, within one operation.
+        processes: that may train, this one included; None for as many as the cores have room for. Others are started only where
+            they pay.
         select: prefixes of rule codes that are reported; all of the study's if empty.
         ignore: prefixes of rule codes that are not.
         fail_on: least severity that makes the exit code 1, or `never`.
@@ -42,6 +46,7 @@ class Settings:
 
     device: str = "auto"
     threads: int = 1
+    processes: int | None = 1
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     fail_on: str = "never"
@@ -62,7 +67,12 @@ class Estimate:
 
 
 def run(
-    command: str, config: Config, options: Options, settings: Settings, listen: Callable[[Progress], bool] = lambda _: True
+    command: str,
+    config: Config,
+    options: Options,
+    settings: Settings,
+    listen: Callable[[Progress], bool] = lambda _: True,
+    executor: Executor | None = None,
 ) -> Report:
     """Carry out the study `command`.
 
@@ -72,10 +82,21 @@ def run(
         options: arms, seeds and the study's own options.
         settings: device, threads, which rules, what counts.
         listen: told of the progress; answers False to stop, and the report says what was measured until then.
+        executor: trains all of it, in chunks; it is left open. None: this process does, and others of this machine.
 
     Raises:
-        UserError: the base cannot run; an arm that cannot is skipped with its reason.
+        UserError: the base cannot run; an arm that cannot is skipped with its reason. Or the executor fails.
     """
+    if executor is not None:
+        return _run(command, config, options, settings, listen, Elsewhere(executor, settings.threads))
+    processes = max(1, count_cores() // settings.threads) if settings.processes is None else settings.processes
+    with Workers(processes, settings.threads) as workers:
+        return _run(command, config, options, settings, listen, workers)
+
+
+def _run(
+    command: str, config: Config, options: Options, settings: Settings, listen: engine.Listen, workers: Workers | Elsewhere
+) -> Report:
     began = time.perf_counter()
     study = plugins.load("trainlab.studies", command)
     torch.set_num_threads(settings.threads)
@@ -99,9 +120,11 @@ def run(
         skipped += left_out
         runs, works, cost, left_out = _afford(runs, works, cost, settings.trainings)
         skipped += left_out
+        if not runs:
+            break  # nothing is left that could tell the study more
         begun += runs
         try:
-            traces += engine.train(runs, works, [*plan.probes, *probes], heed)
+            traces += engine.train(runs, works, [*plan.probes, *probes], heed, workers)
         except (MemoryError, RuntimeError) as error:
             raise _explain_memory(error) from error
         plan = None if stopped else study.then(config, options, traces)

@@ -50,6 +50,7 @@ def make_trace(
     lr: float = 0.1,
     weight_decay: float = 0.0,
     batch_size: int | None = None,
+    objective: str = "sum",
     samples: tuple[int, int] = (100, 0),
     **fields: Any,
 ) -> Trace:
@@ -61,6 +62,7 @@ def make_trace(
         gradients, changes: `gradient-norm` and `update-ratio` of the weights, `[weight]` or `[T, weight]`.
         total, used, angle: per update; `used` is `total` and `angle` 0 unless given.
         modules: names and kinds.
+        objective: name of the loss.
         samples: in training and test.
         fields: of the Trace.
     """
@@ -82,6 +84,7 @@ def make_trace(
         optimizer=SGD(lr=lr, weight_decay=weight_decay),
         clip=NoClip() if clip == "none" else ClipBy(mode=clip, threshold=threshold),
         train=Train(batch_size=batch_size),
+        loss=objective,
     )
     given = {
         "name": "base",
@@ -135,8 +138,10 @@ def summarize(rule: Any, trace: Trace) -> list[tuple[str, ...]]:
 
 def rescale(trace: Trace, factor: float) -> Trace:
     """The same trajectory with the loss times `factor`: gradients and thresholds times it, the rate over it; ratios stay."""
-    scaled = {"loss", "validation-loss", "test-loss", "gradient-norm", "total-norm", "used-norm"}
-    series = {name: replace(each, values=each.values * factor) if name in scaled else each for name, each in trace.series.items()}
+    in_units = ("loss", "batch-loss", "validation-loss", "test-loss", "gradient-norm", "total-norm", "used-norm")
+    scaled = {**dict.fromkeys(in_units, factor), "learning-rate": 1 / factor}
+    series = {name: replace(each, values=each.values * scaled.get(name, 1.0)) for name, each in trace.series.items()}
+    arrays = {name: value * factor if name == "initial-sample-norms" else value for name, value in trace.arrays.items()}
     metrics = {
         name: value * factor if name.endswith("_loss") and value is not None else value for name, value in trace.metrics.items()
     }
@@ -144,7 +149,9 @@ def rescale(trace: Trace, factor: float) -> Trace:
     clip = trace.config.clip
     if clip.mode != "none":
         clip = replace(clip, threshold=clip.threshold * factor)
-    return replace(trace, series=series, metrics=metrics, config=replace(trace.config, optimizer=optimizer, clip=clip))
+    return replace(
+        trace, series=series, arrays=arrays, metrics=metrics, config=replace(trace.config, optimizer=optimizer, clip=clip)
+    )
 
 
 SCALES = [2.0**-20, 2.0**20]  # about 1e-6 and 1e6, and exact, so that nothing at a threshold moves by rounding

@@ -1,6 +1,6 @@
 """One measurement a file, named after what it measures. A probe looks and never touches.
 
-A module here has one of three functions:
+A module here has one or more of these functions:
 
 - `measure(step: Step) -> Tensor`: `[run]` or `[run, parameter]`, with `EVERY = "update"` (each update) or `"sample"` (at most
   about 200 updates of a run). The series in the trace is called like the probe.
@@ -8,4 +8,5 @@ A module here has one of three functions:
   in the trace is called like the probe.
 - `evaluate(evaluation: Evaluation) -> dict[str, Tensor]`: once, at the end of training: `[run]` values become metrics, longer
   ones arrays.
+- `evaluate_start(evaluation: Evaluation) -> dict[str, Tensor]`: the same, once, before the first update.
 """

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from trainlab.numerics import to_double
-from trainlab.step import Batch, Evaluation
+from trainlab.probes._classes import decide, read_classes
+from trainlab.step import Evaluation
 
 
 def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
@@ -30,7 +31,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         if evaluation.task == "regression":
             measured[f"{name}_r2"] = _r2(output, part.target)
         else:
-            right = (_decide(output, evaluation.loss) == _classes(part)).float()
+            right = (decide(output, evaluation.loss) == read_classes(part)).float()
             right = right.mean(dim=2) if right.dim() == 3 else right
             finite = torch.isfinite(output).flatten(1).all(dim=1)  # a network of NaN has no opinion, right or wrong
             measured[f"{name}-correct"] = torch.where(finite[:, None], right, torch.nan)
@@ -38,20 +39,6 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
     if "test_accuracy" in measured:
         measured["accuracy_gap"] = measured["train_accuracy"] - measured["test_accuracy"]
     return measured
-
-
-def _decide(output: Tensor, loss: str) -> Tensor:
-    """`[run, sample]` class numbers from `[run, sample, output]`; or both with steps between."""
-    if output.shape[-1] > 1:
-        return output.argmax(dim=-1)
-    return (output[..., 0] > (0.0 if loss == "bce_logits" else 0.5)).long()
-
-
-def _classes(part: Batch) -> Tensor:
-    assert part.target is not None
-    if not part.target.is_floating_point():
-        return part.target
-    return part.target.argmax(dim=-1) if part.target.shape[-1] > 1 else part.target[..., 0].long()
 
 
 def _r2(output: Tensor, target: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the modules put out where the last gradient was taken: mean, spread, saturated and dead shares, `[run, module]`."""
+"""What the modules put out, before training and where the last gradient was taken: mean, spread, saturated and dead shares."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ SAMPLES = 512
 NEAR = 0.03
 
 
+def evaluate_start(evaluation: Evaluation) -> dict[str, Tensor]:
+    """`initial-variance` and `initial-saturated`: what `evaluate` calls `activation-...`, at the initial weights."""
+    measured = evaluate(evaluation)
+    return {f"initial-{name}": measured[f"activation-{name}"] for name in ("variance", "saturated")}
+
+
 def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
-    """On at most 512 training samples, evenly spread; see `Evaluation.outputs`.
+    """`[run, module]`, on at most 512 training samples, evenly spread; see `Evaluation.outputs`.
 
     Returns:
         activation-mean, activation-std: of all values.

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from trainlab.config.regularize import Regularize
 from trainlab.report import Trace
 
 
@@ -37,6 +38,23 @@ def is_noisy(trace: Trace) -> bool:
     return any("Dropout" in module.kind for module in trace.modules) or (
         size is not None and size < trace.sizes.get("train", math.inf)
     )
+
+
+def is_regularized(trace: Trace) -> bool:
+    """Whether something beside the loss pulls at the weights or the data, so that the loss may rise while that takes hold."""
+    return trace.config.optimizer.weight_decay > 0 or trace.config.regularize != Regularize()
+
+
+def read_late_rate(trace: Trace) -> float:
+    """The learning rate over the last quarter of the measured updates, median; as the config sets it where it was not measured."""
+    rates = read(trace, "learning-rate")
+    late = rates[-max(1, len(rates) // 4) :]
+    return float(np.median(late)) if len(late) and np.isfinite(late).all() else trace.config.optimizer.lr
+
+
+def say_rate(set_to: float, late: float) -> str:
+    """`learning rate 0.1`, and what a schedule has made of it."""
+    return f"learning rate {say(set_to)}" + ("" if math.isclose(set_to, late, rel_tol=1e-6) else f" ({say(late)} at the end)")
 
 
 def say(number: float) -> str:

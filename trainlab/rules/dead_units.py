@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
+from trainlab.rules._fit import judge_fit
 from trainlab.rules._series import say_count
 
 
@@ -44,7 +45,8 @@ class DeadUnits:
         Maas, Hannun & Ng 2013; Lu, Shin, Su & Karniadakis 2020 (Dying ReLU and Initialization).
 
     Attributes:
-        dead: fires from this share of a layer's units on; a layer that is dead as a whole is an error.
+        dead: fires from this share of a layer's units on; a layer that is dead as a whole is an error. Where the run is seen to
+            have learned all the same (it beats a constant and gains at least half of what a linear model does), less.
         min_samples: with fewer training samples a unit may sleep by chance, and only whole layers are judged.
     """
 
@@ -75,10 +77,11 @@ class DeadUnits:
             yield Skipped(code=self.code, reason=f"{worst:.0%} of a layer's units are 0 on {say_count(samples, 'sample')}: {asked}")
             return
         where = trace.modules[int(np.nanargmax(shares))].name
+        learned = judge_fit(trace) == "learned"
         yield Finding(
             code=self.code,
             name=self.name,
-            severity="error" if worst >= 1 else "warning",
+            severity=("info" if learned else "warning") if worst < 1 else "warning" if learned else "error",
             where=where,
             message=f"{worst:.0%} of the units of {where} are 0 for every sample (limit {self.dead:.0%})"
             f"{', so nothing before it can learn' if worst >= 1 else ''}; try a lower learning rate, scaled inputs or leaky ReLU",

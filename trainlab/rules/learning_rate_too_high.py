@@ -11,7 +11,7 @@ import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._course import find_end, measure_rises, smooth
-from trainlab.rules._series import is_noisy, read, say, say_count
+from trainlab.rules._series import is_noisy, is_regularized, read, read_late_rate, say, say_count, say_rate
 
 STEADY = 0.35  # of all movement upwards and downwards, the share upwards below which a loss is falling, not swinging
 
@@ -25,7 +25,7 @@ class LearningRateTooHigh:
         that the training has gained; and runs that end far above the best loss they had. Mini-batches and dropout make any loss
         uneven, so there the swing has to be larger; a run on the full batch without dropout has no noise, and a swing is the
         step's own. A loss that stands exactly still because no gradient is left has collapsed and does not swing; one that
-        rises while a penalty takes hold is as it should be.
+        rises while a penalty or another regulariser takes hold is as it should be.
 
     Why it matters:
         Near a minimum gradient descent settles only if the rate is below 2/lambda, lambda being the largest curvature (for
@@ -35,7 +35,8 @@ class LearningRateTooHigh:
     Evidence:
         `low`, `high`: 10th and 90th percentile of the loss over the last quarter. `swing`: high - low as a share of the fall
         from the first epoch to the best. `climbed`: how much of that fall was lost again by the end; both infinite if it never
-        fell. `limit`: what `swing` was compared with. `rate`: the learning rate that was set.
+        fell. `limit`: what `swing` was compared with. `rate`: the learning rate that was set; `late_rate`: what it was over the
+        last quarter of the updates, after any schedule.
 
     See it:
             trainlab lr-sweep --lr 0.1
@@ -60,7 +61,7 @@ class LearningRateTooHigh:
 
     code: ClassVar[str] = "L001"
     name: ClassVar[str] = "learning-rate-too-high"
-    needs: ClassVar[tuple[str, ...]] = ("loss", "total-norm")
+    needs: ClassVar[tuple[str, ...]] = ("loss", "total-norm", "learning-rate")
     swing: float = 0.05
     noisy_swing: float = 0.3
     climbed: float = 0.3
@@ -90,10 +91,10 @@ class LearningRateTooHigh:
         least = self.level * float(np.median(np.abs(tail)))
         limit = self.noisy_swing if is_noisy(trace) else self.swing
         swings = swing >= limit and high - low >= least and measure_rises(tail) >= STEADY
-        climbs = climbed >= self.climbed and end - best >= least and not trace.config.optimizer.weight_decay > 0
+        climbs = climbed >= self.climbed and end - best >= least and not is_regularized(trace)
         if not swings and not climbs:
             return
-        rate = trace.config.optimizer.lr
+        rate, late = trace.config.optimizer.lr, read_late_rate(trace)
         if swings:
             course = f"still swings between {say(low)} and {say(high)} at the end, {say(swing)} of its fall (limit {say(limit)})"
         else:
@@ -102,6 +103,14 @@ class LearningRateTooHigh:
             code=self.code,
             name=self.name,
             severity="error" if climbs and climbed >= max(0.5, self.climbed) else "warning",
-            message=f"the loss {course}; learning rate {say(rate)}: try {say(rate / 3)} or {say(rate / 10)}",
-            evidence={"low": low, "high": high, "swing": swing, "climbed": climbed, "limit": limit, "rate": rate},
+            message=f"the loss {course}; {say_rate(rate, late)}: try {say(rate / 3)} or {say(rate / 10)}",
+            evidence={
+                "low": low,
+                "high": high,
+                "swing": swing,
+                "climbed": climbed,
+                "limit": limit,
+                "rate": rate,
+                "late_rate": late,
+            },
         )

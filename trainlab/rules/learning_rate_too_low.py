@@ -11,7 +11,7 @@ import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._course import extrapolate, measure_rises
-from trainlab.rules._series import find_typical_change, read, say, say_count
+from trainlab.rules._series import find_typical_change, read, read_late_rate, say, say_count, say_rate
 
 RISING = 0.1  # of all movement over the second half, the share upwards above which a fall is not steady
 
@@ -34,7 +34,8 @@ class LearningRateTooLow:
         `late_share`: share of the whole fall that the last quarter of the epochs made. `remaining`: the fall still to come as a
         share of the fall so far: a geometric series from the last two quarters, at most down to 0 for a loss above 0; null if
         it does not slow down and has no floor. `first`, `last`: the loss of the first and the last epoch. `update_ratio`:
-        norm(change)/norm(weight) of a typical weight and update of the last quarter. `rate`: the learning rate that was set.
+        norm(change)/norm(weight) of a typical weight and update of the last quarter. `rate`: the learning rate that was set;
+        `late_rate`: what it was over the last quarter of the updates, after any schedule.
 
     See it:
             trainlab lr-sweep --lr 0.0001 --epochs 100
@@ -57,7 +58,7 @@ class LearningRateTooLow:
 
     code: ClassVar[str] = "L002"
     name: ClassVar[str] = "learning-rate-too-low"
-    needs: ClassVar[tuple[str, ...]] = ("loss", "update-ratio")
+    needs: ClassVar[tuple[str, ...]] = ("loss", "update-ratio", "learning-rate")
     late_share: float = 0.1
     remaining: float = 0.25
     update_ratio: float = 1e-3
@@ -83,14 +84,14 @@ class LearningRateTooLow:
                 code=self.code, reason="the loss was still falling, but how far updates move the weights was not measured"
             )
         elif change < self.update_ratio:
-            share, rate = (late - last) / fall, trace.config.optimizer.lr
+            share, rate, late_rate = (late - last) / fall, trace.config.optimizer.lr, read_late_rate(trace)
             yield Finding(
                 code=self.code,
                 name=self.name,
                 severity="warning",
                 message=f"the last quarter of the epochs still made {say(share)} of the whole fall (limit {say(self.late_share)}), "
                 f"by updates that change a weight by {say(change)} of itself (limit {say(self.update_ratio)}); "
-                f"learning rate {say(rate)}: try {say(3 * rate)} or {say(10 * rate)}, or train longer",
+                f"{say_rate(rate, late_rate)}: try {say(3 * rate)} or {say(10 * rate)}, or train longer",
                 evidence={
                     "late_share": share,
                     "first": float(loss[0]),
@@ -98,5 +99,6 @@ class LearningRateTooLow:
                     "remaining": remaining if math.isfinite(remaining) else None,
                     "update_ratio": change,
                     "rate": rate,
+                    "late_rate": late_rate,
                 },
             )

@@ -19,7 +19,8 @@ class Underfitting:
         Runs whose final training loss, in evaluation mode and without penalties, is not below that of the best constant
         prediction, or gains less than half of what the best linear model gains over that constant. Both predictors are fitted
         to the same data under the same loss, so the verdict has no units. Standing a little above the linear model is no fault:
-        a network held back by a penalty does, and may be the better for it.
+        a network held back by a penalty does, and may be the better for it. Of classes, a loss above the constant's is no
+        underfit where the network is right far more often than the constant: a few confident mistakes make it.
 
     Why it matters:
         A network that contains the linear model and does worse than it has a fault, whatever its curve looks like. It may have
@@ -28,7 +29,8 @@ class Underfitting:
     Evidence:
         `train_loss`: of the network. `constant_loss`, `linear_loss`: of the best constant and the best linear predictor; null
         where not defined. `share`: (constant - network)/(constant - linear): 0 is the constant, 1 the straight line; null
-        without a linear one.
+        without a linear one. `accuracy`, `constant_accuracy`: of classes, the share right, of the network and of the most
+        frequent class; null where not defined.
 
     See it:
             trainlab lr-sweep
@@ -83,6 +85,10 @@ class Underfitting:
             )
         if not no_better and (share is None or share >= self.share):
             return
+        accuracy, chance, straight_accuracy = (read_metric(trace, f"{name}_accuracy") for name in ("train", "constant", "linear"))
+        reach = straight_accuracy if straight_accuracy > chance else 1.0
+        if no_better and accuracy - chance >= self.share * (reach - chance) > 0:
+            return  # right far more often than the constant, and wrong with confidence where it is wrong
         straight = f", that of a straight line {say(linear)}" if math.isfinite(linear) else ""
         verdict = (
             "no better than a constant"
@@ -100,5 +106,7 @@ class Underfitting:
                 "constant_loss": constant,
                 "linear_loss": linear if math.isfinite(linear) else None,
                 "share": share,
+                "accuracy": accuracy if math.isfinite(accuracy) else None,
+                "constant_accuracy": chance if math.isfinite(chance) else None,
             },
         )

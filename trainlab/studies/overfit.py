@@ -17,7 +17,32 @@ from trainlab.settling import find_settling_epoch
 from trainlab.studies._arms import by_arm, count_held, drop_fraction, make_arm, plan_runs, say_seeds
 
 PROBES = ("accuracy", "baselines")
-RULES = ("overfitting", "overtraining", "underfitting", "non-finite", "diverged", "learning-rate-too-high", "learning-rate-too-low")
+RULES = (
+    "overfitting",
+    "overtraining",
+    "underfitting",
+    "outlier-gradient",
+    "non-finite",
+    "diverged",
+    "learning-rate-too-high",
+    "learning-rate-too-low",
+    "unscaled-features",
+    "unshuffled-data",
+    "label-noise",
+    "class-imbalance",
+    "outliers",
+    "non-finite-data",
+    "leakage",
+    "uninformative-features",
+    "loss-mismatch",
+    "output-mismatch",
+    "batch-mixing",
+    "input-ignored",
+    "loss-broadcast",
+    "train-eval-disagreement",
+    "stalled",
+    "loss-spike",
+)
 DECAY = 0.04
 NO_TEST = "these data have no test part to compare with"
 STATES = {"diverged": {"G006", "L003"}, "overfits": {"F001"}, "underfits": {"F002"}, "overtrains": {"F004"}}  # the worst first

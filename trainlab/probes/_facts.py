@@ -1,0 +1,19 @@
+"""Facts that all runs of a stack share, and the samples that they are taken from."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from trainlab.step import Batch
+
+
+def repeat(facts: dict[str, float], runs: int) -> dict[str, Tensor]:
+    """Each number as `[run]`."""
+    return {name: torch.full((runs,), float(value), dtype=torch.float64) for name, value in facts.items()}
+
+
+def draw_samples(part: Batch, count: int) -> Batch:
+    """At most `count` of the samples, in a random order that is always the same."""
+    order = torch.randperm(len(part.inputs), generator=torch.Generator().manual_seed(0))[:count].to(part.inputs.device)
+    return Batch(inputs=part.inputs[order], target=None if part.target is None else part.target[order])

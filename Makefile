@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test setup lint bench clean
+.PHONY: demo test setup lint bench bench-lr clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## the main job
@@ -24,6 +24,10 @@ bench: $(READY)  ## measure start-up and speed, as ratios
 	$(BIN)/python -m compileall -q trainlab
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/engine.py
+	$(BIN)/python tests/benchmarks/memory.py
+
+bench-lr: $(READY)  ## how well the recommendation of lr-sweep holds up, over 14 configs
+	$(BIN)/python tests/benchmarks/lr_sweep.py
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

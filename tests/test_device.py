@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 
-from trainlab.device import choose_device, derive_seed, list_devices, make_generator
+from trainlab.device import choose_device, count_cores, derive_seed, list_devices, make_generator
 from trainlab.errors import UserError
 
 
@@ -64,3 +67,10 @@ def test_drawing_leaves_the_global_stream_alone():
     before = torch.get_rng_state()
     torch.rand(5, generator=make_generator(3, "shuffle"))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
+    for quota, cores in (("max 100000", 4), ("250000 100000", 2), ("50000 100000", 1), ("900000 100000", 4)):
+        monkeypatch.setattr(Path, "read_text", lambda *_, quota=quota, **__: f"{quota}\n")
+        assert count_cores() == cores

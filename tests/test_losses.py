@@ -18,6 +18,15 @@ def shape(target, loss, task, outputs, classes=2):
     return shape_target(target, loss=loss, task=task, outputs=outputs, classes=classes, dtype=torch.float64)
 
 
+def test_bce_is_computed_in_float32_under_autocast():
+    output, target = torch.tensor([0.25, 0.999, 7.0], dtype=torch.bfloat16), torch.tensor([0.0, 1.0, 1.0])
+    with torch.autocast("cpu", torch.bfloat16):
+        found = bce_each(output, target)
+    assert found.dtype == torch.float32
+    assert found[:2].tolist() == F.binary_cross_entropy(output[:2].float(), target[:2], reduction="none").tolist()
+    assert found[2].isnan()
+
+
 @pytest.mark.parametrize(
     ("name", "loss"),
     [

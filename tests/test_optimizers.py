@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from trainlab import optimizers
 from trainlab.config.training import SGD, Adam, Optimizer
+from trainlab.optimizers import _blocks
 
 TORCH = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 FAMILIES: dict[str, list[Optimizer]] = {
@@ -137,3 +138,23 @@ def test_a_diverged_run_does_not_touch_the_next():
     broken, sane = [train([SGD(lr=rate, momentum=0.9), SGD(lr=0.01, momentum=0.5)], weights, 20) for rate in (1e300, 0.01)]
     assert not torch.isfinite(broken[0]).all()
     assert torch.equal(broken[1], sane[1])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_step_in_blocks_has_the_same_bits_and_changes_nothing(family, monkeypatch):
+    specs = FAMILIES[family]
+    weights = torch.randn(len(specs), 23, generator=torch.Generator().manual_seed(0))
+    step, state, columns = optimizers.start(specs, weights)
+    there, held = weights, state
+    monkeypatch.setattr(_blocks, "BLOCK", 7 * len(specs))
+    for update in range(3):
+        gradient = slope(weights, update)
+        before = {name: each.clone() for name, each in held.rows.items()}
+        there, moved = optimizers.step_in_blocks(step, there, gradient, held, columns)
+        assert all(torch.equal(each, before[name]) for name, each in held.rows.items())
+        weights, state = step(weights, gradient, state, columns)
+        held = moved
+        assert torch.equal(there, weights)
+        assert held.rows.keys() == state.rows.keys()
+        assert all(torch.equal(each, state.rows[name]) for name, each in held.rows.items())
+        assert held.updates == state.updates

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from engine.runs import train
+from engine.runs import see_weights, train
 from torch import nn
 
 from trainlab import engine
@@ -368,3 +368,68 @@ def test_a_bad_initialisation_needs_more_epochs(init, low, high):
         assert losses(trace)[-1] == pytest.approx(np.log(10), abs=0.01)
     else:
         assert low <= (below[0] + 1 if len(below) else 99) <= high
+
+
+STRENGTHS = (0.0, 0.003, 0.01, 0.03)
+
+
+def sparse(l1: float, decay: float = 0.0) -> dict[str, Any]:
+    """The network that overfits, under SGD 0.5, whose proximal step is the same for all weights."""
+    return {
+        **overfit(0),
+        "optimizer": {"name": "sgd", "lr": 0.5, "weight_decay": decay},
+        "regularize": {"l1": l1},
+        "train": {"epochs": 1000},
+    }
+
+
+def test_l1_makes_weights_exactly_0_and_so_selects_features(monkeypatch):
+    # "larger lambda: more zeros; 0: none", "L1 selects features", "L1 and L2 together": both leave zeros, L2 alone none
+    cases = [*map(sparse, STRENGTHS), sparse(0.01, decay=0.01), sparse(0.0, decay=0.01)]
+    traces = train(*cases, probes=["accuracy", see_weights(monkeypatch)])
+    matrices = [trace.arrays["weights"][:2000].reshape(100, 20) for trace in traces]
+    zeros = [float((each == 0).mean()) for each in matrices]
+    unused = [float((each == 0).all(axis=0).mean()) for each in matrices]
+    assert zeros[0] == zeros[5] == 0
+    assert zeros[1:4] == sorted(zeros[1:4])
+    assert 0.9 < zeros[1] < 0.97
+    assert zeros[2] > 0.98
+    assert zeros[3] > 0.99
+    assert unused[0] == 0
+    assert 0 <= unused[1] <= 0.15
+    assert 0.2 <= unused[2] <= 0.45
+    assert 0.65 <= unused[3] <= 0.9
+    assert all(0.84 <= trace.metrics["test_accuracy"] <= 0.9 for trace in traces[1:4])
+    assert zeros[4] > 0.97
+    assert np.linalg.norm(matrices[4]) < np.linalg.norm(matrices[2])
+
+
+def test_a_schedule_that_lowers_the_rate_late_ends_the_swing():
+    # "rate still large late: loss swings", "a schedule lowers it": batches of 4 at 0.05
+    base = {**line(0.05), "train": {"epochs": 40, "batch_size": 4}}
+    constant, *falling = train(*[{**base, "schedule": {"name": name}} for name in ("constant", "exponential", "cosine")], probes=[])
+    low, high = find_final_swing(constant.series["loss"])
+    assert find_settling_epoch(constant.series["loss"]) is None
+    assert high - low > 0.05
+    for trace in falling:
+        low, high = find_final_swing(trace.series["loss"])
+        assert find_settling_epoch(trace.series["loss"]) is not None
+        assert high - low < 0.005
+        assert high == pytest.approx(1.007, abs=0.003)
+
+
+def test_warm_up_starts_a_transformer_that_does_not_start_without_it():
+    # "warm-up helps BERT": 6 layers with normalisation after each sum, digits as 8 rows, Adam at 0.01; not in every network:
+    # at width 64, or with GELU and Xavier, neither run starts
+    base = {
+        "model": {"kind": "transformer", "layers": 6, "width": 32, "norm_first": False, "init": "default", "activation": "relu"},
+        "data": {"name": "digits", "standardize": True},
+        "loss": "cross_entropy",
+        "optimizer": {"name": "adam", "lr": 0.01},
+        "train": {"epochs": 7, "batch_size": 32},
+    }
+    without, warmed = train(base, {**base, "schedule": {"name": "constant", "warmup": 100}}, probes=["accuracy"])
+    assert without.metrics["train_loss"] > 1.8
+    assert without.metrics["test_accuracy"] < 0.35
+    assert warmed.metrics["train_loss"] < 1.4
+    assert warmed.metrics["test_accuracy"] > 0.5

@@ -19,7 +19,7 @@ from trainlab.config.model import MLP, BatchNorm
 from trainlab.config.training import Train
 from trainlab.errors import UserError
 from trainlab.plan import PlannedRun
-from trainlab.report import Finding, Report
+from trainlab.report import Finding, LossScaling, Report
 from trainlab.study import Settings, choose_exit_code, describe, prepare
 
 CHAIN = validate(load(find_config("configs/gradients")).values)
@@ -102,6 +102,49 @@ class TestRun:
         (note,) = run("gradients", config).notes
         assert note.startswith("trained one by one")
         assert note.endswith("(base)")
+
+
+class TestMixedPrecision:
+    CONFIG = validate(
+        {
+            "data": {"name": "random", "samples": 41, "features": 9, "classes": 4},
+            "loss": "sum",
+            "model": {"width": 7},
+            "train": {"epochs": 3, "batch_size": 8, "precision": "fp16"},
+        }
+    )
+
+    def test_many_skipped_updates_are_told_and_are_no_divergence(self) -> None:
+        report = run("lr-sweep", self.CONFIG, {"optimizer.lr": 0.001}, seeds=(0, 1), settings={"select": ("G006", "L003")})
+        assert report.findings == ()
+        skipped = sum(each.metrics["skipped_updates"] for each in report.runs if each.name == "base")
+        assert skipped >= 6
+        (note,) = [each for each in report.notes if "skipped" in each]
+        assert note.startswith(
+            f"updates skipped because a gradient overflowed in fp16: {skipped} of 36 in base, whose loss scale ends at "
+        )
+
+    def test_a_few_skipped_updates_are_not(self) -> None:
+        scaling = LossScaling(skipped=5, scale=2048.0)
+        assert study._explain_skips([make_trace(updates=100, scaling=scaling)]) == ()
+        assert study._explain_skips([make_trace(updates=99, scaling=scaling)]) != ()
+        assert study._explain_skips([make_trace(updates=99)]) == ()
+
+    def test_metrics_tell_the_scale_of_runs_that_have_one(self) -> None:
+        metrics = describe(make_trace(scaling=LossScaling(skipped=5, scale=2048.0))).metrics
+        assert (metrics["skipped_updates"], metrics["loss_scale"]) == (5, 2048.0)
+        assert "loss_scale" not in describe(make_trace()).metrics
+
+    def test_gradients_that_underflow_are_zeros(self) -> None:
+        chain = dataclasses.replace(CHAIN, train=dataclasses.replace(CHAIN.train, precision="fp16"))
+        report = run("gradients", chain)
+        assert [each.code for each in report.findings] == ["G001"]
+        norms = [each["grad_norm"] for each in report.runs[0].layers]
+        assert norms[0] == 0.0
+        assert norms[-1] == pytest.approx(0.148091, rel=1e-3)
+        # The last gradient that the scale of 32768 holds is the smallest number of fp16
+        assert min(norm for norm in norms if norm) * 32768 == pytest.approx(2.0**-24, rel=0.5)
+        assert report.answer.values["first"]["grad_norm"] == 0.0
 
 
 class TestSkipped:

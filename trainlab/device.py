@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+from pathlib import Path
 
 import torch
 
@@ -42,6 +45,15 @@ def list_devices() -> list[str]:
     if torch.backends.mps.is_available():
         names.append("mps")
     return names
+
+
+def count_cores() -> int:
+    """Processor cores that this process may use: what it is bound to, and what its container grants (cgroup v2)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = map(int, Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split())
+        cores = min(cores, quota // period)
+    return max(1, cores)
 
 
 def derive_seed(seed: int, purpose: str) -> int:

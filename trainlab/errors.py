@@ -52,6 +52,10 @@ class UserError(Exception):
         self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
+    def __reduce__(self) -> tuple[type[UserError], tuple[tuple[Problem, ...]]]:
+        """Pickled with its problems: it may be raised in another process."""
+        return UserError, (self.problems,)
+
     def located(self, sources: dict[str, str]) -> UserError:
         """The same problems, each with the source of its key (or of the nearest enclosing key)."""
         return UserError(

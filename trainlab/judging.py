@@ -12,7 +12,7 @@ from trainlab import causes, plugins
 from trainlab.causes import SEVERITIES
 from trainlab.errors import Problem, UserError, find_nearest
 from trainlab.report import Finding, Skipped, Trace
-from trainlab.rules._rule import Rule
+from trainlab.rules._rule import Rule, StudyRule
 
 
 def list_rules() -> dict[str, type[Any]]:
@@ -133,6 +133,8 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[st
         seeds: list[list[Finding]] = [[] for _ in arm]
         merged: list[Finding] = []
         for rule in rules:
+            if isinstance(rule, StudyRule):
+                continue
             verdicts = [list(rule.judge(trace)) for trace in arm]
             found = [[each for each in verdict if isinstance(each, Finding)] for verdict in verdicts]
             passed = [[each for each in verdict if isinstance(each, Skipped)] for verdict in verdicts]
@@ -147,6 +149,12 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[st
                 skipped.append(Skipped(code=rule.code, run=name, reason=reasons.most_common(1)[0][0]))
         because = causes.name_causes(seeds, declared)
         findings += [dataclasses.replace(each, because=because.get(each.code, each.because)) for each in merged]
+    for rule in rules:
+        if isinstance(rule, StudyRule):
+            told = list(rule.judge_study(traces))
+            findings += [each for each in told if isinstance(each, Finding)]
+            skipped += [each for each in told if isinstance(each, Skipped)]
+            judged += rule.code in reported and (not told or any(isinstance(each, Finding) for each in told))
     return causes.rank(findings, list(arms)), skipped, judged
 
 

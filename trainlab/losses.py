@@ -14,8 +14,13 @@ from trainlab.errors import UserError
 def bce_each(output: Tensor, target: Tensor) -> Tensor:
     """Binary cross-entropy of each number, NaN where the output is no share of 1.
 
-    torch raises there, and one diverged run would take those that train beside it along.
+    torch raises there, and one diverged run would take those that train beside it along. Under autocast in float32, where torch
+    computes it in float32 on a CPU and refuses it on a GPU.
     """
+    kind = output.device.type
+    if torch.is_autocast_enabled(kind):
+        with torch.autocast(kind, enabled=False):
+            return bce_each(output.float(), target)
     valid = (output >= 0) & (output <= 1)
     return torch.where(valid, F.binary_cross_entropy(torch.where(valid, output, 0.5), target, reduction="none"), torch.nan)
 

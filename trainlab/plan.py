@@ -51,11 +51,13 @@ class Options:
     Attributes:
         arms: the base first, then one for each `--vs`, already validated.
         seeds: `seed .. seed + N - 1`.
+        seeds_given: the user asked for so many; otherwise there is one, and a study may take more.
         chosen: the study's own options by name (`{"steps": 10}`); one that was not given is absent.
     """
 
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
+    seeds_given: bool = True
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
 

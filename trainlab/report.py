@@ -78,6 +78,19 @@ class NonFinite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LossScaling:
+    """What became of the loss scale of an fp16 run.
+
+    Attributes:
+        skipped: updates that were skipped, because a gradient overflowed.
+        scale: at the end.
+    """
+
+    skipped: int
+    scale: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """What was measured in one run. No tensors.
 
@@ -93,7 +106,9 @@ class Trace:
         metrics: single numbers by name; None where there is nothing to measure.
         updates: updates finished.
         planned: updates that the config asks for.
-        nonfinite: where the run first left the finite numbers; None if it never did. It was stopped there.
+        nonfinite: where the run first left the finite numbers; None if it never did. It was stopped there, or, under a loss scale,
+            when ten updates in a row could not be saved.
+        scaling: of the loss; None without.
         best_epoch: the epoch whose weights and running statistics were kept, where early stopping is on, counted from 1; else None.
         stopped: the epoch after which early stopping ended the run; None if it never did.
         sizes: samples by part (`{"train": 800, "test": 200}`).
@@ -113,6 +128,7 @@ class Trace:
     updates: int = 0
     planned: int = 0
     nonfinite: NonFinite | None = None
+    scaling: LossScaling | None = None
     best_epoch: int | None = None
     stopped: int | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)

@@ -74,6 +74,11 @@ class Batch:
     target: Tensor | None
     soft: Tensor | None = None
 
+    def part(self, rows: slice) -> Batch:
+        """What some rows see, as views; of a batch with runs."""
+        target, soft = (None if each is None else each[rows] for each in (self.target, self.soft))
+        return Batch(inputs=self.inputs[rows], target=target, soft=soft)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:

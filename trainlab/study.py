@@ -6,6 +6,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +15,8 @@ import torch
 from trainlab import causes, engine, plugins
 from trainlab.causes import SEVERITIES
 from trainlab.config import Config, to_values
-from trainlab.engine import Progress, Work
+from trainlab.device import count_cores
+from trainlab.engine import Elsewhere, Progress, Work, Workers
 from trainlab.errors import UserError
 from trainlab.judging import choose_rules, judge
 from trainlab.plan import Conclusion, Options, PlannedRun
@@ -22,6 +24,8 @@ from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Trace
 from trainlab.settling import find_settling_epoch
 
 NOTHING_JUDGED = 4
+MANY_SKIPPED = 0.05
+"""Share of the updates of an fp16 run that may be skipped in silence: the first ones find the loss scale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,8 @@ class Settings:
     Attributes:
         device: see `trainlab.device.choose_device`.
         threads: of torch, within one operation.
+        processes: that may train, this one included; None for as many as the cores have room for. Others are started only where
+            they pay.
         select: prefixes of rule codes that are reported; all of the study's if empty.
         ignore: prefixes of rule codes that are not.
         fail_on: least severity that makes the exit code 1, or `never`.
@@ -41,6 +47,7 @@ class Settings:
 
     device: str = "auto"
     threads: int = 1
+    processes: int | None = 1
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     fail_on: str = "never"
@@ -61,7 +68,12 @@ class Estimate:
 
 
 def run(
-    command: str, config: Config, options: Options, settings: Settings, listen: Callable[[Progress], bool] = lambda _: True
+    command: str,
+    config: Config,
+    options: Options,
+    settings: Settings,
+    listen: Callable[[Progress], bool] = lambda _: True,
+    executor: Executor | None = None,
 ) -> Report:
     """Carry out the study `command`.
 
@@ -71,10 +83,21 @@ def run(
         options: arms, seeds and the study's own options.
         settings: device, threads, which rules, what counts.
         listen: told of the progress; answers False to stop, and the report says what was measured until then.
+        executor: trains all of it, in chunks; it is left open. None: this process does, and others of this machine.
 
     Raises:
-        UserError: the base cannot run; an arm that cannot is skipped with its reason.
+        UserError: the base cannot run; an arm that cannot is skipped with its reason. Or the executor fails.
     """
+    if executor is not None:
+        return _run(command, config, options, settings, listen, Elsewhere(executor, settings.threads))
+    processes = max(1, count_cores() // settings.threads) if settings.processes is None else settings.processes
+    with Workers(processes, settings.threads) as workers:
+        return _run(command, config, options, settings, listen, workers)
+
+
+def _run(
+    command: str, config: Config, options: Options, settings: Settings, listen: engine.Listen, workers: Workers | Elsewhere
+) -> Report:
     began = time.perf_counter()
     study = plugins.load("trainlab.studies", command)
     torch.set_num_threads(settings.threads)
@@ -98,9 +121,11 @@ def run(
         skipped += left_out
         runs, works, cost, left_out = _afford(runs, works, cost, settings.trainings)
         skipped += left_out
+        if not runs:
+            break  # nothing is left that could tell the study more
         begun += runs
         try:
-            traces += engine.train(runs, works, [*plan.probes, *probes], heed)
+            traces += engine.train(runs, works, [*plan.probes, *probes], heed, workers)
         except (MemoryError, RuntimeError) as error:
             raise _explain_memory(error) from error
         plan = None if stopped else study.then(config, options, traces)
@@ -132,7 +157,7 @@ def run(
         comparisons=conclusion.comparisons,
         findings=kept,
         skipped=tuple(skipped),
-        notes=_explain_fallbacks(measured),
+        notes=(*_explain_fallbacks(measured), *_explain_skips(measured)),
         exit_code=choose_exit_code(kept, judged, settings.fail_on),
         seconds={"train_s": trained - began, "judge_s": time.perf_counter() - trained},
     )
@@ -294,7 +319,23 @@ def _metrics(trace: Trace) -> Mapping[str, Number]:
         "diverged_at": trace.nonfinite.update if trace.nonfinite else None,
         "best_epoch": trace.best_epoch,
         "stopped_at": trace.stopped,
+        **({} if trace.scaling is None else {"skipped_updates": trace.scaling.skipped, "loss_scale": trace.scaling.scale}),
     }
+
+
+def _explain_skips(traces: Sequence[Trace]) -> tuple[str, ...]:
+    """What is said of runs whose gradients overflowed often, all seeds of a run together."""
+    runs: dict[str, list[Trace]] = {}
+    for trace in traces:
+        runs.setdefault(trace.name, []).append(trace)
+    told = []
+    for name, group in runs.items():
+        scalings = [trace.scaling for trace in group if trace.scaling is not None]
+        skipped, updates = sum(scaling.skipped for scaling in scalings), sum(trace.updates for trace in group)
+        if skipped > MANY_SKIPPED * updates:
+            scale = min(scaling.scale for scaling in scalings)
+            told.append(f"{skipped} of {updates} in {name}, whose loss scale ends at {scale:g}")
+    return (f"updates skipped because a gradient overflowed in fp16: {'; '.join(told)}",) if told else ()
 
 
 def _explain_fallbacks(traces: Sequence[Trace]) -> tuple[str, ...]:

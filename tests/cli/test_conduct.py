@@ -136,7 +136,7 @@ class TestOutput:
         config = document["runs"][0]["config"]
         assert config["model"]["width"] == [8, 6]
         assert config["optimizer"]["eps"] == 1e-7
-        assert {each["code"] for each in [*document["findings"], *document["skipped"]]} <= {"F001", "L003"}
+        assert {each["code"] for each in [*document["findings"], *document["skipped"]]} <= {"F001", "F004", "L003"}
         assert "Environment" in outcome.out
         assert (here / "p.svg").read_text().startswith("<?xml")
 

@@ -54,7 +54,9 @@ def test_everything_at_its_default(seen: list[tuple[str, Chosen, Shared]]) -> No
     carry_out()
     shared = seen[0][2]
     assert shared == Shared(
-        config=None, patches=(), set=(), vs=(), device="auto", seed=None, seeds="1", threads="1", format=(), output=None, plot=None,
+        config=None, patches=(), set=(), vs=(), device="auto", seed=None, seeds="1", threads="1",
+        processes="auto",
+        executor=None, format=(), output=None, plot=None,
         full_series=False, select=(), ignore=(), fail_on=None, baseline=None, budget=None,
         dry_run=False, quiet=False, verbose=False,
     )  # fmt: skip
@@ -64,7 +66,8 @@ def test_every_option_at_once(seen: list[tuple[str, Chosen, Shared]]) -> None:
     options = (
         "own.yaml --steps 3 --lr 1,2 --act tanh --layers 3 --width 8,8 --init he_normal --norm batch --residual --optimizer adam "
         "--batch-size full --epochs 5 --weight-decay 0.1 --dropout 0.2 --set a=1 --set b=2 --vs c=3 --vs d=4 --device cpu --seed 4 "
-        "--seeds 2 --threads 2 --format json --format table:t --output o --plot p.png --full-series --select G --select L "
+        "--seeds 2 --threads 2 --processes 3 --executor a.b:c "
+        "--format json --format table:t --output o --plot p.png --full-series --select G --select L "
         "--ignore G001 --fail-on error --baseline b.json --budget 3x --dry-run --quiet --verbose"
     )
     carry_out(*options.split())
@@ -86,6 +89,7 @@ def test_every_option_at_once(seen: list[tuple[str, Chosen, Shared]]) -> None:
     assert (shared.set, shared.vs, shared.select, shared.ignore) == (("a=1", "b=2"), ("c=3", "d=4"), ("G", "L"), ("G001",))
     assert (shared.format, shared.output, shared.plot) == (("json", "table:t"), Path("o"), Path("p.png"))
     assert (shared.seed, shared.seeds, shared.threads, shared.budget) == ("4", "2", "2", "3x")
+    assert (shared.processes, shared.executor) == ("3", "a.b:c")
     assert shared.dry_run
     assert shared.quiet
     assert shared.verbose

@@ -11,7 +11,7 @@ from trainlab.cli import progress
 from trainlab.cli.progress import Watcher, watch
 from trainlab.engine import Progress
 
-STEP = Progress(runs=2, runs_done=1, updates=100, updates_done=50)
+STEP = Progress(runs=2, runs_done=1, updates=100, updates_done=50, epochs=2000, epochs_done=1000, best=0.012345)
 
 
 def test_nothing_is_drawn_for_a_short_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,7 +35,7 @@ def test_a_long_run_is_drawn_on_stderr_and_taken_away(capsys: pytest.CaptureFixt
     out, err = capsys.readouterr()
     assert out == ""
     assert "50 %" in err
-    assert "1 of 2 runs" in err
+    assert "1/2 runs, 1,000/2,000 epochs, best loss 0.01235" in err
 
 
 def test_nothing_is_drawn_where_nobody_looks(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

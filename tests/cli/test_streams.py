@@ -5,6 +5,7 @@ import io
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -130,16 +131,15 @@ class TestWrite:
         reader.join(5)
         assert got == ["text"]
 
-    def test_whole_or_not_at_all(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_whole_or_not_at_all(self, tmp_path: Path) -> None:
         path = tmp_path / "old"
         path.write_text("as it was")
 
-        def fail(*_: object, **__: object) -> None:
+        def fill() -> Iterator[str]:
+            yield "new"
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(Path, "write_text", fail)
-        assert refuse(streams.write, "new", path) == f"cannot be written: no space left on device (got {path})"
-        monkeypatch.undo()
+        assert refuse(streams.write, fill(), path) == f"cannot be written: no space left on device (got {path})"
         assert path.read_text() == "as it was"
         assert [each.name for each in tmp_path.iterdir()] == ["old"]
 
@@ -148,6 +148,22 @@ class TestWrite:
             temporary.write_text("half")
             raise KeyboardInterrupt
         assert list(tmp_path.iterdir()) == []
+
+    def test_in_pieces(self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(streams, "SPOOLED", 64)
+        pieces = [f"{number} größer\n" for number in range(100)]
+        for path in (None, tmp_path / "new"):
+            streams.write(iter(pieces), path)
+        assert capsys.readouterr().out == (tmp_path / "new").read_text(encoding="utf-8") == "".join(pieces)
+
+    def test_nothing_is_shown_of_what_cannot_be_finished(self, capsys: pytest.CaptureFixture[str]) -> None:
+        def fill() -> Iterator[str]:
+            yield "half" * 10
+            raise ValueError("a bug")
+
+        with pytest.raises(ValueError, match="a bug"):
+            streams.write(fill(), None)
+        assert capsys.readouterr().out == ""
 
     def test_stdout(self, capsys: pytest.CaptureFixture[str]) -> None:
         streams.write("text\n", None)

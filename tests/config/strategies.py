@@ -337,7 +337,7 @@ def configs() -> st.SearchStrategy[Config]:
             shuffle=st.booleans(),
             updates=st.none() | counts,
             early_stopping=st.builds(training_sections.EarlyStopping, patience=st.none() | counts, min_delta=non_negative),
-            precision=st.sampled_from(["float32", "float64"]),
+            precision=st.sampled_from(["float32", "float64", "bf16", "fp16"]),
         ),
         rules=st.dictionaries(codes, st.dictionaries(st.text(max_size=8), finite, max_size=2)),
     )

@@ -37,7 +37,8 @@ OPTIMIZERS = {
     "nadam": torch.optim.NAdam,
     "radam": torch.optim.RAdam,
 }
-PRECISION = {"float32": torch.float32, "float64": torch.float64}
+PRECISION = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32, "fp16": torch.float32}
+LOWER = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,15 @@ class Update:
 
 @dataclass(frozen=True)
 class Plain:
-    """A finished run: its network, its data, its updates, its mean loss of each epoch."""
+    """A finished run: its network, its data, its updates, its mean loss of each epoch, its loss scale, the updates it skipped."""
 
     model: nn.Module
     train: tuple[Tensor, Tensor | None]
     test: tuple[Tensor, Tensor | None] | None
     updates: list[Update]
     epochs: list[float]
+    scale: float = 1.0
+    skipped: int = 0
 
     @property
     def weights(self) -> np.ndarray:
@@ -84,6 +87,9 @@ def train_plain(values: dict[str, Any]) -> Plain:
     for name, module in dropouts.items():
         module.register_forward_pre_hook(functools.partial(draw_mask, masks[name]))
     size = min(config.train.batch_size or len(inputs), len(inputs))
+    lower = LOWER.get(config.train.precision)
+    scaler = torch.amp.GradScaler("cpu", enabled=lower == torch.float16)
+    skipped = 0
     updates: list[Update] = []
     epochs: list[float] = []
     with torch.random.fork_rng(devices=[]):
@@ -97,17 +103,22 @@ def train_plain(values: dict[str, Any]) -> Plain:
                 if config.train.updates is not None and len(updates) == config.train.updates:
                     break
                 optimizer.zero_grad()
-                value = loss(model(inputs[batch]), None if target is None else target[batch])
-                value.backward()
+                with torch.autocast("cpu", lower, enabled=lower is not None):
+                    value = loss(model(inputs[batch]), None if target is None else target[batch])
+                scaler.scale(value).backward()
+                scaler.unscale_(optimizer)
                 before, raw = note(model, "data"), note(model, "grad")
                 clip(config, model)
                 used = note(model, "grad")
-                optimizer.step()
+                scaler.step(optimizer)
+                scale = scaler.get_scale()
+                scaler.update()
+                skipped += scaler.get_scale() < scale
                 updates.append(Update(value.item(), before, raw, used, note(model, "data")))
                 total, seen = total + value.item() * len(batch), seen + len(batch)
             if seen:
                 epochs.append(total / seen)
-    return Plain(model.eval(), part, test, updates, epochs)
+    return Plain(model.eval(), part, test, updates, epochs, scaler.get_scale(), skipped)
 
 
 def draw_mask(stream: torch.Generator, module: Dropout, arguments: tuple[Tensor]) -> None:

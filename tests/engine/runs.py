@@ -59,7 +59,7 @@ def see_weights(monkeypatch) -> str:
 
 def assert_same(one: Trace, other: Trace) -> None:
     """The same bits everywhere: series, arrays, metrics, and how it ended."""
-    assert (one.updates, one.nonfinite, one.how) == (other.updates, other.nonfinite, other.how)
+    assert (one.updates, one.nonfinite, one.scaling, one.how) == (other.updates, other.nonfinite, other.scaling, other.how)
     assert one.series.keys() == other.series.keys()
     for name, series in one.series.items():
         assert np.array_equal(series.at, other.series[name].at), name

@@ -85,7 +85,7 @@ def structures(draw) -> dict[str, Any]:
             "epochs": draw(st.integers(1, 3)),
             "batch_size": draw(st.sampled_from([None, 2, 3, 8])),
             "accumulate": draw(st.sampled_from([1, 1, 2])),
-            "precision": draw(st.sampled_from(["float32", "float64"])),
+            "precision": draw(st.sampled_from(["float32", "float32", "float64", "bf16", "fp16"])),
         },
     }
 
@@ -203,6 +203,24 @@ def test_alone_with_one_with_seven_in_any_order_and_in_any_chunks(name, rows):
     random.Random(0).shuffle(order)
     for place, each in zip(order, train(*[eight[place] for place in order]), strict=True):
         assert_same(each, alone[place])
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_in_mixed_precision_each_run_has_its_own_scale(precision):
+    base = {
+        "model": {"width": 5, "activation": "sigmoid", "norm": "batch"},
+        "data": {"name": "random", "samples": 25, "features": 9, "classes": 3, "test_fraction": 0.2},
+        "loss": "sum",
+        "train": {"epochs": 8, "batch_size": 8, "precision": precision},
+    }
+    rates = [{**base, "seed": seed, "optimizer": {"name": "adam", "lr": 3.0**seed / 100}} for seed in range(5)]
+    fatal = {**base, "model": {**base["model"], "init": {"name": "constant", "value": 1e30}}}
+    together = train(*rates[:2], fatal, *rates[2:])
+    alone = [train(each)[0] for each in (*rates[:2], fatal, *rates[2:])]
+    for one, other in zip(together, alone, strict=True):
+        assert_same(one, other)
+    if precision == "fp16":
+        assert len({trace.scaling.skipped for trace in alone}) > 2
 
 
 def test_why_a_network_is_not_stacked():

@@ -66,3 +66,38 @@ def test_random_layers_do_not_read_or_move_the_stream_of_the_gpu():
     (alone,) = train({**values, "seed": 1}, device=torch.device("cuda:0"))
     assert_same(alone, second)
     assert first.metrics != second.metrics
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {**DATA, "model": MODELS["by hand"]},
+        {**DATA, "model": MODELS["stacked"]},
+        {**DATA, "model": {"width": 8, "output": "sigmoid"}, "loss": "bce"},
+        {**DATA, "model": {"width": 8}, "loss": "sum"},
+        {"data": {"name": "digits", "samples": 30}, "loss": "cross_entropy", "model": {"kind": "cnn"}},
+        {"data": {"name": "adding", "samples": 24}, "loss": "mse", "model": {"kind": "lstm"}},
+        {"data": {"name": "adding", "samples": 24}, "loss": "mse", "model": {"kind": "transformer"}},
+    ],
+    ids=["mlp", "batch norm", "bce", "sum", "cnn", "lstm", "transformer"],
+)
+def test_mixed_precision_stays_close_to_float32_there(values, precision, monkeypatch):
+    look = see_weights(monkeypatch)
+    train_for = {"epochs": 3, "batch_size": 8}
+    cuda = torch.device("cuda:0")
+    (mixed,) = train({**values, "train": {**train_for, "precision": precision}}, probes=[look], device=cuda)
+    (full,) = train({**values, "train": train_for}, probes=[look], device=cuda)
+    assert mixed.nonfinite is None
+    assert abs(mixed.arrays["weights"] - full.arrays["weights"]).max() < 0.1
+    assert abs(mixed.arrays["weights"] - full.arrays["weights"]).max() > 0
+
+
+def test_runs_have_their_own_scales_there():
+    values = {**DATA, "model": MODELS["stacked"], "loss": "sum", "train": {"epochs": 3, "batch_size": 8, "precision": "fp16"}}
+    rates = [{**values, "optimizer": {"name": "adam", "lr": rate}} for rate in (0.01, 1.0)]
+    cuda = torch.device("cuda:0")
+    for together, alone in zip(train(*rates, device=cuda), rates, strict=True):
+        assert_same(together, train(alone, device=cuda)[0])
+        assert together.scaling.skipped > 0
+        assert together.scaling.scale == 65536 / 2**together.scaling.skipped

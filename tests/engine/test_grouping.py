@@ -3,9 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
-from trainlab.engine import _grouping
+from trainlab.engine import _grouping, _ways
 from trainlab.engine._grouping import group
+from trainlab.engine._ways import count_products
 
 from .runs import prepare
 
@@ -85,16 +88,60 @@ def test_a_stack_has_a_limit(monkeypatch):
 
 
 def test_activations_and_weights_limit_a_stack(monkeypatch):
-    runs = [{"seed": seed, "model": {"width": 50}} for seed in range(40)]
+    by_hand = [{"seed": seed, "model": {"width": 50}} for seed in range(40)]
+    runs = [{"seed": seed, "model": {"width": 50, "norm": "layer"}} for seed in range(40)]
     assert len(groups(*runs)) == 1
     monkeypatch.setattr(_grouping, "CACHE_BYTES", 20 * 50 * 4 * 10)  # ten runs of 20 samples and 50 units in float32
     assert [len(each) for each in groups(*runs)] == [10, 10, 10, 10]
     monkeypatch.setattr(_grouping, "CACHE_BYTES", 1)
     assert {len(each) for each in groups(*runs)} == {2}  # never fewer
+    assert len(groups(*by_hand)) == 1  # which takes them slice by slice
     monkeypatch.undo()
-    weights = 3 * 50 + 50 + 50 * 2 + 2
+    weights = 3 * 50 + 50 + 2 * 50 + 50 * 2 + 2
     monkeypatch.setattr(_grouping, "STATE_BYTES", weights * 4 * 8 * 20)
     assert [len(each) for each in groups(*runs)] == [20, 20]
+
+
+def test_stacks_are_about_equal_and_need_no_padding(monkeypatch):
+    monkeypatch.setattr(_grouping, "MAX_ROWS", 30)
+    model = {"width": 5, "activation": "sigmoid"}  # of 20 samples: eight rows fill whole registers
+    assert [len(each) for each in groups(*[{"seed": seed, "model": model} for seed in range(64)])] == [24, 24, 16]
+    assert [len(each) for each in groups(*[{"seed": seed} for seed in range(64)])] == [22, 22, 20]
+
+
+def test_batches_limit_a_stack(monkeypatch):
+    runs = [{"seed": seed, "train": {"batch_size": 5}} for seed in range(8)]
+    work = prepare({**BASE, **runs[0]})
+    monkeypatch.setattr(_grouping, "STATE_BYTES", 4 * (work.layout.total * 8 + 5 * 3) * 4)
+    assert [len(each) for each in groups(*runs)] == [4, 4]
+
+
+def test_large_runs_train_one_after_the_other(monkeypatch):
+    runs = [{"seed": seed, "model": {"width": 8}} for seed in range(3)]
+    work = prepare({**BASE, **runs[0]})
+    products = count_products(work.model, work.train.inputs)
+    assert products == 3 * 8 + 8 * 2
+    monkeypatch.setattr(_ways, "HEAVY", 20 * products)
+    monkeypatch.setattr(_ways, "_chosen", {})
+    assert groups(*runs) == [[0, 1, 2]]
+    monkeypatch.setattr(_ways, "HEAVY", 20 * products - 1)
+    monkeypatch.setattr(_ways, "_chosen", {})
+    monkeypatch.setattr(_grouping, "CACHE_BYTES", 1)
+    assert groups(*runs) == [[0], [1], [2]]
+    assert _grouping.find_way(work).program.how.startswith("one by one: one run fills the processor")
+
+
+def test_products_of_steps_and_pixels():
+    assert count_products(nn.Conv2d(2, 3, 3, padding=1), torch.zeros(5, 2, 4, 6)) == 24 * 3 * 2 * 9
+    assert count_products(nn.Linear(4, 6), torch.zeros(5, 7, 4)) == 7 * 24
+    assert count_products(nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 6)), torch.zeros(5, 7, dtype=torch.int64)) == 7 * 24
+
+
+def test_what_is_evaluated_at_a_time_is_bounded(monkeypatch):
+    work = prepare({**BASE, "model": {"width": 50}, "train": {"batch_size": 2}})
+    monkeypatch.setattr(_grouping, "PIECE_BYTES", 50 * 4 * 20 * 6)
+    assert _grouping.count_rows_at_rest(work, 20) == 6
+    assert _grouping.count_rows_at_rest(work, 40) == 3
 
 
 def test_memory_grows_with_runs_and_samples():

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from trainlab import engine
 from trainlab.config import validate
+from trainlab.engine import _course
 from trainlab.plan import PlannedRun
 
 from .runs import train
@@ -34,6 +36,21 @@ def test_progress_is_told_before_every_update_of_a_stack():
     assert {(each.runs, each.updates) for each in seen} == {(3, 36)}
     assert [each.updates_done for each in seen] == [*range(0, 24, 2), *range(24, 36)]
     assert [each.runs_done for each in seen] == [0] * 12 + [2] * 12
+    assert {each.epochs for each in seen} == {12}
+    assert [each.epochs_done for each in seen] == [
+        *(2 * (update // 3) for update in range(12)),
+        *(8 + update // 3 for update in range(12)),
+    ]
+
+
+def test_progress_tells_the_lowest_loss_of_an_epoch(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_course, "LOOK_SECONDS", 0.0)
+    seen: list[engine.Progress] = []
+    traces = train(BASE, {**BASE, "seed": 1}, WIDER, listen=lambda progress: seen.append(progress) or True)
+    assert [each.best for each in seen[:3]] == [None] * 3
+    first = [trace.series["loss"].values.tolist() for trace in traces[:2]]
+    assert seen[3].best == min(values[0] for values in first)
+    assert seen[12].best == min(min(values) for values in first)
 
 
 def test_stopping_within_an_epoch_keeps_what_was_measured():

@@ -12,6 +12,7 @@ from trainlab.engine import _mlp
 from trainlab.engine._batches import expand
 from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._programs import OneByOne, Stacked, stack_networks
+from trainlab.engine._rows import Rows
 from trainlab.models.activations import build_activation
 
 from .runs import prepare
@@ -42,7 +43,7 @@ def compute(program, runs):
 def write_by_hand(work) -> HandWritten:
     layers = read_network(work.model, work.layout)
     assert layers is not None
-    return HandWritten(layers, work.layout, work.config.loss)
+    return HandWritten(layers, work.layout, work.config.loss, Rows(2, 1))
 
 
 def assert_agree(runs, by_hand: bool) -> None:
@@ -73,6 +74,16 @@ def test_every_loss(loss, output):
 )
 def test_shapes_of_networks(model):
     assert_agree(works(**model), by_hand=True)
+
+
+@pytest.mark.parametrize("model", [{}, {"residual": True}])
+def test_slices_have_the_same_bits_as_the_whole(model, monkeypatch):
+    runs = works(**model) * 3
+    program = write_by_hand(runs[0])
+    whole = compute(program, runs)
+    monkeypatch.setattr(_mlp, "SLICE_BYTES", 2 * 13 * 4 * 8)
+    for found, wanted in zip(compute(program, runs), whole, strict=True):
+        assert torch.equal(found, wanted)
 
 
 @pytest.mark.parametrize("model", [{"norm": "batch"}, {"input_norm": "layer"}, {"freeze": ["model.2.bias"]}, {"output": "softmax"}])

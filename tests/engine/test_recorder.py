@@ -42,3 +42,29 @@ def test_updates_to_measure_closely(total):
     assert chosen[:10] == list(range(1, min(total, 10) + 1))
     gaps = np.diff(chosen[9:])
     assert len(gaps) == 0 or gaps.max() - gaps.min() <= 1
+
+
+def test_many_values_in_order():
+    recorder = Recorder()
+    rows = [0, 1]
+    for at in range(1, 301):
+        recorder.add("loss", "update", at, torch.tensor([float(at), torch.inf]), rows)
+        assert recorder.read_last("loss", "update") == [at]
+    assert recorder.read_last("loss", "epoch") == []
+    first, second = recorder.collect(2)
+    assert first["loss"].values.tolist() == list(range(1, 301))
+    assert first["loss"].at.tolist() == list(range(1, 301))
+    assert np.isposinf(second["loss"].values).all()
+    assert recorder.collect(2) == [{}, {}]
+
+
+def test_runs_that_stay_together_share_memory_and_padding_is_not_kept():
+    recorder = Recorder()
+    rows = [0, 1, *[-1] * 30]
+    for at in range(1, 101):
+        recorder.add("norm", "update", at, torch.zeros(32, 3), rows)
+    first, second = recorder.collect(2)
+    assert first["norm"].at is second["norm"].at
+    base = first["norm"].values.base
+    assert base is second["norm"].values.base
+    assert base.shape == (2, 100, 3)

@@ -30,6 +30,18 @@ def test_padding():
     assert Rows(2, 8).pad([]) == []
 
 
+@pytest.mark.parametrize("room", [Rows(2, 1), Rows(2, 8), Rows(2, 32), ALONE])
+def test_slices_are_stacks_by_themselves(room):
+    for runs in range(1, 70):
+        rows = len(room.pad(list(range(runs))))
+        for most in (0, 1, 2, 3, 9, 40):
+            parts = room.split(rows, most)
+            assert [row for part in parts for row in range(rows)[part]] == list(range(rows))
+            sizes = [part.stop - part.start for part in parts]
+            assert all(size >= room.least and size % room.multiple == 0 for size in sizes)
+            assert max(sizes) < 2 * max(room.round(most), room.least)
+
+
 def test_exact_networks_need_no_more_than_two():
     assert multiple(activation="relu") == multiple(activation="tanh", norm="layer") == multiple(norm="rms", residual=True) == 1
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.func import functional_call, vmap
 
 from .networks import draw, make
 from .recurrent import assert_equals_torch
@@ -20,3 +21,13 @@ def test_every_gate_starts_by_itself():
 def test_can_be_differentiated_twice():
     model = make((3, 2), kind="gru", width=2)
     assert torch.autograd.gradgradcheck(model, draw(2, 3, 2).requires_grad_())
+
+
+def test_runs_side_by_side_are_runs_by_themselves():
+    model = make((5, 3), kind="gru", width=4, layers=2)
+    weights = {name: torch.stack([parameter, parameter / 2]).detach() for name, parameter in model.named_parameters()}
+    inputs = draw(6, 5, 3)
+    side_by_side = vmap(lambda each: functional_call(model, each, (inputs,)))(weights)
+    for run in range(2):
+        alone = functional_call(model, {name: each[run] for name, each in weights.items()}, (inputs,))
+        assert torch.allclose(side_by_side[run], alone, rtol=0, atol=1e-15)

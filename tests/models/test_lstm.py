@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch.func import functional_call, vmap
 
+from trainlab.models.lstm import LSTMLayers
+
 from .networks import draw, list_names, make
 from .recurrent import assert_equals_torch, measure_growth
 
@@ -59,3 +61,23 @@ def test_runs_side_by_side_are_runs_by_themselves():
 def test_can_be_differentiated_twice():
     model = make((3, 2), kind="lstm", width=2)
     assert torch.autograd.gradgradcheck(model, draw(2, 3, 2).requires_grad_())
+
+
+@pytest.mark.parametrize("lower", [torch.bfloat16, torch.float16])
+def test_autocast_lowers_every_layer(lower):
+    """As torch's own LSTM, which computes in fewer bits there too; the steps written by hand would not."""
+    stream = torch.Generator().manual_seed(0)
+    inputs = torch.randn(3, 9, 4, generator=stream)
+    torch.manual_seed(0)
+    layers = LSTMLayers(4, 5, layers=2, bias=True, dropout=0.0, residual=False)
+    plain = torch.nn.LSTM(4, 5, 2, batch_first=True)
+    plain.load_state_dict(layers.state_dict())
+    full = layers(inputs)
+    with torch.autocast("cpu", lower):
+        mixed, theirs = layers(inputs), plain(inputs)[0]
+    error = torch.finfo(lower).eps
+    assert error / 100 < (mixed - full).abs().max() < 2 * error
+    assert (mixed - theirs.float()).abs().max() < 4 * error
+    gradients = [torch.autograd.grad(each.square().sum(), list(layers.parameters())) for each in (mixed, full)]
+    assert all(torch.allclose(one, other, rtol=0, atol=20 * error) for one, other in zip(*gradients, strict=True))
+    assert not all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))

@@ -36,3 +36,13 @@ def join_lines(block: str) -> Iterator[str]:
     for line in re.sub(r"\\\n +", "", block).split("\n"):
         if line.strip().startswith("trainlab "):
             yield line.strip()
+
+
+def list_codes(rules: list[Page]) -> dict[str, set[str]]:
+    """What each command on the page of a rule must raise: that rule."""
+    found: dict[str, set[str]] = {}
+    for page in rules:
+        for command in list_commands([page]):
+            if not command.startswith("trainlab explain "):
+                found.setdefault(command, set()).update(page.rules)
+    return found

@@ -479,3 +479,14 @@ def test_counting() -> None:
     says("ensemble", "63 %")
     drawn = 1 - (1 - 1 / 1000) ** 1000
     assert drawn == pytest.approx(0.63, abs=5e-3)
+
+
+def test_formats_of_sixteen_bits() -> None:
+    says("mixed-precision", "3.4e38", "65504", "6e-8", "9e-13", "an output of 256 and one of 257 are the same number")
+    assert torch.finfo(torch.bfloat16).max == pytest.approx(3.4e38, rel=0.01)
+    assert torch.finfo(torch.float16).max == 65504
+    smallest = torch.finfo(torch.float16).smallest_normal * torch.finfo(torch.float16).eps
+    assert smallest == pytest.approx(6e-8, rel=0.01)
+    assert smallest / 65536 == pytest.approx(9e-13, rel=0.02)
+    assert torch.tensor(257.0).bfloat16() == torch.tensor(256.0).bfloat16()
+    assert torch.tensor(65536.0).half().isinf()

@@ -107,7 +107,7 @@ class TestRules:
         (code,) = page.rules
         rule = judging.list_rules()[code]
         assert page.title == " ".join(rule.__doc__.split("\n\n")[0].split())
-        for heading in ("What it finds", "Why it matters", "Evidence", "What to try", "Silence it"):
+        for heading in ("What it finds", "Why it matters", "Evidence", "See it", "What to try", "Sources", "Silence it"):
             assert f"## {heading}\n\n" in page.text
         assert re.search(r"^Severity: (error|warning|info)( or (warning|info))*\.$", page.text, re.MULTILINE)
         for field in dataclasses.fields(rule):

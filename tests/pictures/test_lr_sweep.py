@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,3 +62,25 @@ def test_many_rates_are_explained_by_a_few():
     course, _ = draw(make_lr_sweep(rates=40, seeds=1)).axes
     assert len(course.get_legend().get_texts()) == 7
     assert course.get_legend().get_title().get_text() == "rate\n(40 tried)"
+
+
+def test_the_band_of_a_search_is_shaded_and_the_recommendation_marked():
+    values = {
+        "recommended": 0.05,
+        "band": {"lowest_useful": {"rate": 0.01}, "highest_stable": {"rate": 0.3, "low": 0.2}},
+    }
+    made = make_report("lr-sweep", "0.05", [make_rate(0.01, 2.0), make_rate(0.05, 1.0), make_rate(0.1, 0.9)])
+    _, end = draw(replace(made, answer=replace(made.answer, values=values))).axes
+    (band,) = [patch for patch in end.patches if patch.get_alpha() is not None and patch.get_alpha() < 0.5]
+    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.01, 0.2))
+    assert end.get_title() == "recommended 0.05, the band shaded"
+
+
+def test_a_range_test_is_drawn_against_the_growing_rate():
+    schedule = {"schedule": {"gamma": 1e4, "scale": 4}, "optimizer": {"lr": 1e-3}}
+    series = {"batch-loss": Series(per="update", at=np.arange(1, 6), values=np.array([3.0, 2.0, 1.0, 4.0, math.inf]))}
+    (axes,) = draw(make_report("lr-sweep", "0.05", [make_run("base", config=schedule, series=series)])).axes
+    (line, *_) = axes.lines
+    assert list(line.get_xdata()) == pytest.approx([1e-3, 1e-2, 1e-1, 1.0, 10.0])
+    assert axes.get_xscale() == "log"
+    assert axes.get_ylim()[1] < 10

@@ -93,3 +93,24 @@ def test_squares_of_classes():
 @pytest.mark.parametrize(("data", "loss"), [({"name": "ones"}, "sum"), ({"name": "linear"}, "l1"), ({"name": "linear"}, "huber")])
 def test_what_has_no_baseline(data, loss):
     assert measure(data, loss) == (None, None)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse", "bce_logits"])
+def test_the_share_right_of_both(loss):
+    data = {"name": "classification", "samples": 200}
+    inputs, target = read(data)
+    (trace,) = train({"data": data, "loss": loss}, probes=["baselines"])
+    assert trace.metrics["constant_accuracy"] == pytest.approx(max(target.mean(), 1 - target.mean()))
+    if loss == "mse":
+        design = np.hstack([inputs, np.ones((len(inputs), 1))])
+        expected = ((design @ np.linalg.pinv(design) @ target > 0.5) == target).mean()
+        assert trace.metrics["linear_accuracy"] == pytest.approx(expected)
+    else:
+        assert trace.metrics["constant_accuracy"] < trace.metrics["linear_accuracy"] < 1
+
+
+def test_classes_that_a_line_parts():
+    (trace,) = train({"data": {"name": "blobs"}, "loss": "cross_entropy"}, probes=["baselines"])
+    assert trace.metrics["linear_accuracy"] == 1
+    (trace,) = train({"data": {"name": "linear"}, "loss": "mse"}, probes=["baselines"])
+    assert "linear_accuracy" not in trace.metrics

@@ -14,7 +14,7 @@ LOGITS = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(60) % 3
 
 
-@pytest.mark.parametrize("kind", RANGES.keys() - {"TanhRNNLayers"})
+@pytest.mark.parametrize("kind", sorted(RANGES.keys() - {"TanhRNNLayers"}))
 def test_no_module_leaves_its_range(kind):
     module = getattr(nn, kind)(**({"dim": 1} if kind in ("Softmax", "Softmin", "LogSoftmax") else {}))
     numbers = torch.linspace(-100, 100, 100_001)

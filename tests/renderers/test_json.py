@@ -10,7 +10,7 @@ import pytest
 
 import trainlab
 from trainlab.renderers._target import Target
-from trainlab.renderers.json import render
+from trainlab.renderers.json import render, stream
 from trainlab.report import Column, Series, Table
 
 from .reports import make_empty, make_report
@@ -95,3 +95,15 @@ def test_known_findings_do_not_count():
 def test_it_starts_without_the_libraries_it_does_not_need():
     code = "import sys, trainlab.renderers.json; print({'torch', 'numpy', 'rich', 'matplotlib'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_no_piece_holds_more_than_a_run_or_a_row():
+    few = make_report()
+    rows = tuple((f"row {number}", 1.0) for number in range(50))
+    table = Table(name="t", title="t", columns=(Column(name="a"), Column(name="b")), rows=rows)
+    many = dataclasses.replace(few, runs=few.runs * 50, tables=(table,))
+    pieces = list(stream(many, FILE))
+    assert "".join(pieces) == render(many, FILE)
+    assert len(parse("".join(pieces))["runs"]) == 50 * len(few.runs)
+    assert max(map(len, pieces)) == max(map(len, stream(few, FILE)))
+    assert sum("row 7" in piece for piece in pieces) == 1

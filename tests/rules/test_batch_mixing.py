@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.rules.traces import broken, find, is_silent, make_trace, skip
-from tests.rules.fits import fit, judge, save
+from tests.rules.trainings import fit, judge, save
 from trainlab.rules.batch_mixing import BatchMixing
 
 RULE = BatchMixing()

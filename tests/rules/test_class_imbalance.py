@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.rules.traces import find, is_silent, make_trace, skip
-from tests.rules.fits import fit, judge
+from tests.rules.trainings import fit, judge
 from trainlab.rules.class_imbalance import ClassImbalance
 
 RULE = ClassImbalance()

@@ -59,3 +59,12 @@ def test_not_measured(arrays: dict[str, Any]) -> None:
 
 def test_a_broken_run_has_no_units_to_speak_of() -> None:
     assert "finite" in skip(RULE, layers(NAN, 1.0, nonfinite=broken()))
+
+
+def test_a_run_that_has_learned_all_the_same_suffers_less() -> None:
+    learned = {"metrics": {"train_loss": 0.1, "constant_loss": 1.0, "linear_loss": 0.3}, "loss": [1.0, 0.1], "task": "binary"}
+    assert find(RULE, layers(0.8, **learned)).severity == "info"
+    assert find(RULE, layers(1.0, **learned)).severity == "warning"
+    stuck = {**learned, "metrics": {"train_loss": 1.0, "constant_loss": 1.0, "linear_loss": 0.3}}
+    assert find(RULE, layers(0.8, **stuck)).severity == "warning"
+    assert find(RULE, layers(1.0, **stuck)).severity == "error"

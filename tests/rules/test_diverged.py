@@ -33,6 +33,8 @@ def test_weights_that_broke_without_the_loss_showing_it() -> None:
 
 def test_never_finite_is_no_course() -> None:
     assert "first update" in skip(RULE, make_trace(loss=[np.nan], nonfinite=broken(1), updates=0))
+    # Under a loss scale a run goes on for a while
+    assert "first update" in skip(RULE, make_trace(loss=[np.nan] * 10, nonfinite=broken(1), updates=10))
 
 
 def test_exactly_at_the_limit_is_silent() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.rules.traces import SCALES, broken, find, is_silent, make_trace, rescale, skip, summarize
-from tests.rules.fits import fit, judge
+from tests.rules.trainings import fit, judge
 from trainlab.report import Skipped
 from trainlab.rules.input_ignored import InputIgnored
 

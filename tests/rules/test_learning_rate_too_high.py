@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rules.experiments import train_line
-from tests.rules.traces import SCALES, find, is_silent, make_trace, rescale, skip, summarize
+from tests.rules.traces import SCALES, find, is_silent, make_series, make_trace, rescale, skip, summarize
+from trainlab.config.regularize import Regularize
 from trainlab.report import Trace
 from trainlab.rules.learning_rate_too_high import LearningRateTooHigh
 
@@ -110,6 +112,24 @@ def test_a_loss_that_rises_while_a_penalty_takes_hold() -> None:
     loss = [*np.linspace(10, 1, 10), *np.linspace(1, 4, 10), *np.linspace(4, 4.001, 20)]
     assert find(RULE, make_trace(loss=loss))
     assert is_silent(RULE, make_trace(loss=loss, weight_decay=0.3))
+
+
+@pytest.mark.parametrize("regularizer", [{"l1": 0.01}, {"max_norm": 1.0}, {"label_smoothing": 0.1}, {"adversarial": 0.1}])
+def test_a_loss_that_rises_while_a_regulariser_takes_hold(regularizer: dict[str, float]) -> None:
+    trace = make_trace(loss=[*np.linspace(10, 1, 10), *np.linspace(1, 4, 10), *np.linspace(4, 4.001, 20)])
+    assert find(RULE, trace)
+    assert is_silent(RULE, replace(trace, config=replace(trace.config, regularize=Regularize(**regularizer))))
+
+
+def test_the_rate_is_that_of_the_schedule() -> None:
+    trace = swinging(2.0, lr=0.1)
+    found = find(RULE, trace)
+    assert found.evidence["late_rate"] == found.evidence["rate"] == 0.1
+    assert "at the end)" not in found.message
+    found = find(RULE, replace(trace, series={**trace.series, "learning-rate": make_series(np.linspace(0.1, 0.02, 40))}))
+    assert found.evidence["rate"] == 0.1
+    assert found.evidence["late_rate"] == pytest.approx(0.0292, abs=1e-3)
+    assert "learning rate 0.1 (0.0292 at the end): try 0.0333 or 0.01" in found.message
 
 
 def test_one_lucky_epoch_is_no_best() -> None:

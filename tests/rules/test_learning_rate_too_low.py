@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rules.experiments import train_line
-from tests.rules.traces import SCALES, find, is_silent, make_trace, rescale, skip, summarize
+from tests.rules.traces import SCALES, find, is_silent, make_series, make_trace, rescale, skip, summarize
 from trainlab.report import Trace
 from trainlab.rules.learning_rate_too_low import LearningRateTooLow
 
@@ -57,6 +59,14 @@ def test_the_late_updates_decide() -> None:
     changes = np.full((40, 3), 1e-4)
     changes[:30] = 1.0
     assert find(RULE, make_trace(loss=loss, changes=changes)).evidence["update_ratio"] == pytest.approx(1e-4)
+
+
+def test_the_rate_is_that_of_the_schedule() -> None:
+    trace = make_trace(loss=np.linspace(2.3, 2.2, 41), changes=SMALL, lr=0.1)
+    assert find(RULE, trace).evidence["late_rate"] == 0.1
+    found = find(RULE, replace(trace, series={**trace.series, "learning-rate": make_series([0.1, 0.1, 0.1, 1e-4])}))
+    assert (found.evidence["rate"], found.evidence["late_rate"]) == (0.1, 1e-4)
+    assert "learning rate 0.1 (0.0001 at the end)" in found.message
 
 
 def test_a_run_that_has_arrived() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.rules.traces import broken, find, is_silent, make_trace, skip
@@ -34,6 +36,13 @@ def test_at_the_first_update_the_data_are_suspect() -> None:
 def test_the_end_of_float32_is_named_for_an_overflow_only() -> None:
     assert "float32" not in find(RULE, make_trace(nonfinite=broken(value="nan"))).message
     assert "nothing finite" in find(RULE, make_trace(nonfinite=broken())).message
+
+
+@pytest.mark.parametrize(("precision", "end"), [("bf16", "bf16 ends at 3.4e+38"), ("fp16", "fp16 ends at 6.55e+04")])
+def test_the_end_of_other_formats_is_named_too(precision: str, end: str) -> None:
+    trace = make_trace(nonfinite=broken(value="inf"))
+    config = dataclasses.replace(trace.config, train=dataclasses.replace(trace.config.train, precision=precision))
+    assert end in find(RULE, dataclasses.replace(trace, config=config)).message
 
 
 def test_silent_and_too_little() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.rules.traces import find, make_trace, skip
-from tests.rules.fits import fit, judge, save
+from tests.rules.trainings import fit, judge, save
 from trainlab.rules.non_finite_data import NonFiniteData
 
 RULE = NonFiniteData()

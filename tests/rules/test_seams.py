@@ -15,7 +15,7 @@ from tests.rules.traces import broken, make_trace
 from trainlab import plugins
 from trainlab.report import Finding, Skipped
 
-HEADINGS = ("What it finds:", "Why it matters:", "Evidence:", "What to try:")
+HEADINGS = ("What it finds:", "Why it matters:", "Evidence:", "See it:", "What to try:", "Sources:")
 
 
 def load_rules() -> list[Any]:
@@ -56,7 +56,7 @@ class TestEveryRule:
     @pytest.mark.filterwarnings("error")
     def test_says_so_when_nothing_was_measured(self, rule: Any) -> None:
         for task in ("none", "regression", "binary"):
-            verdicts = list(rule().judge(make_trace(task=task, updates=0, planned=0, samples=(0, 0), clip="norm")))
+            verdicts = list(rule().judge(make_trace(task=task, updates=0, planned=0, samples=(0, 0), clip="norm", weight_decay=0.1)))
             assert all(isinstance(each, Skipped) and each.reason for each in verdicts)
             assert verdicts or (task == "none" and rule.code.startswith("F"))  # without a target there is nothing to fit
 

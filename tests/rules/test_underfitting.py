@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,3 +81,20 @@ def test_too_little_to_judge() -> None:
 def test_units_do_not_matter(values: tuple[float, float, float], factor: float) -> None:
     trace = losses(*values)
     assert summarize(RULE, rescale(trace, factor)) == summarize(RULE, trace)
+
+
+def test_a_few_confident_mistakes_are_no_underfit() -> None:
+    """98 % right, and a loss above the constant's, which a handful of mistakes make."""
+
+    def classes(right: float, loss: float = 3.0, linear: float | None = 0.95) -> Trace:
+        accuracies = {"train_accuracy": right, "constant_accuracy": 0.5, "linear_accuracy": linear}
+        trace = losses(loss, 0.6931, 0.318 if linear else None, task="binary")
+        return replace(trace, metrics={**trace.metrics, **accuracies})
+
+    assert is_silent(RULE, classes(0.98))
+    assert is_silent(RULE, classes(0.725))
+    assert find(RULE, classes(0.724)).evidence["accuracy"] == 0.724
+    assert find(RULE, classes(0.5)).severity == "error"
+    assert is_silent(RULE, classes(0.75, linear=None))
+    assert find(RULE, classes(0.74, linear=None)).severity == "error"
+    assert find(RULE, classes(0.9, loss=0.6)).severity == "warning"  # not confident at all: a penalty flattens it

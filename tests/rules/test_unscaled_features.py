@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.rules.traces import broken, find, is_silent, make_trace, skip
-from tests.rules.fits import ADAM, SGD, fit, judge, save
+from tests.rules.trainings import ADAM, SGD, fit, judge, save
 from trainlab.config import validate
 from trainlab.data import load
 from trainlab.rules.unscaled_features import UnscaledFeatures
@@ -81,5 +81,6 @@ def test_divergence_is_its_doing_only_where_scaled_features_would_survive() -> N
 def test_too_little_to_judge() -> None:
     assert "19 updates" in skip(RULE, features(spread=99, train=0.69, updates=19))
     assert "not measured" in skip(RULE, make_trace())
+    assert "cannot reach" in skip(RULE, features(spread=99, train=0.69, metrics={"reachable_loss": 0.5}))
     none = {"linear_loss": None, "linear_accuracy": None}
     assert "no linear model" in skip(RULE, features(spread=99, metrics=none))

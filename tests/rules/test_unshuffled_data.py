@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 from tests.rules.traces import find, is_silent, make_trace, skip
-from tests.rules.fits import fit, judge, save
+from tests.rules.trainings import fit, judge, save
 from trainlab.config.training import Train
 from trainlab.rules.unshuffled_data import UnshuffledData
 

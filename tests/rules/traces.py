@@ -138,9 +138,8 @@ def summarize(rule: Any, trace: Trace) -> list[tuple[str, ...]]:
 
 def rescale(trace: Trace, factor: float) -> Trace:
     """The same trajectory with the loss times `factor`: gradients and thresholds times it, the rate over it; ratios stay."""
-    scaled = {
-        name: factor for name in ("loss", "validation-loss", "test-loss", "batch-loss", "gradient-norm", "total-norm", "used-norm")
-    } | {"learning-rate": 1 / factor}
+    in_units = ("loss", "batch-loss", "validation-loss", "test-loss", "gradient-norm", "total-norm", "used-norm")
+    scaled = {**dict.fromkeys(in_units, factor), "learning-rate": 1 / factor}
     series = {name: replace(each, values=each.values * scaled.get(name, 1.0)) for name, each in trace.series.items()}
     arrays = {name: value * factor if name == "initial-sample-norms" else value for name, value in trace.arrays.items()}
     metrics = {

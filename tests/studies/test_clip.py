@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from trainlab.config.training import SGD, ClipBy
 from trainlab.plan import Conclusion
 from trainlab.report import Finding, Trace
 from trainlab.studies import clip
+from trainlab.studies._thresholds import DECADES
 
 PLAIN = Config(optimizer=SGD(lr=0.5))
 CLIPPED = Config(optimizer=SGD(lr=0.5), clip=ClipBy(mode="norm", threshold=3.0))
@@ -44,9 +46,14 @@ def conclude(traces: Sequence[Trace], findings: Sequence[Finding] = (), config: 
 
 class TestFirst:
     def test_unclipped_is_the_base_where_the_config_does_not_clip(self) -> None:
-        plan = clip.first(PLAIN, make_options(PLAIN, seeds=(7,)))
+        plan = clip.first(PLAIN, make_options(PLAIN, seeds=(7,), threshold=(1.0,)))
         names = ["base", "clip.mode=value,clip.threshold=1.0", "clip.mode=norm,clip.threshold=1.0"]
         assert list_runs(plan) == [(name, patch, 7) for name, patch in zip(names, ({}, VALUE, NORM), strict=True)]
+
+    def test_a_pilot_where_no_threshold_is_given_with_three_seeds_unless_told(self) -> None:
+        plan = clip.first(PLAIN, replace(make_options(PLAIN), seeds_given=False))
+        assert list_runs(plan) == [("base", {}, 0), ("base", {}, 1), ("base", {}, 2)]
+        assert list_runs(clip.first(PLAIN, make_options(PLAIN))) == [("base", {}, 0)]
 
     def test_the_config_as_it_is_is_the_base(self) -> None:
         plan = clip.first(CLIPPED, make_options(CLIPPED))
@@ -67,6 +74,21 @@ class TestFirst:
 
 
 class TestThen:
+    def test_thresholds_follow_from_a_pilot_that_survives(self) -> None:
+        plan = clip.then(PLAIN, make_options(PLAIN), [make_way({})])
+        assert plan is not None
+        assert [run.patch for run in plan.runs] == [{**VALUE, "clip.threshold": 2.0}, {**NORM, "clip.threshold": 2.0}]
+
+    def test_every_decade_is_tried_where_it_dies(self) -> None:
+        plan = clip.then(PLAIN, make_options(PLAIN, seeds=(0, 1)), [explode({}), make_way({}, seed=1)])
+        assert plan is not None
+        assert {run.config.clip.threshold for run in plan.runs} == set(DECADES)
+        assert {run.config.seed for run in plan.runs} == {0, 1}
+
+    def test_nothing_where_the_forward_pass_overflows(self) -> None:
+        trace = replace(explode({}, update=1), nonfinite=broken(update=1, direction="forward"))
+        assert clip.then(PLAIN, make_options(PLAIN), [trace]) is None
+
     def test_a_tenth_of_the_rate_where_clipping_would_have_to_be_the_rule(self) -> None:
         plan = clip.then(PLAIN, make_options(PLAIN), [explode({}), make_way(NORM, share=0.9)])
         assert plan is not None
@@ -92,7 +114,7 @@ class TestAnswer:
         conclusion = conclude([make_way({}), make_way(VALUE), make_way(NORM, share=0.5)])
         assert conclusion.answer.text == (
             "Clipping is not needed: unclipped, the run survives its 20 updates and ends at a loss of 1.237. "
-            "Clipping by value at 1 never acts."
+            "As a guard, a norm of 2 would clip one update in ten. Clipping by value at 1 never acts."
         )
         assert conclusion.answer.values["needed"] is False
 
@@ -150,7 +172,7 @@ class TestAnswer:
     def test_a_run_that_is_only_kept_alive(self) -> None:
         metrics = {"constant_loss": 0.756}
         text = conclude([explode({}), make_way(NORM, end=9.0, share=0.1, metrics=metrics)]).answer.text
-        assert text.endswith("But it has learned nothing: a constant reaches 0.756.")
+        assert text.endswith("But it has learned next to nothing: a constant reaches 0.756.")
 
     def test_nothing_saves_it(self) -> None:
         text = conclude([explode({}), explode(VALUE), explode(NORM)]).answer.text

@@ -14,6 +14,7 @@ from trainlab.config.training import SGD, Train
 from trainlab.plan import Conclusion
 from trainlab.report import Finding, Trace
 from trainlab.studies import lr_sweep
+from trainlab.studies._band import make_grid
 
 CONFIG = Config(optimizer=SGD(lr=0.01), train=Train(epochs=100))
 EPOCHS = np.arange(100)
@@ -39,7 +40,7 @@ def kill(trace: Trace) -> Trace:
 
 
 def conclude(traces: Sequence[Trace], findings: Sequence[Finding] = ()) -> Conclusion:
-    return lr_sweep.conclude(CONFIG, make_options(CONFIG), traces, findings, [])
+    return lr_sweep.conclude(CONFIG, make_options(CONFIG, lr=(0.1,)), traces, findings, [])
 
 
 def read_verdicts(conclusion: Conclusion) -> dict[float, str]:
@@ -60,13 +61,27 @@ class TestFirst:
         plan = lr_sweep.first(CONFIG, make_options(CONFIG, {"optimizer.lr": 0.1}, {"optimizer.lr": 0.001}))
         assert [run.name for run in plan.runs] == ["base", "optimizer.lr=0.001", "optimizer.lr=0.1"]
 
-    def test_a_grid_otherwise(self) -> None:
-        plan = lr_sweep.first(CONFIG, make_options(CONFIG))
-        rates = sorted(run.config.optimizer.lr for run in plan.runs)
-        assert rates == sorted(lr_sweep.GRID)
-        assert rates[0] == 1e-5
-        assert rates[-1] == 10.0
-        assert np.diff(np.log10(rates)) == pytest.approx([0.5] * 12, abs=0.01)
+    def test_a_grid_otherwise_with_three_seeds_unless_told(self) -> None:
+        plan = lr_sweep.first(CONFIG, replace(make_options(CONFIG), seeds_given=False))
+        assert plan.runs[0].name == "base"
+        assert sorted({run.config.optimizer.lr for run in plan.runs}) == sorted({*make_grid(), 0.01})
+        assert {run.config.seed for run in plan.runs} == {0, 1, 2}
+        assert {run.config.seed for run in lr_sweep.first(CONFIG, make_options(CONFIG)).runs} == {0}
+
+    def test_a_grid_as_told(self) -> None:
+        chosen = {"from": 0.001, "to": 0.1, "points": 3}
+        plan = lr_sweep.first(CONFIG, make_options(CONFIG, {"optimizer.lr": 0.5}, **chosen))
+        assert sorted(run.config.optimizer.lr for run in plan.runs) == [0.001, 0.01, 0.1]
+
+    def test_every_optimizer_and_schedule_once(self) -> None:
+        plan = lr_sweep.first(CONFIG, make_options(CONFIG, all_optimizers=True, lr=(0.1,)))
+        names = [(run.config.optimizer.name, getattr(run.config.optimizer, "nesterov", None)) for run in plan.runs]
+        assert names[:3] == [("sgd", False), ("sgd", False), ("sgd", True)]
+        assert [name for name, _ in names[3:]] == ["adagrad", "rmsprop", "adam", "adamw", "nadam", "radam"]
+        plan = lr_sweep.first(CONFIG, make_options(CONFIG, all_schedules=True, lr=(0.1,)))
+        assert [run.config.schedule.name for run in plan.runs] == [
+            "constant", "power", "exponential", "piecewise", "plateau", "step", "cosine", "onecycle",
+        ]  # fmt: skip
 
     def test_every_other_arm_sweeps_too(self) -> None:
         adam = {"optimizer.name": "adam"}
@@ -83,7 +98,7 @@ class TestFirst:
     def test_an_arm_with_a_rate_of_its_own_tries_it_too(self) -> None:
         plan = lr_sweep.first(CONFIG, make_options(CONFIG, {"optimizer.name": "adam", "optimizer.lr": 0.3}))
         rates = [run.config.optimizer.lr for run in plan.runs if run.patch.get("optimizer.name") == "adam"]
-        assert set(rates) == {*lr_sweep.GRID, 0.3}
+        assert set(rates) == {*make_grid(), 0.3}
 
     def test_a_rate_of_zero_is_not_tried(self) -> None:
         config = Config(optimizer=SGD(lr=0.0))

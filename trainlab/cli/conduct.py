@@ -50,6 +50,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         options = Options(
             arms=tuple(arms),
             seeds=make_seeds(config, shared),
+            seeds_given=shared.seeds is not None,
             chosen={name: value for name, value in chosen.items() if value is not None},
         )
     with collect(problems):
@@ -62,14 +63,17 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
 
     import_torch()
     from trainlab import study
+    from trainlab.cli.executors import open_executor
     from trainlab.cli.progress import watch
 
     try:
         if shared.dry_run:
             write_cost(study.estimate(command, config, options, study.Settings(**settings)), destinations)
             return ExitCode.CLEAN
-        with watch(quiet=shared.quiet) as watcher:
-            report = study.run(command, config, options, study.Settings(**settings), watcher)
+        with contextlib.ExitStack() as stack:
+            executor = stack.enter_context(open_executor(shared.executor)) if shared.executor is not None else None
+            watcher = stack.enter_context(watch(quiet=shared.quiet))
+            report = study.run(command, config, options, study.Settings(**settings), watcher, executor)
     except UserError as error:
         raise _locate(error, sources) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))
@@ -210,16 +214,16 @@ def make_arms(config: Config, sources: Mapping[str, str], shared: Shared) -> tup
 
 def make_seeds(config: Config, shared: Shared) -> tuple[int, ...]:
     """The config's seed and those after it."""
-    count = parse_count(shared.seeds, "--seeds")
+    count = parse_count(shared.seeds, "--seeds") if shared.seeds is not None else 1
     if config.seed + count - 1 > MOST:
-        raise UserError(f"must not lead beyond the largest seed, {MOST}", key="--seeds", value=shared.seeds)
+        raise UserError(f"must not lead beyond the largest seed, {MOST}", key="--seeds", value=shared.seeds or "1")
     return tuple(range(config.seed, config.seed + count))
 
 
 def check_settings(shared: Shared) -> dict[str, Any]:
     """The shared options as `trainlab.study.Settings` takes them."""
     problems: list[Problem] = []
-    threads, trainings, seconds = 1, None, None
+    threads, processes, trainings, seconds = 1, None, None, None
     baseline: frozenset[tuple[str, str, str]] = frozenset()
     fail_on = shared.fail_on or "never"
     if fail_on not in FAIL_ON:
@@ -227,6 +231,8 @@ def check_settings(shared: Shared) -> dict[str, Any]:
         problems.append(Problem(message="is none of the choices", key="--fail-on", value=fail_on, choices=FAIL_ON, nearest=nearest))
     with collect(problems):
         threads = parse_count(shared.threads, "--threads")
+    with collect(problems):
+        processes = parse_processes(shared)
     with collect(problems):
         trainings, seconds = parse_budget(shared.budget)
     with collect(problems):
@@ -236,6 +242,7 @@ def check_settings(shared: Shared) -> dict[str, Any]:
     return {
         "device": shared.device,
         "threads": threads,
+        "processes": processes,
         "select": shared.select,
         "ignore": shared.ignore,
         "fail_on": fail_on,
@@ -243,6 +250,18 @@ def check_settings(shared: Shared) -> dict[str, Any]:
         "trainings": trainings,
         "seconds": seconds,
     }
+
+
+def parse_processes(shared: Shared) -> int | None:
+    """How many processes may train; None for one a core."""
+    if shared.processes == "auto":
+        return None
+    if shared.executor is not None:
+        raise UserError("has no meaning beside --executor, which trains all of it", key="--processes", value=shared.processes)
+    try:
+        return parse_count(shared.processes, "--processes")
+    except UserError:
+        raise UserError("must be auto or a whole number of at least 1", key="--processes", value=shared.processes) from None
 
 
 def parse_budget(text: str | None) -> tuple[float | None, float | None]:
@@ -307,7 +326,9 @@ def write_report(report: Report, destinations: list[streams.Destination], shared
             verbose=shared.verbose,
             full_series=shared.full_series,
         )
-        streams.write(plugins.load("trainlab.renderers", destination.format).render(report, target), destination.path)
+        renderer = plugins.load("trainlab.renderers", destination.format)
+        pieces = renderer.stream(report, target) if hasattr(renderer, "stream") else [renderer.render(report, target)]
+        streams.write(pieces, destination.path)
     if shared.plot is not None:
         from trainlab.pictures._save import save
 

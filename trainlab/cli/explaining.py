@@ -92,7 +92,8 @@ def _miss(word: str, pages: Sequence[Page]) -> str:
     near = [names[each] for each in difflib.get_close_matches(fold(word), names, n=NEAREST)]
     if re.fullmatch(r"[a-z]\d+", fold(word)):  # a code: those of its family say more than those that look like it
         near = [page.rules[0] for page in pages if page.is_rule and fold(page.group) == fold(word)[0]]
-    counts = {page.name: len(re.findall(rf"\b{re.escape(word)}", page.text, re.IGNORECASE)) for page in pages}
+    phrase = re.compile(r"\b" + r"\s+".join(map(re.escape, word.split())), re.IGNORECASE)
+    counts = {page.name: len(phrase.findall(f"{page.title}\n{page.text}")) for page in pages}
     mentions = sorted((name for name in counts if counts[name]), key=lambda name: -counts[name])
     parts = [
         f"{word!r} is neither a rule nor a concept",

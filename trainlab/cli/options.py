@@ -41,8 +41,10 @@ class Shared:
     vs: tuple[str, ...]
     device: str
     seed: str | None
-    seeds: str
+    seeds: str | None
     threads: str
+    processes: str
+    executor: str | None
     format: tuple[str, ...]
     output: Path | None
     plot: Path | None
@@ -146,8 +148,16 @@ def _shared(  # read, never called
     ] = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     seed: Annotated[str | None, typer.Option(metavar="N", help="Seed of the first run, instead of the config's.")] = None,
-    seeds: Annotated[str, typer.Option(metavar="N", help="Runs of each kind, with seeds seed .. seed+N-1.")] = "1",
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N", help="Runs of each kind, with seeds seed .. seed+N-1.  [default: 1]")
+    ] = None,
     threads: Annotated[str, typer.Option(metavar="N", help="Threads of torch.")] = "1",
+    processes: Annotated[
+        str, typer.Option(metavar="N|auto", help="Processes that train, at most; one a core where it saves time.")
+    ] = "auto",
+    executor: Annotated[
+        str | None, typer.Option(metavar="PKG.MOD:MAKE", help="Train on the concurrent.futures.Executor that it makes.")
+    ] = None,
     format: Annotated[
         list[str] | None, typer.Option("--format", metavar="F[:FILE]", help="table or json, to stdout or a file. Repeatable.")
     ] = None,

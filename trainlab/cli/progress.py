@@ -40,13 +40,20 @@ class Watcher:
         return self.signal is None
 
     def _draw(self, progress: Progress) -> None:
-        done = f"{progress.runs_done} of {progress.runs} runs"
+        done = f"{progress.runs_done:,}/{progress.runs:,} runs, {progress.epochs_done:,}/{progress.epochs:,} epochs"
+        if progress.best is not None:
+            done += f", best loss {progress.best:.4g}"
         if self._bar is None:
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(None),
+                TextColumn("{task.percentage:3.0f} %"),
+                TimeRemainingColumn(),
+            )
             self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
             self._task = self._bar.add_task(done, total=progress.updates)

@@ -8,13 +8,15 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 from trainlab import plugins
 from trainlab.errors import UserError
+
+SPOOLED = 8 * 2**20  # bytes of a document for stdout that are held in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,29 +111,40 @@ def replace_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write(text: str, path: Path | None) -> None:
-    """Write one whole document to a file or to stdout; a reader that has gone away is no error.
+def write(text: str | Iterable[str], path: Path | None) -> None:
+    """Write one whole document, in one piece or several, to a file or to stdout; a reader that has gone away is no error.
 
     Raises:
         UserError: it could not be written.
     """
+    pieces = [text] if isinstance(text, str) else text
     try:
         if path is None:
-            _write_stdout(text)
+            _write_stdout(pieces)
         elif _is_special(path):
-            path.write_text(text, encoding="utf-8")
+            with path.open("w", encoding="utf-8") as file:
+                file.writelines(pieces)
         else:
-            with replace_file(path) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+            with replace_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+                file.writelines(pieces)
     except BrokenPipeError:
         pass
     except OSError as error:
         raise _refuse(error, path or "stdout") from error
 
 
-def _write_stdout(text: str) -> None:
+def _write_stdout(pieces: Iterable[str]) -> None:
+    """Nothing is shown of a document that cannot be finished; a large one waits on disk until it is."""
+    with tempfile.SpooledTemporaryFile(SPOOLED, "w+", encoding="utf-8", newline="") as whole:
+        whole.writelines(pieces)
+        whole.seek(0)
+        _show(whole)
+
+
+def _show(whole: IO[str]) -> None:
     try:
-        sys.stdout.write(text)
+        while piece := whole.read(SPOOLED // 8):
+            sys.stdout.write(piece)
         sys.stdout.flush()
     except OSError:
         # What is left in the buffer would be tried again, and fail again, at the end of the process.

@@ -23,6 +23,23 @@ def parse_count(text: str, option: str, *, least: int = 1) -> int:
     return number
 
 
+def parse_positive_number(text: str | None, option: str) -> float | None:
+    """A number above 0; None if the option was not given.
+
+    Raises:
+        UserError: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise UserError("must be a number above 0", key=option, value=text or repr(text))
+    return number
+
+
 def parse_positive_numbers(texts: Sequence[str] | None, option: str) -> tuple[float, ...] | None:
     """`0.001,0.01`, or the option given once for each, to numbers above 0; None if it was not given.
 

@@ -232,6 +232,21 @@ class Adding(NoisySource):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Summing(NoisySource):
+    """Sequences of numbers uniform in [-1/2, 1/2), and their sum: every step counts, so every step sends a gradient back.
+
+    To answer 0 always costs a squared error of length/12.
+
+    Attributes:
+        length: steps a sequence.
+    """
+
+    name: Literal["summing"] = "summing"
+    samples: PositiveInt = 1000
+    length: PositiveInt = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Copy(NoisySource):
     """The copy problem (Hochreiter & Schmidhuber, 1997): repeat some symbols, `length` steps after they were shown.
 
@@ -309,7 +324,7 @@ class NPZ(NoisySource):
 
 
 Data = Annotated[
-    Ones | Random | Linear | Classification | Shipped | Shape2D | Blobs | Adding | Copy | Chars | CSV | NPZ,
+    Ones | Random | Linear | Classification | Shipped | Shape2D | Blobs | Adding | Summing | Copy | Chars | CSV | NPZ,
     # The default size of one data set says nothing about another.
     Tagged("name", "ones", keeps_defaults=False),
 ]

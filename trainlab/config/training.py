@@ -405,7 +405,8 @@ class Train(Setting):
         accumulate: batches whose gradients are averaged before one update.
         updates: stop after this many updates, whatever `epochs` says.
         early_stopping: when to stop before that, and which weights to keep; a number is the patience.
-        precision: float32 or float64.
+        precision: float32, float64, or mixed: bf16 and fp16 compute in 16 bits and keep the weights in float32, fp16 with a loss
+            scale that is halved, and the update skipped, whenever a gradient overflows.
     """
 
     epochs: PositiveInt = 1
@@ -414,4 +415,4 @@ class Train(Setting):
     accumulate: PositiveInt = 1
     updates: PositiveInt | None = None
     early_stopping: Annotated[EarlyStopping, Short("patience")] = field(default_factory=EarlyStopping)
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Literal["float32", "float64", "bf16", "fp16"] = "float32"

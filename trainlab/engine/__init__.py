@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
 import torch
@@ -15,20 +15,36 @@ from torch.func import vmap
 from trainlab import plugins
 from trainlab.device import choose_device
 from trainlab.engine._batches import expand
-from trainlab.engine._grouping import count_bytes, group
+from trainlab.engine._course import Course, Listen, Progress
+from trainlab.engine._grouping import count_bytes, count_rows_at_rest, find_way, group
 from trainlab.engine._loop import STEERS, train_stack
-from trainlab.engine._mlp import HandWritten, read_network
-from trainlab.engine._programs import OneByOne, Program, Weights, choose_program, iterate_outputs, measure_samples, respond
+from trainlab.engine._memory import keep_freed_memory
+from trainlab.engine._mlp import HandWritten
+from trainlab.engine._programs import OneByOne, Program, Weights, iterate_outputs, measure_samples, respond
 from trainlab.engine._recorder import Recorder
-from trainlab.engine._rows import ALONE, Rows, choose_rows
+from trainlab.engine._rows import Rows
 from trainlab.engine._stack import Stack
+from trainlab.engine._ways import find_room
 from trainlab.engine._work import Work, prepare
+from trainlab.engine._workers import Doing, Elsewhere, Shares, Workers
 from trainlab.losses import LOSSES
 from trainlab.plan import PlannedRun
 from trainlab.report import Module, Number, Parameter, Trace
 from trainlab.step import Batch, Evaluation
 
-__all__ = ["ALWAYS", "Progress", "Work", "choose_device", "measure_cost", "prepare", "train"]
+__all__ = [
+    "ALWAYS",
+    "Elsewhere",
+    "Listen",
+    "Progress",
+    "Work",
+    "Workers",
+    "choose_device",
+    "measure_cost",
+    "prepare",
+    "train",
+    "train_chunk",
+]
 
 ALWAYS = ("loss",)  # measured whatever is asked for: the mean training loss of each epoch
 
@@ -36,52 +52,82 @@ ALWAYS = ("loss",)  # measured whatever is asked for: the mean training loss of 
 PIECE = 1024  # samples evaluated at a time: bounds memory, and no run's arithmetic depends on another's
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a plan is. Updates are counted over all runs."""
-
-    runs: int
-    runs_done: int
-    updates: int
-    updates_done: int
-
-
-Listen = Callable[[Progress], bool]
-
-
-def train(runs: Sequence[PlannedRun], works: Sequence[Work], probes: Sequence[str], listen: Listen = lambda _: True) -> list[Trace]:
-    """Train all runs and measure them.
+def train(
+    runs: Sequence[PlannedRun],
+    works: Sequence[Work],
+    probes: Sequence[str],
+    listen: Listen = lambda _: True,
+    workers: Workers | Elsewhere | None = None,
+) -> list[Trace]:
+    """Train all runs and measure them. Who trains a run, and beside which others, changes none of its bits.
 
     Args:
         runs: what to train.
         works: the same, prepared by `prepare`.
         probes: names of `trainlab.probes`.
-        listen: told of the progress before every update of a stack; when it answers False, training stops and what has been
-            measured so far is returned (runs that had not begun are left out).
+        listen: told of the progress before every update of a stack, and ten times a second while others train; when it answers
+            False, training stops and what has been measured so far is returned (runs that had not begun are left out).
+        workers: other processes, or an executor; without any, this process trains.
 
     Returns:
         One trace a run, in order.
     """
+    course = Course(works, listen)
+
+    def train_here(
+        positions: list[int], others: Callable[[], Doing] = tuple, ask: Callable[[int], Shares] = lambda _: None
+    ) -> Shares:
+        recorder, shares = Recorder(), None
+
+        def tick(update: int) -> bool:
+            nonlocal shares
+            shares = ask(update - 1)
+            return shares is None and course.look([(positions, update - 1), *others()], recorder)
+
+        part = train_chunk(
+            [runs[position] for position in positions], [works[position] for position in positions], probes, tick, recorder
+        )
+        if shares is None:
+            course.note(positions, part)
+        return shares
+
+    chunks = deque(group(works))
+    if isinstance(workers, Elsewhere):
+        workers.train(runs, works, probes, workers.cut(chunks), course)
+    elif workers is None:
+        while chunks and course.going:
+            train_here(chunks.popleft())
+    else:
+        while chunks and course.going:
+            if shares := train_here(chunks[0], ask=workers.try_out(chunks, course)):
+                workers.train(runs, works, probes, shares, course, train_here)
+                break
+            chunks.popleft()
+    return [course.traces[position] for position in sorted(course.traces)]
+
+
+def train_chunk(
+    runs: Sequence[PlannedRun],
+    works: Sequence[Work],
+    probes: Sequence[str],
+    tick: Callable[[int], bool],
+    recorder: Recorder | None = None,
+) -> list[Trace]:
+    """Train runs that can be one stack.
+
+    Args:
+        runs: what to train.
+        works: the same, prepared.
+        probes: names of `trainlab.probes`.
+        tick: called with the number of each update before it begins; False ends the training there.
+        recorder: filled, for who wants to look while it is.
+
+    Returns:
+        One trace a run, in order.
+    """
+    keep_freed_memory()
     modules = {name: plugins.load("trainlab.probes", name) for name in dict.fromkeys(probes)}
-    total = sum(work.updates for work in works)
-    traces: dict[int, Trace] = {}
-    finished = 0
-    going = True
-    for positions in group(works):
-        members = [works[position] for position in positions]
-
-        def tick(update: int, members: list[Work] = members, finished: int = finished) -> bool:
-            nonlocal going
-            done = finished + len(members) * (update - 1)
-            going = listen(Progress(runs=len(runs), runs_done=len(traces), updates=total, updates_done=done))
-            return going
-
-        part = _train_group([runs[position] for position in positions], members, modules, tick)
-        traces.update((position, trace) for position, trace in zip(positions, part, strict=True) if going or trace.updates)
-        finished += sum(work.updates for work in members)
-        if not going:
-            break
-    return [traces[position] for position in sorted(traces)]
+    return _train_group(runs, works, modules, tick, recorder or Recorder())
 
 
 def measure_cost(runs: Sequence[PlannedRun], works: Sequence[Work], updates: int = 5) -> tuple[float, int]:
@@ -96,37 +142,40 @@ def measure_cost(runs: Sequence[PlannedRun], works: Sequence[Work], updates: int
             return update <= updates
 
         began = time.perf_counter()
-        _train_group([runs[position] for position in positions], members, {}, tick)
+        train_chunk([runs[position] for position in positions], members, (), tick)
         each = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else time.perf_counter() - began
         seconds += each * members[0].updates
     return seconds, max((count_bytes([works[position] for position in positions]) for positions in group(works)), default=0)
 
 
 def _train_group(
-    runs: Sequence[PlannedRun], works: Sequence[Work], probes: dict[str, ModuleType], tick: Callable[[int], bool]
+    runs: Sequence[PlannedRun],
+    works: Sequence[Work],
+    probes: dict[str, ModuleType],
+    tick: Callable[[int], bool],
+    recorder: Recorder,
 ) -> list[Trace]:
     work = works[0]
-    program = _choose_program(work)
+    way = find_way(work)
+    program = way.program
     if work.is_steered and STEERS not in probes:
         probes = {**probes, STEERS: plugins.load("trainlab.probes", STEERS)}
-    stack = Stack(works, _choose_rows(work, program, work.batch_sizes))
-    recorder = Recorder()
+    stack = Stack(works, way.room)
     parts = [len(part.inputs) for part in (work.train, work.validation, work.test) if part is not None]
-    room = _choose_rows(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
+    room = find_room(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
 
     def rest(weights: Weights, before: Tensor) -> Evaluation:
         rows = room.pad(list(range(len(before))))
         padded = weights if len(rows) == len(before) else weights.select([max(row, 0) for row in rows])
-        return _evaluation(work, program, padded, before)
+        return _evaluation(work, program, room, padded, before)
 
     measured: dict[str, Tensor] = {}
-    if any(hasattr(probe, "evaluate_start") for probe in probes.values()):
+    starting = [probe for probe in probes.values() if hasattr(probe, "evaluate_start")]
+    if starting:
         weights = stack.weights.select(list(range(len(runs))))
-        evaluation = rest(weights, weights.flat)
         with torch.no_grad():
-            for probe in probes.values():
-                if hasattr(probe, "evaluate_start"):
-                    measured.update(probe.evaluate_start(evaluation))
+            for probe in starting:
+                measured.update(probe.evaluate_start(rest(weights, weights.flat)))
     train_stack(stack, program, works, probes, recorder, rest, tick)
     last = torch.cat([each for each in stack.last if each is not None])
     evaluation = rest(_gather([final for final in stack.final if final is not None]), last)
@@ -156,6 +205,7 @@ def _train_group(
             updates=stack.updates[row],
             planned=work.updates,
             nonfinite=stack.fatal[row],
+            scaling=stack.scalings[row],
             best_epoch=stack.best_epochs[row],
             stopped=stack.stopped[row],
             sizes={
@@ -173,20 +223,6 @@ def _number(value: float) -> Number:
     return None if math.isnan(value) else float(value)  # NaN is "nothing to measure"
 
 
-def _choose_program(work: Work) -> Program:
-    """How to compute this structure: a pure function of config and device."""
-    network = read_network(work.model, work.layout)
-    if network is not None and work.train.inputs.dim() == 2:
-        return HandWritten(network, work.layout, work.config.loss)
-    train = work.train
-    batch = Batch(inputs=train.inputs[: work.batch_size], target=None if train.target is None else train.target[: work.batch_size])
-    return choose_program(work.model, work.layout, work.config.loss, batch)
-
-
-def _choose_rows(work: Work, program: Program, sizes: Iterable[int]) -> Rows:
-    return ALONE if isinstance(program, OneByOne) else choose_rows(work.model, work.config.loss, work.train.inputs, sizes)
-
-
 def _gather(weights: list[Weights]) -> Weights:
     """Rows of ended runs as one stack again."""
     return Weights(
@@ -196,13 +232,19 @@ def _gather(weights: list[Weights]) -> Weights:
     )
 
 
-def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) -> Evaluation:
+def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, before: Tensor) -> Evaluation:
     """What probes see of the rows that `before` has; the others are padding, and stay out of sight."""
     rows, runs = len(weights.flat), len(before)
 
     def compute(batch: Batch, at: Weights) -> Tensor:
-        pieces = [Batch(inputs=each, target=None) for each in torch.split(batch.inputs, PIECE)]
-        return torch.cat([program.predict(at, expand(piece, rows).inputs) for piece in pieces], dim=1)
+        pieces = torch.split(batch.inputs, PIECE)
+        parts = [at.part(each) for each in room.split(rows, count_rows_at_rest(work, len(pieces[0])))]
+
+        def compute_piece(inputs: Tensor) -> Tensor:
+            piece = Batch(inputs=inputs, target=None)
+            return torch.cat([program.predict(part, expand(piece, len(part.flat)).inputs) for part in parts])
+
+        return torch.cat([compute_piece(each) for each in pieces], dim=1)
 
     def predict(batch: Batch) -> Tensor:
         return compute(batch, weights)[:runs]
@@ -210,15 +252,16 @@ def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) 
     def loss_at(flat: Tensor, batch: Batch) -> Tensor:
         filled = torch.cat([flat, flat[:1].expand(rows - runs, -1)])
         output = compute(batch, Weights(flat=filled, fixed=weights.fixed, random=weights.random))
-        loss = LOSSES[work.config.loss]
+        loss, target = LOSSES[work.config.loss], expand(batch, rows).target
         if isinstance(program, OneByOne):
             return torch.stack([loss(each, batch.target) for each in output])
-        target = expand(batch, rows).target
+        if isinstance(program, HandWritten):  # vmap loads a good part of torch
+            return program.loss(output, target, None)[0][:runs]
         return vmap(loss, in_dims=(0, None if target is None else 0))(output, target)[:runs]
 
     def outputs(batch: Batch) -> Iterator[dict[str, Tensor]]:
         held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
-        return iterate_outputs(work.model, work.layout, held, batch)
+        return iterate_outputs(work.model, work.layout, held, batch, work.config.train.precision)
 
     def sample_norms(batch: Batch) -> Tensor:
         return torch.stack(
@@ -238,6 +281,6 @@ def _evaluation(work: Work, program: Program, weights: Weights, before: Tensor) 
         task=work.task,
         loss=work.config.loss,
         kinds=kinds,
-        respond=lambda batch: respond(work.model, work.layout, weights, batch, runs),
+        respond=lambda batch: respond(work.model, work.layout, weights, batch, runs, work.config.train.precision),
         batch_size=work.batch_size,
     )

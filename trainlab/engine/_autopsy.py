@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from trainlab.engine._precision import cast
 from trainlab.engine._random import RandomState, fork_random
 from trainlab.report import NonFinite
 from trainlab.step import Batch, Layout
@@ -24,6 +25,7 @@ def find_nonfinite(
     raw: Tensor,
     after: Tensor,
     layout: Layout,
+    precision: str = "float32",
 ) -> NonFinite:
     """Repeat the forward pass of the fatal update and name the first module whose output is not finite.
 
@@ -37,6 +39,7 @@ def find_nonfinite(
         raw: `[total]` gradient, as the update saw it.
         after: `[total]` parameters after the update.
         layout: of the gradient and the parameters.
+        precision: see `train.precision`.
     """
     largest = 0.0
     first: tuple[str, Tensor] | None = None
@@ -53,7 +56,7 @@ def find_nonfinite(
 
     hooks = [module.register_forward_hook(look) for module in model.modules()]
     try:
-        with torch.no_grad(), fork_random(batch.inputs.device):
+        with torch.no_grad(), fork_random(batch.inputs.device), cast(precision, batch.inputs.device):
             random.restore()
             model.train()
             functional_call(model, {name: each.clone() for name, each in parameters.items()}, (batch.inputs,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,12 +13,17 @@ from trainlab import optimizers
 from trainlab.config.initialization import AsInput, ByRule
 from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, ConstantSchedule, EarlyStopping, NoClip
+from trainlab.engine._mlp import HandWritten
+from trainlab.engine._programs import OneByOne
+from trainlab.engine._ways import Way, choose_way
 from trainlab.engine._work import Work
 
-CACHE_BYTES = 8 * 2**20
+CACHE_BYTES = 4 * 2**20
 """Activations of one layer that a stack may hold: more of them leave the processor's cache, and the stack gets slower."""
 MAX_ROWS = 1024
 STATE_BYTES = 2**28
+PIECE_BYTES = 2**26
+"""Activations of one layer that a stack at rest may hold."""
 
 
 def group(works: Sequence[Work]) -> list[list[int]]:
@@ -28,7 +34,17 @@ def group(works: Sequence[Work]) -> list[list[int]]:
     groups: dict[str, list[int]] = {}
     for position, work in enumerate(works):
         groups.setdefault(_structure(work), []).append(position)
-    return [part for positions in groups.values() for part in _cut(positions, _count_rows(works[positions[0]]))]
+    return [part for positions in groups.values() for part in _cut(positions, works[positions[0]])]
+
+
+def find_way(work: Work) -> Way:
+    """How the runs of this structure are computed."""
+    return choose_way(work, _structure(work))
+
+
+def count_rows_at_rest(work: Work, samples: int) -> int:
+    """How many rows may be evaluated at a time, on so many samples."""
+    return PIECE_BYTES * work.batch_size // max(max(_measure_activations(work), default=0) * samples, 1)
 
 
 def _structure(work: Work) -> str:
@@ -53,13 +69,21 @@ def count_bytes(works: Sequence[Work]) -> int:
     return rows * (_count_state(works[0]) + 2 * sum(_measure_activations(works[0])))
 
 
-def _count_rows(work: Work) -> int:
-    largest = max(_measure_activations(work), default=0)
-    return max(2, min(MAX_ROWS, CACHE_BYTES // max(largest, 1), STATE_BYTES // max(_count_state(work), 1)))
+def _count_rows(work: Work, way: Way) -> int:
+    state = _count_state(work)
+    most = min(MAX_ROWS, STATE_BYTES // max(state, 1))
+    if isinstance(way.program, OneByOne):
+        return max(1, min(most, CACHE_BYTES // max(state, 1)))  # the fewer runs take turns, the more of their weights stay at hand
+    if not isinstance(way.program, HandWritten):  # which sees to that itself
+        most = min(most, CACHE_BYTES // max(*_measure_activations(work), 1))
+    return way.room.round(most)
 
 
 def _count_state(work: Work) -> int:
-    return work.layout.total * work.train.inputs.element_size() * 8  # weights, gradients, optimizer memory, temporaries
+    """Bytes of one run: weights, gradients, optimizer memory and temporaries, and its batch."""
+    inputs = work.train.inputs
+    batch = 0 if work.batch_size == work.samples else inputs[:1].numel() * work.batch_size
+    return (work.layout.total * 8 + batch) * inputs.element_size()
 
 
 def _measure_activations(work: Work) -> list[int]:
@@ -82,5 +106,9 @@ def _measure_activations(work: Work) -> list[int]:
     return sizes
 
 
-def _cut(positions: list[int], rows: int) -> list[list[int]]:
+def _cut(positions: list[int], work: Work) -> list[list[int]]:
+    """Stacks of about the same size."""
+    way = find_way(work)
+    stacks = math.ceil(len(positions) / _count_rows(work, way))
+    rows = math.ceil(len(positions) / stacks / way.room.multiple) * way.room.multiple
     return [positions[start : start + rows] for start in range(0, len(positions), rows)]

@@ -57,8 +57,8 @@ def train_stack(
             due = {name: probe for name, probe in measures.items() if probe.EVERY == "update" or update in sampled}
             step = stack.advance(program, batches, update)
             for name, probe in due.items():
-                recorder.add(name, "update", update, probe.measure(step), stack.rows)
-            ended = _find_broken(step)
+                recorder.add(name, "update", update, probe.measure(step), stack.measured)
+            ended = stack.confirm(_find_broken(step))
             if ended:
                 recorder.add("loss", "epoch", epoch + 1, stack.epoch_loss, stack.only(ended))
                 stack.end(ended, step, batches)

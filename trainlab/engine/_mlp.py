@@ -2,6 +2,9 @@
 
 They are most of what a sweep trains, and a step of theirs is a few dozen small operations: what autograd and vmap spend on each
 costs more than the arithmetic. Every derivative is the kernel that autograd itself would call, so the numbers are the same.
+
+Samples lie last, `[run, unit, sample]`: a layer's bias and its gradient, and the outer product below a single output, then go
+along the memory. And a step takes some rows at a time, as many as leave their activations in the processor's cache.
 """
 
 from __future__ import annotations
@@ -14,22 +17,26 @@ import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor, nn
 
 from trainlab.engine._programs import Weights
-from trainlab.losses import LOSSES, bce_each
+from trainlab.engine._rows import Rows
+from trainlab.losses import LOSSES
 from trainlab.models.dropout import Dropout
 from trainlab.models.mlp import FullyConnected
 from trainlab.step import Batch, Layout
 
 aten = torch.ops.aten
 
+SLICE_BYTES = 2**20
+"""Output of the widest layer for the rows that are computed at a time; with its gradient it fills a core's cache."""
+
 Backward = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(gradient at the output, input, output) to the gradient at the input."""
+"""(gradient at the output, input, output) to the gradient at the input; may write over the gradient."""
 
 ACTIVATIONS: dict[type[nn.Module], tuple[Callable[[Tensor], Tensor], Backward]] = {
     # The derivatives of the first four ask for the output only, so they work in place: a stack is bound by memory traffic.
     nn.Identity: (lambda z: z, lambda g, _z, _a: g),
-    nn.ReLU: (torch.relu_, lambda g, _z, a: aten.threshold_backward(g, a, 0)),
-    nn.Sigmoid: (torch.sigmoid_, lambda g, _z, a: aten.sigmoid_backward(g, a)),
-    nn.Tanh: (torch.tanh_, lambda g, _z, a: aten.tanh_backward(g, a)),
+    nn.ReLU: (torch.relu_, lambda g, _z, a: aten.threshold_backward(g, a, 0, grad_input=g)),
+    nn.Sigmoid: (torch.sigmoid_, lambda g, _z, a: aten.sigmoid_backward(g, a, grad_input=g)),
+    nn.Tanh: (torch.tanh_, lambda g, _z, a: aten.tanh_backward(g, a, grad_input=g)),
     nn.LeakyReLU: (F.leaky_relu, lambda g, z, _a: aten.leaky_relu_backward(g, z, 0.01, False)),
     nn.ELU: (F.elu, lambda g, z, _a: aten.elu_backward(g, 1.0, 1.0, 1.0, False, z)),
     nn.SELU: (
@@ -66,10 +73,11 @@ def _loss_huber(output: Tensor, target: Tensor, _soft: Tensor | None) -> tuple[T
 
 
 def _loss_bce(output: Tensor, target: Tensor, soft: Tensor | None) -> tuple[Tensor, Tensor]:
-    loss = bce_each(output, target).mean(dim=(1, 2))
+    log, log_other = (each.clamp_min_(-100.0) for each in (output.log(), (-output).log1p_()))  # NaN where it is no share of 1
+    loss = log_other.lerp_(log, target).mean(dim=(1, 2)).neg_()
     return loss, aten.binary_cross_entropy_backward(
-        torch.ones_like(output), output, target if soft is None else soft, None, 0
-    ) / output[0].numel()
+        torch.full_like(output, 1 / output[0].numel()), output, target if soft is None else soft, None, 0
+    )
 
 
 def _loss_bce_logits(output: Tensor, target: Tensor, soft: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -146,63 +154,95 @@ def read_network(model: nn.Module, layout: Layout) -> Network | None:
 
 
 class HandWritten:
-    """See `trainlab.engine._programs.Program`."""
+    """See `trainlab.engine._programs.Program`.
+
+    Attributes:
+        room: how many rows a stack must have; that holds for each slice of it, too.
+    """
 
     how = "stacked"
 
-    def __init__(self, network: Network, layout: Layout, loss: str) -> None:
-        self.layers, self.mask, self.layout, self.loss = network.layers, network.mask, layout, GRADED[loss]
+    def __init__(self, network: Network, layout: Layout, loss: str, room: Rows) -> None:
+        self.layers, self.mask, self.layout, self.loss, self.room = network.layers, network.mask, layout, GRADED[loss], room
+        self._memory: dict[tuple[str, torch.Size, torch.dtype], Tensor] = {}
 
-    def loss_and_gradient(self, weights: Weights, batch: Batch) -> tuple[Tensor, Tensor, Weights]:
+    def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:  # noqa: ARG002  # nothing it computes is in fp16
         """See Program."""
-        loss, found, _ = self._differentiate(weights, batch, down_to_inputs=False)
-        return loss, torch.cat([found[name].flatten(1) for name in self.layout.names], dim=1), weights
+        gradient = torch.empty_like(weights.flat)
+        losses = [
+            self._differentiate(weights.part(rows), batch.part(rows), gradient[rows]) for rows in self._slice(weights, batch.inputs)
+        ]
+        return torch.cat(losses), gradient, weights
 
-    def input_gradient(self, weights: Weights, batch: Batch) -> Tensor:
+    def input_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """See Program."""
-        gradient = self._differentiate(weights, batch, down_to_inputs=True)[2]
-        return gradient if self.mask is None else gradient * weights.fixed[self.mask]
+        found, unused = torch.empty_like(batch.inputs), torch.empty_like(weights.flat)
+        for rows in self._slice(weights, batch.inputs):
+            self._differentiate(weights.part(rows), batch.part(rows), unused[rows], found[rows])
+        return found if self.mask is None else found.mul_(weights.fixed[self.mask])
 
-    def _differentiate(self, weights: Weights, batch: Batch, *, down_to_inputs: bool) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """Loss `[run]`, gradient of each parameter by name, and, if asked for, at what enters the first layer."""
-        parameters, fixed = self.layout.unflatten(weights.flat), weights.fixed
+    def _slice(self, weights: Weights, inputs: Tensor) -> list[slice]:
+        """The rows that are computed at a time."""
+        widest = max(self.layout.shapes[self.layout.names.index(layer.weight)][0] for layer in self.layers)
+        return self.room.split(len(weights.flat), SLICE_BYTES // (inputs.shape[1] * widest * inputs.element_size()))
+
+    def _differentiate(self, weights: Weights, batch: Batch, slopes: Tensor, at_inputs: Tensor | None = None) -> Tensor:
+        """Loss `[run]`; the gradient `[run, total]` goes into `slopes`, and that at what enters the first layer to `at_inputs`."""
+        parameters, fixed, found = self.layout.unflatten(weights.flat), weights.fixed, self.layout.unflatten(slopes)
         entered, linear, left = [], [], []
-        hidden = batch.inputs if self.mask is None else batch.inputs * fixed[self.mask]
+        samples = batch.inputs.shape[1]
+        hidden = (batch.inputs if self.mask is None else batch.inputs * fixed[self.mask]).transpose(1, 2)
         for layer in self.layers:
             entered.append(hidden)
-            z = _apply(layer, parameters, hidden)
+            z = _apply(layer, parameters, hidden, self._reserve(layer.weight, weights.flat, samples, out=True))
             a = layer.activate(z)
             linear.append(z)
             left.append(a)
-            kept = a if layer.mask is None else a * fixed[layer.mask]
+            kept = a if layer.mask is None else a * fixed[layer.mask].transpose(1, 2)
             hidden = hidden + kept if layer.adds_input else kept
-        loss, gradient = self.loss(hidden, batch.target, batch.soft)
-        found: dict[str, Tensor] = {}
+        loss, at_output = self.loss(hidden.transpose(1, 2), batch.target, batch.soft)
+        gradient = at_output.transpose(1, 2)
         for index in range(len(self.layers) - 1, -1, -1):
             layer = self.layers[index]
-            kept = gradient if layer.mask is None else gradient * fixed[layer.mask]
-            inner = layer.differentiate(kept, linear[index], left[index])  # [run, sample, out]
-            found[layer.weight] = torch.bmm(inner.transpose(1, 2), entered[index])
+            if layer.mask is not None:
+                kept = gradient * fixed[layer.mask].transpose(1, 2)
+            else:
+                kept = gradient.clone() if layer.adds_input else gradient  # that of a sum is asked for once more below
+            inner = layer.differentiate(kept, linear[index], left[index])  # [run, out, sample]
+            torch.bmm(inner, entered[index].transpose(1, 2), out=found[layer.weight])
             if layer.bias is not None:
-                found[layer.bias] = inner.sum(dim=1)
-            if index or down_to_inputs:
-                weight = parameters[layer.weight]
-                below = inner * weight if inner.shape[2] == 1 else torch.bmm(inner, weight)
-                gradient = gradient + below if layer.adds_input else below
-        return loss, found, gradient
+                torch.sum(inner, dim=2, out=found[layer.bias])
+            if index or at_inputs is not None:
+                multiply = torch.mul if inner.shape[1] == 1 else torch.bmm
+                room = self._reserve(layer.weight, weights.flat, samples, out=False)
+                below = multiply(parameters[layer.weight].transpose(1, 2), inner, out=room)
+                gradient = below.add_(gradient) if layer.adds_input else below
+        if at_inputs is not None:
+            at_inputs.copy_(gradient.transpose(1, 2))
+        return loss
+
+    def _reserve(self, weight: str, flat: Tensor, samples: int, *, out: bool) -> Tensor:
+        """Memory for what leaves a layer, or for the gradient at what enters it: the same at each step, to stay in the cache.
+
+        New memory costs as much as the arithmetic: the system clears each page of it.
+        """
+        units = self.layout.shapes[self.layout.names.index(weight)][0 if out else 1]
+        key = (f"{weight} {out}", torch.Size((len(flat), units, samples)), flat.dtype)
+        if key not in self._memory:
+            self._memory[key] = flat.new_empty(key[1])
+        return self._memory[key]
 
     def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
         """See Program."""
         parameters = self.layout.unflatten(weights.flat)
-        hidden = inputs
+        hidden = inputs.transpose(1, 2)
         for layer in self.layers:
             a = layer.activate(_apply(layer, parameters, hidden))
             hidden = hidden + a if layer.adds_input else a
-        return hidden
+        return hidden.transpose(1, 2)
 
 
-def _apply(layer: _Layer, parameters: dict[str, Tensor], hidden: Tensor) -> Tensor:
-    """`[run, sample, in]` to `[run, sample, out]`."""
-    weight = parameters[layer.weight].transpose(1, 2)
-    linear = torch.bmm(hidden, weight)
-    return linear if layer.bias is None else linear.add_(parameters[layer.bias][:, None])
+def _apply(layer: _Layer, parameters: dict[str, Tensor], hidden: Tensor, room: Tensor | None = None) -> Tensor:
+    """`[run, in, sample]` to `[run, out, sample]`, in `room` if that is given."""
+    linear = torch.bmm(parameters[layer.weight], hidden) if room is None else torch.bmm(parameters[layer.weight], hidden, out=room)
+    return linear if layer.bias is None else linear.add_(parameters[layer.bias][:, :, None])

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from trainlab.engine._precision import cast, is_mixed
 from trainlab.engine._random import RandomState, fork_random, note_random, start_random
 from trainlab.engine._rows import find_inexact
 from trainlab.losses import LOSSES
@@ -43,6 +44,12 @@ class Weights:
         fixed = {name: each[index] for name, each in self.fixed.items()}
         return Weights(flat=self.flat[index], fixed=fixed, random=tuple(self.random[row] for row in rows))
 
+    def part(self, rows: slice) -> Weights:
+        """Some rows, as views."""
+        return Weights(
+            flat=self.flat[rows], fixed={name: each[rows] for name, each in self.fixed.items()}, random=self.random[rows]
+        )
+
 
 def stack_networks(networks: list[nn.Module], seeds: list[int]) -> Weights:
     """The weights of networks of one architecture as rows."""
@@ -60,12 +67,15 @@ class Program(Protocol):
 
     how: str
 
-    def loss_and_gradient(self, weights: Weights, batch: Batch) -> tuple[Tensor, Tensor, Weights]:
-        """Mean loss `[run]`, gradient `[run, total]`, and the weights with what the forward pass has moved. In training mode."""
+    def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:
+        """Mean loss `[run]`, gradient `[run, total]`, and the weights with what the forward pass has moved. In training mode.
+
+        Under a loss scale, `[run]`, the gradient is that many times too large; the loss is not.
+        """
         ...
 
-    def input_gradient(self, weights: Weights, batch: Batch) -> Tensor:
-        """Gradient of the mean loss at the inputs, `[run, sample, ...]`. In training mode; moves nothing."""
+    def input_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> Tensor:
+        """Gradient of the mean loss, scaled, at the inputs, `[run, sample, ...]`. In training mode; moves nothing."""
         ...
 
     def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
@@ -81,22 +91,22 @@ class Stacked:
     def __init__(self, model: nn.Module, layout: Layout, loss: str) -> None:
         self.model, self.layout, self.loss = model, layout, LOSSES[loss]
 
-    def loss_and_gradient(self, weights: Weights, batch: Batch) -> tuple[Tensor, Tensor, Weights]:
+    def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:
         """See Program."""
         self.model.train()
 
         flat = weights.flat.detach().requires_grad_()
         objective, loss = self._compute(flat, weights.fixed, batch.inputs, batch)
-        (gradient,) = torch.autograd.grad(objective.sum(), flat)
+        (gradient,) = torch.autograd.grad((objective if scale is None else objective * scale).sum(), flat)
         return loss.detach(), gradient, weights
 
-    def input_gradient(self, weights: Weights, batch: Batch) -> Tensor:
+    def input_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> Tensor:
         """See Program."""
         self.model.train()
         inputs = batch.inputs.detach().clone().requires_grad_()
         fixed = {name: each.clone() for name, each in weights.fixed.items()}  # running statistics must not see these samples twice
         objective, _ = self._compute(weights.flat, fixed, inputs, batch)
-        return torch.autograd.grad(objective.sum(), inputs)[0]
+        return torch.autograd.grad((objective if scale is None else objective * scale).sum(), inputs)[0]
 
     def _compute(self, flat: Tensor, fixed: dict[str, Tensor], inputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """What is minimised and the loss to report, `[run]`."""
@@ -129,11 +139,11 @@ class Stacked:
 class OneByOne:
     """A loop over the runs, each with its own state of torch's global stream."""
 
-    def __init__(self, model: nn.Module, layout: Layout, loss: str, reason: str) -> None:
-        self.model, self.layout, self.loss = model, layout, LOSSES[loss]
+    def __init__(self, model: nn.Module, layout: Layout, loss: str, reason: str, precision: str = "float32") -> None:
+        self.model, self.layout, self.loss, self.precision = model, layout, LOSSES[loss], precision
         self.how = f"one by one: {reason}"
 
-    def loss_and_gradient(self, weights: Weights, batch: Batch) -> tuple[Tensor, Tensor, Weights]:
+    def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:
         """See Program."""
         self.model.train()
         losses, gradients, streams = [], [], []
@@ -141,14 +151,19 @@ class OneByOne:
         with fork_random(device):
             for row, (flat, state) in enumerate(zip(weights.flat, weights.random, strict=True)):
                 state.restore()
-                leaf = flat.detach().requires_grad_()
-                objective, loss = self._compute(leaf, weights.fixed, batch, row, batch.inputs[row])
-                gradients += torch.autograd.grad(objective, leaf)
-                losses.append(loss.detach())
+                # A leaf each: autocast lowers such a tensor once, however often it is used, and adds up its gradients lowered
+                leaves = {name: each.detach().requires_grad_() for name, each in self._unflatten(flat).items()}
+                objective, loss = self._compute(leaves, weights.fixed, batch, row, batch.inputs[row])
+                found = torch.autograd.grad(
+                    objective if scale is None else objective * scale[row], list(leaves.values()), materialize_grads=True
+                )
+                gradients.append(torch.cat([each.reshape(-1) for each in found]))
+                losses.append(loss.detach().to(flat))
                 streams.append(note_random(device))
-        return torch.stack(losses), torch.stack(gradients), replace(weights, random=tuple(streams))
+        gradient = gradients[0][None] if len(gradients) == 1 else torch.stack(gradients)  # large runs, alone, are copied once less
+        return torch.stack(losses), gradient, replace(weights, random=tuple(streams))
 
-    def input_gradient(self, weights: Weights, batch: Batch) -> Tensor:
+    def input_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> Tensor:
         """See Program."""
         self.model.train()
         gradients: list[Tensor] = []
@@ -157,34 +172,39 @@ class OneByOne:
             for row, (flat, state) in enumerate(zip(weights.flat, weights.random, strict=True)):
                 state.restore()  # the update that follows draws the same
                 leaf = batch.inputs[row].detach().clone().requires_grad_()
-                objective, _ = self._compute(flat, fixed, batch, row, leaf)
-                gradients += torch.autograd.grad(objective, leaf)
+                objective, _ = self._compute(self._unflatten(flat), fixed, batch, row, leaf)
+                gradients += torch.autograd.grad(objective if scale is None else objective * scale[row], leaf)
         return torch.stack(gradients)
 
-    def _compute(self, flat: Tensor, fixed: dict[str, Tensor], batch: Batch, row: int, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def _compute(
+        self, parameters: dict[str, Tensor], fixed: dict[str, Tensor], batch: Batch, row: int, inputs: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """What is minimised and the loss to report, of one run."""
-        output = self._call(flat, {name: each[row] for name, each in fixed.items()}, inputs)
-        loss = self.loss(output, None if batch.target is None else batch.target[row])
-        return (loss if batch.soft is None else self.loss(output, batch.soft[row])), loss
+        with cast(self.precision, inputs.device):
+            output = self._call(parameters, {name: each[row] for name, each in fixed.items()}, inputs)
+            loss = self.loss(output, None if batch.target is None else batch.target[row])
+            return (loss if batch.soft is None else self.loss(output, batch.soft[row])), loss
 
     def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
         """See Program."""
         self.model.eval()
-        with torch.no_grad():
+        with torch.no_grad(), cast(self.precision, inputs.device):
             return torch.stack(
                 [
-                    self._call(flat, {name: each[row] for name, each in weights.fixed.items()}, inputs[row])
+                    self._call(self._unflatten(flat), {name: each[row] for name, each in weights.fixed.items()}, inputs[row])
                     for row, flat in enumerate(weights.flat)
                 ]
-            )
+            ).to(weights.flat)
 
-    def _call(self, flat: Tensor, fixed: dict[str, Tensor], inputs: Tensor) -> Tensor:
-        parameters = {name: each.squeeze(0) for name, each in self.layout.unflatten(flat[None]).items()}
+    def _call(self, parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor) -> Tensor:
         output: Tensor = functional_call(self.model, {**parameters, **fixed}, (inputs,))
         return output
 
+    def _unflatten(self, flat: Tensor) -> dict[str, Tensor]:
+        return {name: each.squeeze(0) for name, each in self.layout.unflatten(flat[None]).items()}
 
-def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch) -> Program:
+
+def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch, precision: str = "float32") -> Program:
     """`Stacked` where two copies of the network compute stacked what they compute alone, else `OneByOne` with the reason.
 
     The copies have weights drawn here, not those of any run: the answer must not depend on which run happens to come first.
@@ -194,7 +214,11 @@ def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch) ->
         layout: of its parameters.
         loss: name of the loss.
         batch: the first batch, `[sample, ...]`.
+        precision: see `train.precision`.
     """
+    if is_mixed(precision):
+        # vmap takes a linear layer apart, and autocast then adds the bias in float32: what overflows alone would not in a stack
+        return OneByOne(model, layout, loss, f"{precision} is not known to compute in a stack what it computes alone", precision)
     stacked, alone = Stacked(model, layout, loss), OneByOne(model, layout, loss, "")
     pair = Batch(
         inputs=batch.inputs.expand(2, *batch.inputs.shape),
@@ -239,7 +263,9 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0].split(". ")[0][:100]
 
 
-def iterate_outputs(model: nn.Module, layout: Layout, weights: Weights, batch: Batch) -> Iterator[dict[str, Tensor]]:
+def iterate_outputs(
+    model: nn.Module, layout: Layout, weights: Weights, batch: Batch, precision: str = "float32"
+) -> Iterator[dict[str, Tensor]]:
     """For each run, the output of every leaf module on `batch` `[sample, ...]`.
 
     In evaluation mode, but for batch norm, which normalises by these samples: after few updates its running statistics are those of
@@ -251,11 +277,32 @@ def iterate_outputs(model: nn.Module, layout: Layout, weights: Weights, batch: B
         found: dict[str, Tensor] = {}
         hooks = [module.register_forward_hook(functools.partial(_keep, found, name)) for name, module in leaves.items()]
         try:
-            _call_row(model, layout, weights, row, batch.inputs)
+            _call_row(model, layout, weights, row, batch.inputs, precision)
         finally:
             for hook in hooks:
                 hook.remove()
         yield found
+
+
+def respond(model: nn.Module, layout: Layout, weights: Weights, batch: Batch, runs: int, precision: str = "float32") -> Tensor:
+    """The output of the first `runs` rows on `batch` `[sample, ...]`, batch norm normalising by these samples; moves nothing."""
+    _normalize_by_batch(model, batch)
+    return torch.stack([_call_row(model, layout, weights, row, batch.inputs, precision) for row in range(runs)]).to(weights.flat)
+
+
+def _normalize_by_batch(model: nn.Module, batch: Batch) -> None:
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.train(len(batch.inputs) > 1)
+
+
+def _call_row(model: nn.Module, layout: Layout, weights: Weights, row: int, inputs: Tensor, precision: str) -> Tensor:
+    with torch.no_grad(), cast(precision, inputs.device):
+        parameters = {name: each.squeeze(0) for name, each in layout.unflatten(weights.flat[row : row + 1]).items()}
+        fixed = {name: each[row].clone() for name, each in weights.fixed.items()}  # statistics are moved in place
+        output: Tensor = functional_call(model, {**parameters, **fixed}, (inputs,))
+    return output
 
 
 SAMPLE_NUMBERS = 2**22
@@ -284,9 +331,8 @@ def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weight
     fixed = {name: each[0] for name, each in weights.fixed.items()}
     mapped = vmap(compute, in_dims=(0, None, 0, None if batch.target is None else 0))
     size = max(1, SAMPLE_NUMBERS // max(layout.total, 1))
-    pieces = zip(
-        torch.split(batch.inputs, size), [None] * len(batch.inputs) if batch.target is None else torch.split(batch.target, size)
-    )
+    pieces = torch.split(batch.inputs, size)
+    targets = [None] * len(pieces) if batch.target is None else torch.split(batch.target, size)
 
     def differentiate(inputs: Tensor, target: Tensor | None) -> Tensor:
         flat = weights.flat.detach().expand(len(inputs), -1).clone().requires_grad_()
@@ -301,34 +347,14 @@ def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weight
 
     norms: list[Tensor] = []
     with torch.enable_grad():
-        for inputs, target in pieces:
+        for inputs, target in zip(pieces, targets, strict=True):
             try:
                 norms.append(differentiate(inputs, target))
             except RuntimeError:
-                targets = [None] * len(inputs) if target is None else target
-                norms += map(differentiate_alone, inputs, targets)
+                norms += map(differentiate_alone, inputs, [None] * len(inputs) if target is None else target)
+            except ValueError:  # a batch norm without running statistics takes no sample by itself
+                norms.append(torch.full((len(inputs),), torch.nan, dtype=batch.inputs.dtype, device=batch.inputs.device))
     return torch.cat(norms)
-
-
-def respond(model: nn.Module, layout: Layout, weights: Weights, batch: Batch, runs: int) -> Tensor:
-    """The output of the first `runs` rows on `batch` `[sample, ...]`, batch norm normalising by these samples; moves nothing."""
-    _normalize_by_batch(model, batch)
-    return torch.stack([_call_row(model, layout, weights, row, batch.inputs) for row in range(runs)])
-
-
-def _normalize_by_batch(model: nn.Module, batch: Batch) -> None:
-    model.eval()
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.train(len(batch.inputs) > 1)
-
-
-def _call_row(model: nn.Module, layout: Layout, weights: Weights, row: int, inputs: Tensor) -> Tensor:
-    with torch.no_grad():
-        parameters = {name: each.squeeze(0) for name, each in layout.unflatten(weights.flat[row : row + 1]).items()}
-        fixed = {name: each[row].clone() for name, each in weights.fixed.items()}  # statistics are moved in place
-        output: Tensor = functional_call(model, {**parameters, **fixed}, (inputs,))
-    return output
 
 
 def _keep(found: dict[str, Tensor], name: str, _module: nn.Module, _arguments: object, output: object) -> None:

@@ -9,6 +9,7 @@ networks are then not stacked.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -86,6 +87,17 @@ class Rows:
         """The runs, with PADDING behind them."""
         wanted = max(self.least, math.ceil(len(runs) / self.multiple) * self.multiple)
         return [*runs, *[PADDING] * (wanted - len(runs))] if runs else []
+
+    def round(self, most: int) -> int:
+        """As many rows as need no padding, `most` or fewer; more only if there is no such number."""
+        return max(self.least, most // self.multiple * self.multiple, self.multiple)
+
+    def split(self, rows: int, most: int) -> list[slice]:
+        """A stack of `rows` in parts of about `most` rows, each of which is a stack by itself."""
+        units = rows // self.multiple
+        parts = max(1, min(math.ceil(rows / self.round(most)), rows // self.least, units))
+        bounds = [units * part // parts * self.multiple for part in range(parts + 1)]
+        return [slice(start, end) for start, end in itertools.pairwise(bounds)]
 
 
 ALONE = Rows(1, 1)

@@ -14,6 +14,7 @@ from trainlab import clipping, optimizers, schedules
 from trainlab.config.regularize import Regularize
 from trainlab.config.training import ClipBy
 from trainlab.engine._autopsy import find_nonfinite
+from trainlab.engine._precision import BACKOFF, HOPELESS, SMALLEST, Scaling, start_scaling
 from trainlab.engine._programs import Program, Weights, stack_networks
 from trainlab.engine._rows import PADDING, Rows
 from trainlab.engine._stopping import start_stopping
@@ -21,7 +22,7 @@ from trainlab.engine._streams import Streams, find_dropouts
 from trainlab.engine._work import Work
 from trainlab.numerics import norm_rows
 from trainlab.regularizers import limit_norms, shrink, smooth
-from trainlab.report import NonFinite
+from trainlab.report import LossScaling, NonFinite
 from trainlab.step import Batch, Step
 
 
@@ -37,6 +38,7 @@ class Stack:
         updates: how many updates each ended run has had.
         best_epochs: the epoch whose weights an ended run has, if it went back to those of its best; else None.
         stopped: the epoch after which it was stopped for want of a better one, or None.
+        scalings: what became of the loss scale of each ended run, if it had one.
         seen: samples since the epoch began.
     """
 
@@ -46,6 +48,13 @@ class Stack:
         own = [works[run] for run in self.runs]
         self.weights = stack_networks([work.model for work in own], [work.config.seed for work in own])
         self._step, self._state, self._columns = optimizers.start([work.config.optimizer for work in own], self.weights.flat)
+        self._scaling: Scaling | None = None
+        self._spared: set[int] = set()  # positions that no scale saved at the latest update, and that go on
+        self._hopeless: set[int] = set()
+        if works[0].config.train.precision == "fp16":
+            self._scaling = start_scaling(len(self.rows), self.weights.flat.device)
+            # Which updates a run skips is its own affair
+            self._state = replace(self._state, updates=torch.zeros_like(self.weights.flat[:, :1]))
         self._pace = schedules.start(
             [work.config.schedule for work in own],
             [work.config.optimizer.lr for work in own],
@@ -60,6 +69,7 @@ class Stack:
         self.best_epochs: list[int | None] = [None] * len(works)
         self.stopped: list[int | None] = [None] * len(works)
         self._stopping = start_stopping([work.config.train.early_stopping for work in own], self.weights)
+        self.scalings: list[LossScaling | None] = [None] * len(works)
         self._random, self._before = self.weights.random, self.weights.flat  # before the latest update
         self._streams = Streams([work.config.seed for work in works])
         self._dropouts = find_dropouts(works[0].model, works[0].train.inputs[:2])
@@ -75,13 +85,14 @@ class Stack:
 
     @property
     def epoch_loss(self) -> Tensor:
-        """`[row]` mean loss of the samples since the epoch began."""
-        return self._loss / self.seen
+        """`[row]` mean loss of the samples since the epoch began, without those that a run under a loss scale got over."""
+        return self._loss / (self.seen - self._missed)
 
     def begin_epoch(self) -> None:
         """Start the mean loss anew."""
         self._loss = torch.zeros_like(self.weights.flat[:, 0])
         self.seen = 0
+        self._missed: Tensor | int = 0  # samples `[row]`
 
     @property
     def before(self) -> Tensor:
@@ -112,20 +123,33 @@ class Stack:
         """One update of every row, on the mean gradient of some batches."""
         self._before = before = self.weights.flat
         samples = [batch.inputs.shape[1] for batch in batches]
-        losses, gradients = [], []
+        scale = None if self._scaling is None else self._scaling.scale
+        losses, gradients, drawn = [], [], []
         for batch in batches:
-            loss, gradient = self._differentiate(program, batch)
+            drawn.append(self._draw(batch))
+            loss, gradient = self._differentiate(program, *drawn[-1], scale)
             losses.append(loss)
             gradients.append(gradient)
         loss = losses[0] if len(batches) == 1 else sum_weighted(losses, samples)
         raw = gradients[0] if len(batches) == 1 else sum_weighted(gradients, samples)
+        skipped = None
+        if scale is not None:
+            raw = raw / scale[:, None]
+            skipped = ~torch.isfinite(raw).all(dim=1)
+            raw = self._see_skipped(program, drawn, raw, skipped & torch.isfinite(loss), scale)
         used = self._clip(raw)
         rate = self._pace.find_rates(self._clock(update))
         columns = {**self._columns, "lr": rate.to(before)[:, None]}
-        after, self._state = self._step(before, used, self._state, columns)
+        held = self._state
+        after, self._state = optimizers.step_in_blocks(self._step, before, used, held, columns)
         after = self._constrain(after, columns)
+        told = loss
+        if self._scaling is not None and skipped is not None:
+            after, self._state = torch.where(skipped[:, None], before, after), self._state.hold(skipped[:, None], held)
+            missed = self._follow(self._scaling, skipped, raw, loss)
+            told, self._missed = torch.where(missed, 0.0, loss), self._missed + missed * sum(samples)
         self.weights = replace(self.weights, flat=after)
-        self._loss, self.seen = self._loss + loss * sum(samples), self.seen + sum(samples)
+        self._loss, self.seen = self._loss + told * sum(samples), self.seen + sum(samples)
         return Step(
             update=update,
             layout=self.works[0].layout,
@@ -141,8 +165,60 @@ class Stack:
         work = self.works[0]
         return schedules.Clock(update=update - 1, updates=work.updates, per_epoch=work.updates_per_epoch)
 
-    def _differentiate(self, program: Program, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Loss `[row]` and gradient `[row, total]` of one batch, with this update's masks and noise."""
+    def _see_skipped(
+        self, program: Program, drawn: Sequence[tuple[Weights, Batch]], raw: Tensor, wanted: Tensor, scale: Tensor
+    ) -> Tensor:
+        """The gradient `[row, total]`; that of the rows `wanted`, which has overflowed, under the largest scale that holds it.
+
+        For whoever looks on, no update is made of it. A row that no scale saves stays as it is.
+        """
+        seen = raw
+        while True:
+            scale = scale * BACKOFF
+            wanted = wanted & (scale >= SMALLEST)
+            rows = _list_true(wanted)
+            if not rows:
+                return seen
+            found = []
+            for weights, batch in drawn:
+                part = Batch(
+                    inputs=batch.inputs[rows],
+                    target=None if batch.target is None else batch.target[rows],
+                    soft=None if batch.soft is None else batch.soft[rows],
+                )
+                found.append(self._backpropagate(program, weights.select(rows), part, rows, scale[rows])[1])
+            gradient = found[0] if len(found) == 1 else sum_weighted(found, [batch.inputs.shape[1] for _, batch in drawn])
+            again = seen.clone()
+            again[rows] = gradient / scale[rows, None]
+            seen, wanted = again, wanted & ~torch.isfinite(again).all(dim=1)
+
+    def _follow(self, scaling: Scaling, skipped: Tensor, raw: Tensor, loss: Tensor) -> Tensor:
+        """Move the loss scale; bool `[row]`: losses that are no numbers and that their runs get over."""
+        lost = skipped & ~torch.isfinite(raw).all(dim=1)
+        self._scaling = scaling = scaling.follow(skipped, lost)
+        hopeless = scaling.lost >= min(HOPELESS, self.works[0].updates)
+        self._hopeless, self._spared = set(_list_true(hopeless)), set(_list_true(lost & ~hopeless))
+        return lost & ~hopeless & ~torch.isfinite(loss)
+
+    @property
+    def measured(self) -> list[int]:
+        """The rows whose latest update can be measured: all but those that no loss scale saved this time."""
+        if not self._spared:
+            return self.rows
+        return [PADDING if position in self._spared else run for position, run in enumerate(self.rows)]
+
+    def confirm(self, broken: Sequence[int]) -> list[int]:
+        """Of the positions that an update has broken, those whose runs end there: under a loss scale, when no hope is left."""
+        return sorted({position for position in broken if position not in self._spared} | self._hopeless)
+
+    def _differentiate(self, program: Program, noisy: Weights, batch: Batch, scale: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Loss `[row]` and gradient `[row, total]`, under the scale, of what was drawn for one batch."""
+        loss, gradient, moved = self._backpropagate(program, noisy, batch, range(len(self.rows)), scale)
+        self.weights = replace(self.weights, random=moved.random)
+        return loss, gradient
+
+    def _draw(self, batch: Batch) -> tuple[Weights, Batch]:
+        """The weights and one batch with this update's masks and noise."""
         self._random = self.weights.random
         runs = self.runs
         samples = batch.inputs.shape[1]
@@ -162,12 +238,16 @@ class Stack:
         if batch.target is not None and "label_smoothing" in strengths:
             share = self._column(strengths["label_smoothing"])
             batch = replace(batch, soft=smooth(batch.target, share, classes=self.works[0].outputs).to(share))
-        if "adversarial" in strengths:
-            length = self._column(strengths["adversarial"]).view(-1, *[1] * (batch.inputs.dim() - 1))
-            batch = replace(batch, inputs=batch.inputs + length * program.input_gradient(noisy, batch).sign())
-        loss, gradient, moved = program.loss_and_gradient(noisy, batch)
-        self.weights = replace(self.weights, random=moved.random)
-        return loss, gradient
+        return noisy, batch
+
+    def _backpropagate(
+        self, program: Program, noisy: Weights, batch: Batch, rows: Sequence[int], scale: Tensor | None
+    ) -> tuple[Tensor, Tensor, Weights]:
+        """See `Program.loss_and_gradient`; of some rows, on the samples that the adversary makes of theirs."""
+        if "adversarial" in self._strengths:
+            length = self._column(self._strengths["adversarial"])[list(rows)].view(-1, *[1] * (batch.inputs.dim() - 1))
+            batch = replace(batch, inputs=batch.inputs + length * program.input_gradient(noisy, batch, scale).sign())
+        return program.loss_and_gradient(noisy, batch, scale)
 
     def _column(self, values: Sequence[float]) -> Tensor:
         """`[row]`, each with the value of its run."""
@@ -217,6 +297,9 @@ class Stack:
     def _close(self, position: int, update: int, fatal: NonFinite | None) -> None:
         run = self.rows[position]
         self.updates[run], self.fatal[run] = update, fatal
+        if self._scaling is not None:
+            skipped, scale = int(self._scaling.skipped[position]), float(self._scaling.scale[position])
+            self.scalings[run] = LossScaling(skipped=skipped, scale=scale)
         weights, before = self.weights, self._before
         if self._stopping is not None and self._stopping.keeps_best(position):
             weights, before = self._stopping.weights, self._stopping.before
@@ -231,11 +314,12 @@ class Stack:
             {**parameters, **{name: each[position] for name, each in (self.weights.fixed | self._masks).items()}},
             Batch(inputs=batch.inputs[position], target=None),
             self._random[position],
-            update=step.update,
+            update=step.update - (0 if self._scaling is None else max(int(self._scaling.lost[position]) - 1, 0)),
             loss=step.loss[position],
             raw=step.raw[position],
             after=step.after[position],
             layout=step.layout,
+            precision=work.config.train.precision,
         )
 
     def _select(self, positions: list[int]) -> None:
@@ -243,6 +327,9 @@ class Stack:
         on_device = index.to(self.weights.flat.device)
         self.weights = self.weights.select(positions)
         self._loss, self._before = self._loss[on_device], self._before[on_device]
+        if self._scaling is not None:
+            self._scaling = self._scaling.select(on_device)
+            self._missed = self._missed[on_device] if isinstance(self._missed, Tensor) else self._missed
         self._state, self._pace = self._state.select(index), self._pace.select(index)
         self._stopping = self._stopping and self._stopping.select(positions)
         self._columns = {name: each[index.to(each.device)] for name, each in self._columns.items()}
@@ -255,6 +342,10 @@ def sum_weighted(parts: Sequence[Tensor], samples: Sequence[int]) -> Tensor:
     for part, size in zip(parts[1:], samples[1:], strict=True):
         total = total + part * (size / sum(samples))
     return total
+
+
+def _list_true(rows: Tensor) -> list[int]:
+    return [int(row) for row in rows.nonzero()[:, 0]]
 
 
 def _read_strengths(sections: Sequence[Regularize]) -> dict[str, list[float]]:

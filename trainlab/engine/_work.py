@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from trainlab.config import Config
 from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, ConstantSchedule, EarlyStopping, NoClip, PlateauSchedule
 from trainlab.data import Task
+from trainlab.engine._precision import KEPT, cast, is_mixed
 from trainlab.errors import UserError
 from trainlab.step import Batch, Layout
 
@@ -104,7 +106,7 @@ def prepare(config: Config, device: torch.device) -> Work:
 
 
 def _prepare(config: Config, device: torch.device) -> Work:
-    dtype = {"float32": torch.float32, "float64": torch.float64}[config.train.precision]
+    dtype = KEPT[config.train.precision]
     if dtype == torch.float64 and device.type == "mps":
         raise UserError("MPS has no float64", key="train.precision", value="float64")
     dataset = data.load(config.data).seen_as(models.find_view(config.model))
@@ -124,7 +126,10 @@ def _prepare(config: Config, device: torch.device) -> Work:
     def place_inputs(inputs: Tensor) -> Tensor:
         return inputs.to(device=device, dtype=dtype if inputs.is_floating_point() else None)
 
-    output = _try_one_batch(model, place_inputs(dataset.train[0][:batch_size]))
+    with cast(config.train.precision, device):
+        output = _try_one_batch(model, place_inputs(dataset.train[0][:batch_size]))
+    if is_mixed(config.train.precision):
+        _try_training(model, place_inputs(dataset.train[0][:batch_size]), config.train.precision)
     _check_output(output, config, outputs, dataset.train[1] if dataset.every_step else None)
 
     def place(part: tuple[Tensor, Tensor | None]) -> Batch:
@@ -163,6 +168,23 @@ def _check_batch_norm(model: nn.Module, samples: int, batch_size: int) -> None:
     if min(batch_size, last) == 1:
         which = "every batch has" if batch_size == 1 else f"the last batch of {samples} samples has"
         raise UserError(f"batch norm cannot train on one sample, and {which} only one", key="model.norm", value="batch")
+
+
+def _try_training(model: nn.Module, inputs: Tensor, precision: str) -> None:
+    """Run one batch through a copy of the network and back.
+
+    Raises:
+        UserError: torch cannot do so in this number format on this device.
+    """
+    trial = copy.deepcopy(model).train()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            with cast(precision, inputs.device):
+                output = trial(inputs)
+            output.sum().backward()
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"torch cannot train this network in it here: {reason}", key="train.precision", value=precision) from error
 
 
 def _check_output(output: Tensor, config: Config, outputs: int | None, steps: Tensor | None) -> None:

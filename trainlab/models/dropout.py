@@ -22,7 +22,7 @@ class Dropout(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """`[sample, ...]`, the mask of the same shape."""
-        return inputs * self.mask if self.training else inputs
+        return inputs * self.mask.to(inputs.dtype) if self.training else inputs
 
     def extra_repr(self) -> str:
         """The share dropped."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor, nn
 
 from trainlab.config.model import Gated, View
+from trainlab.models._gru_steps import GRUSteps
 from trainlab.models._recurrent import LayerWeights, Recurrent, RecurrentLayers
 from trainlab.models._sizes import Sizes
+from trainlab.models._steps import take_steps
 
 VIEW: View = "sequence"
 
@@ -20,16 +21,14 @@ class GRULayers(RecurrentLayers):
 
     def scan(self, inputs: Tensor, weights: LayerWeights) -> Tensor:
         """See RecurrentLayers."""
-        width = self.width
-        hidden, states = inputs.new_zeros(inputs.shape[1], width), []
-        for entered in F.linear(inputs, weights.weight_ih, weights.bias_ih).unbind():
-            kept = F.linear(hidden, weights.weight_hh, weights.bias_hh)
-            # The sigmoid works on columns of a wider matrix, row by row: see `trainlab.models._recurrent`
-            reset, stay = (entered + kept)[:, : 2 * width].sigmoid().chunk(2, dim=1)
-            new = (entered[:, 2 * width :] + reset * kept[:, 2 * width :]).tanh()
-            hidden = new + stay * (hidden - new)
-            states.append(hidden)
-        return torch.stack(states)
+        gates = 2 * self.width  # r and z, which see state and input together; what is new sees them apart
+        state, entered = weights.weight_hh, weights.weight_ih
+        zeros = state.new_zeros(len(state))
+        state_bias, entered_bias = (zeros if each is None else each for each in (weights.bias_hh, weights.bias_ih))
+        new = [torch.zeros_like(state[gates:]), entered[gates:], entered_bias[gates:, None]]
+        both = [state[:gates], entered[:gates], (state_bias + entered_bias)[:gates, None]]
+        old = [state[gates:], torch.zeros_like(entered[gates:]), state_bias[gates:, None]]
+        return take_steps(GRUSteps, inputs, torch.cat([torch.cat(block, dim=1) for block in (new, both, old)]))
 
 
 def build(spec: Gated, sizes: Sizes) -> nn.Module:

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from trainlab.config.model import Gated, View
-from trainlab.models._lstm_steps import take_steps
+from trainlab.models._lstm_steps import LSTMSteps
 from trainlab.models._recurrent import LayerWeights, Recurrent, RecurrentLayers
 from trainlab.models._sizes import Sizes
+from trainlab.models._steps import take_steps
 
 VIEW: View = "sequence"
 
@@ -21,7 +22,7 @@ class LSTMLayers(RecurrentLayers):
     def scan(self, inputs: Tensor, weights: LayerWeights) -> Tensor:
         """See RecurrentLayers."""
         bias = weights.weight_hh.new_zeros(4 * self.width) if weights.bias is None else weights.bias
-        return take_steps(inputs, torch.cat([weights.weight_hh, weights.weight_ih, bias[:, None]], dim=1))
+        return take_steps(LSTMSteps, inputs, torch.cat([weights.weight_hh, weights.weight_ih, bias[:, None]], dim=1))
 
 
 def build(spec: Gated, sizes: Sizes) -> nn.Module:

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from trainlab import plugins
 from trainlab.config.training import Optimizer
+from trainlab.optimizers._blocks import step_in_blocks
 from trainlab.optimizers._state import Columns, State, Step
 
-__all__ = ["Columns", "State", "Step", "find_stride", "name_family", "start"]
+__all__ = ["Columns", "State", "Step", "find_stride", "name_family", "start", "step_in_blocks"]
 
 
 def name_family(spec: Optimizer) -> str:

@@ -58,7 +58,7 @@ def advance_moments(
 
 def average_squares(square: Tensor, gradient: Tensor, keep: Tensor, take: Tensor) -> Tensor:
     """The running mean of squares after one more gradient; `lerp` would make NaN of one that has overflowed."""
-    return (keep * square).add_((take * gradient).mul_(gradient))
+    return (keep * square).addcmul_(take * gradient, gradient)
 
 
 def divide_root(square: Tensor, state: State, columns: Columns) -> Tensor:

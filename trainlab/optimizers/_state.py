@@ -13,14 +13,23 @@ Columns = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What an optimizer remembers: rows like the parameters or `[run, 1]`, by name, and the number of updates done."""
+    """What an optimizer remembers: rows like the parameters or `[run, 1]`, by name, and the number of updates done.
+
+    That is a column `[run, 1]` where a run may skip an update that others make.
+    """
 
     rows: dict[str, Tensor]
-    updates: int = 0
+    updates: int | Tensor = 0
 
     def select(self, index: Tensor) -> State:
         """A copy of the rows at `index`."""
-        return State({name: each[index.to(each.device)] for name, each in self.rows.items()}, self.updates)
+        updates = self.updates[index.to(self.updates.device)] if isinstance(self.updates, Tensor) else self.updates
+        return State({name: each[index.to(each.device)] for name, each in self.rows.items()}, updates)
+
+    def hold(self, skipped: Tensor, before: State) -> State:
+        """The rows of `before` where `skipped`, bool `[run, 1]`; both count their updates in columns."""
+        rows = {name: torch.where(skipped.to(each.device), before.rows[name], each) for name, each in self.rows.items()}
+        return State(rows, torch.where(skipped, before.updates, self.updates))
 
 
 Step = Callable[[Tensor, Tensor, State, Columns], tuple[Tensor, State]]

@@ -34,8 +34,9 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
         square = torch.where(columns["amsgrad"], rows["largest"], square)
     stride = columns["lr"] / (1 - rows["power1"]).to(parameters)
     scale = (1 - rows["power2"]).sqrt().to(parameters)
-    change = (stride * rows["mean"]).div_(square.sqrt().div_(scale).add_(columns["eps"]))
-    return parameters - change, State(rows, state.updates + 1)
+    # Numerator and divisor times the scale: a pass over the memory less
+    change, divisor = (stride * scale) * rows["mean"], square.sqrt().add_(columns["eps"] * scale)
+    return parameters.addcdiv(change, divisor, value=-1), State(rows, state.updates + 1)
 
 
 def find_stride(state: State, columns: Columns) -> Tensor:

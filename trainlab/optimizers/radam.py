@@ -31,7 +31,7 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     return parameters - (stride * rows["mean"]).div_(divisor), State(rows, updates)
 
 
-def _hold_back(rows: dict[str, Tensor], updates: int, columns: Columns) -> tuple[Tensor, Tensor]:
+def _hold_back(rows: dict[str, Tensor], updates: int | Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
     """The factor on the step, `[run, 1]` in float64, and the divisor `[run, size]`."""
     longest, power = columns["longest"], rows["power2"]
     length = longest - 2 * updates * power / (1 - power)

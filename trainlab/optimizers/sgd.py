@@ -35,7 +35,11 @@ def _step_with_speed(parameters: Tensor, gradient: Tensor, state: State, columns
     """V = momentum v + (1 - dampening) g, the first v being g; then w - lr v, or w - lr (g + momentum v)."""
     gradient = add_decay(parameters, gradient, columns)
     is_first = state.updates == 0
-    speed = gradient.clone() if is_first else columns["momentum"] * state.rows["speed"] + columns["intake"] * gradient
+    if is_first is True:
+        speed = gradient.clone()
+    else:
+        speed = columns["momentum"] * state.rows["speed"] + columns["intake"] * gradient
+        speed = torch.where(is_first, gradient, speed) if isinstance(is_first, Tensor) else speed
     direction = speed
     if "weigh_gradient" in columns:
         direction = columns["weigh_gradient"] * gradient + columns["weigh_speed"] * speed

@@ -1,4 +1,4 @@
-"""What each learning rate does to the loss: its course on the left, its end on the right."""
+"""What each learning rate does to the loss: its course on the left, its end on the right; or the loss while the rate grows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ BESIDE: dict[str, Any] = {"xytext": (-9, 0), "textcoords": "offset points", "ha"
 
 
 def draw(report: Report) -> Figure:
-    """Loss by epoch, one curve a rate; and the loss at the end against the rate, one dot a seed."""
+    """Loss by epoch, one curve a rate; and the loss at the end against the rate, one dot a seed, the band shaded.
+
+    Of a range test: the loss of each update against its rate, one curve a run.
+    """
+    if any("batch-loss" in run.series for run in report.runs):
+        return _draw_ramps(report)
     with use_style():
         figure, [[course, end]] = make_figure(report, columns=2)
         rates = _group_by_rate(report.runs)
@@ -30,7 +35,7 @@ def draw(report: Report) -> Figure:
             say_empty(end, "")
             return figure
         _draw_courses(course, rates)
-        _draw_ends(end, rates)
+        _draw_ends(end, rates, report.answer.values)
     return figure
 
 
@@ -104,7 +109,7 @@ def _explain_colors(axes: Axes, tried: int) -> None:
     axes.legend(handles, labels, title="rate" if few else f"rate\n({tried} tried)", loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def _draw_ends(axes: Axes, rates: Mapping[float, Sequence[Run]]) -> None:
+def _draw_ends(axes: Axes, rates: Mapping[float, Sequence[Run]], values: Mapping[str, Any]) -> None:
     ends = {rate: find_finite([run.metrics.get("train_loss") for run in runs]) for rate, runs in rates.items()}
     survived = {
         rate: values
@@ -115,15 +120,21 @@ def _draw_ends(axes: Axes, rates: Mapping[float, Sequence[Run]]) -> None:
     axes.set_xscale("log")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("training loss at the end")
-    for rate, values in survived.items():
-        axes.plot([rate] * len(values), values, "o", color=COLORS[1], alpha=0.6, markeredgewidth=0)
+    for rate, losses in survived.items():
+        axes.plot([rate] * len(losses), losses, "o", color=COLORS[1], alpha=0.6, markeredgewidth=0)
     axes.plot(list(survived), [median(values) for values in survived.values()], color=COLORS[1])
     _scale(axes, everything)
     _mark_dead(axes, [rate for rate in rates if rate not in survived])
+    band = values.get("band") or {}
+    useful, stable = band.get("lowest_useful"), band.get("highest_stable")
+    if useful and stable:
+        axes.axvspan(useful["rate"], stable["low"], color=COLORS[3], alpha=0.15, linewidth=0)
     best = min(survived, key=lambda rate: median(survived[rate]), default=None)
-    if best is not None:
-        axes.axvline(best, color=QUIET, linewidth=1.2, linestyle=":")
-        axes.set_title(f"lowest at {best:.3g}", fontsize=12, color=QUIET)
+    recommended = values.get("recommended") if band else None
+    marked, word = (recommended, "recommended") if recommended else (best, "lowest at")
+    if marked is not None:
+        axes.axvline(marked, color=QUIET, linewidth=1.2, linestyle=":")
+        axes.set_title(f"{word} {marked:.3g}" + (", the band shaded" if useful and stable else ""), fontsize=12, color=QUIET)
 
 
 def _mark_dead(axes: Axes, rates: Sequence[float]) -> None:
@@ -133,3 +144,32 @@ def _mark_dead(axes: Axes, rates: Sequence[float]) -> None:
     across = axes.get_xaxis_transform()
     axes.plot(rates, [0.97] * len(rates), "x", transform=across, color=DIVERGED, markersize=9, markeredgewidth=2.2, clip_on=False)
     axes.annotate("diverged", (rates[0], 0.97), xycoords=across, **BESIDE, color=DIVERGED, va="center")
+
+
+def _draw_ramps(report: Report) -> Figure:
+    with use_style():
+        figure, [[axes]] = make_figure(report)
+        names = list(dict.fromkeys(run.name for run in report.runs))
+        starts: list[float] = []
+        for run in report.runs:
+            loss = run.series["batch-loss"].values
+            schedule = run.config["schedule"]
+            rates = [run.config["optimizer"]["lr"] * schedule["gamma"] ** (step / schedule["scale"]) for step in range(len(loss))]
+            first = run is next(each for each in report.runs if each.name == run.name)
+            color = COLORS[names.index(run.name) % len(COLORS)]
+            axes.plot(rates, loss, color=color, alpha=0.7, label=run.name if first else None)
+            starts += find_finite(loss[: max(1, len(loss) // 10)].tolist())
+        axes.set_xscale("log")
+        if starts:
+            seen = [value for run in report.runs for value in find_finite(run.series["batch-loss"].values.tolist())]
+            top = max(starts) + (max(starts) - min(seen))
+            _scale(axes, [value for value in seen if value <= top])
+        axes.set_xlabel("learning rate")
+        axes.set_ylabel("loss of the update")
+        if len(names) > 1:
+            axes.legend()
+        recommended = report.answer.values.get("recommended")
+        if recommended:
+            axes.axvline(recommended, color=QUIET, linewidth=1.2, linestyle=":")
+            axes.set_title(f"suggested {recommended:.3g}", fontsize=12, color=QUIET)
+    return figure

@@ -1,4 +1,4 @@
-"""The loss of single batches, before each update, `[run]`; the loss of an epoch is the mean over its batches."""
+"""The loss of each update's batch before the update, `[run]`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from torch import Tensor
 
 from trainlab.step import Step
 
-EVERY = "sample"
+EVERY = "update"
 
 
 def measure(step: Step) -> Tensor:
-    """In training mode, without any penalty; the first is that of the initial weights."""
+    """As the gradient saw it: mean over the samples of the update."""
     return step.loss

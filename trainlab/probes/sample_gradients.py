@@ -18,6 +18,6 @@ def evaluate_start(evaluation: Evaluation) -> dict[str, Tensor]:
     """
     train = evaluation.train
     count = min(len(train.inputs), SAMPLES, max(8, NUMBERS // max(evaluation.flat.shape[1], 1)))
-    chosen = torch.linspace(0, len(train.inputs) - 1, count).long().to(train.inputs.device)
+    chosen = (torch.arange(count) * (len(train.inputs) - 1) // max(count - 1, 1)).to(train.inputs.device)
     batch = Batch(inputs=train.inputs[chosen], target=None if train.target is None else train.target[chosen])
     return {"initial-sample-norms": evaluation.sample_norms(batch)}

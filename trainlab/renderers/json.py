@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from trainlab import __version__, causes
@@ -13,6 +13,7 @@ from trainlab.renderers._thin import thin
 from trainlab.report import Comparison, Finding, Report, Run, Series, Suggestion, Table
 
 SCHEMA = "trainlab.report/1"
+DEEP = 4  # document, tables, table, rows: what stands below is a piece
 
 
 def render(report: Report, target: Target) -> str:
@@ -20,15 +21,45 @@ def render(report: Report, target: Target) -> str:
 
     A number that is not finite is null; in a series, `nonfinite` says what stood there.
     """
+    return "".join(stream(report, target))
+
+
+def stream(report: Report, target: Target) -> Iterator[str]:
+    """The same document in pieces, one of them a run or a row: the text of thousands of runs is never held at once."""
+    yield from _stream(_arrange(report), "", DEEP, full=target.full_series)
+    yield "\n"
+
+
+def _stream(value: Any, indent: str, depth: int, *, full: bool) -> Iterator[str]:
+    """As `_write` of the whole, what stands so deep in a piece of its own."""
+    inner = indent + " "
+    if isinstance(value, Run):
+        yield _write(_clean(_convert_run(value, full=full)), indent)
+    elif depth and isinstance(value, Mapping) and value:
+        for place, (key, item) in enumerate(value.items()):
+            yield f"{',' if place else '{'}\n{inner}{json.dumps(str(key))}: "
+            yield from _stream(item, inner, depth - 1, full=full)
+        yield f"\n{indent}}}"
+    elif depth and isinstance(value, list | tuple) and any(isinstance(item, list | tuple | Mapping | Run) for item in value):
+        for place, item in enumerate(value):
+            yield f"{',' if place else '['}\n{inner}"
+            yield from _stream(item, inner, depth - 1, full=full)
+        yield f"\n{indent}]"
+    else:
+        yield _write(_clean(value), indent)
+
+
+def _arrange(report: Report) -> dict[str, Any]:
+    """The document, its runs as they are."""
     counted = causes.count(report.findings)
-    document = {
+    return {
         "schema": SCHEMA,
         "trainlab": __version__,
         "command": report.command,
         "complete": report.complete,
         "environment": report.environment,
         "answer": {"text": report.answer.text, "values": report.answer.values},
-        "runs": [_convert_run(run, full=target.full_series) for run in report.runs],
+        "runs": report.runs,
         "tables": [_convert_table(table) for table in report.tables],
         "comparisons": [_convert_comparison(comparison) for comparison in report.comparisons],
         "findings": [_convert_finding(finding) for finding in report.findings],
@@ -41,7 +72,6 @@ def render(report: Report, target: Target) -> str:
         },
         "timing": {"total_s": math.fsum(report.seconds.values()), **report.seconds},
     }
-    return _write(_clean(document), "") + "\n"
 
 
 def _convert_run(run: Run, *, full: bool) -> dict[str, Any]:
@@ -59,8 +89,10 @@ def _convert_run(run: Run, *, full: bool) -> dict[str, Any]:
 
 
 def _convert_series(series: Series) -> dict[str, Any]:
-    values = series.values.tolist()
-    return {"per": series.per, "at": series.at.tolist(), "values": values, "nonfinite": _name_nonfinite(values)}
+    import numpy as np  # whoever has a series has loaded it already
+
+    named = {} if np.isfinite(series.values).all() else _name_nonfinite(series.values.tolist())
+    return {"per": series.per, "at": series.at, "values": series.values, "nonfinite": named}
 
 
 def _name_nonfinite(values: list[Any]) -> dict[str, str]:
@@ -118,6 +150,8 @@ def _convert_suggestion(suggestion: Suggestion) -> dict[str, Any]:
 def _clean(value: Any) -> Any:
     """Plain JSON values: numpy becomes Python, what is not finite becomes null, what JSON has no word for becomes text."""
     if hasattr(value, "tolist"):
+        if getattr(value, "ndim", 0) and value.dtype.kind in "iu":
+            return value.tolist()
         value = value.tolist()
     if value is None or isinstance(value, str | bool | int):
         return value
@@ -139,4 +173,7 @@ def _write(value: Any, indent: str) -> str:
     if isinstance(value, list) and any(isinstance(item, list | dict) for item in value):
         lines = [f"{inner}{_write(item, inner)}" for item in value]
         return "[\n" + ",\n".join(lines) + f"\n{indent}]"
-    return json.dumps(value, allow_nan=False)
+    return _ENCODE(value)
+
+
+_ENCODE = json.JSONEncoder(allow_nan=False).encode

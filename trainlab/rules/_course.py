@@ -8,7 +8,7 @@ import numpy as np
 def smooth(loss: np.ndarray) -> np.ndarray:
     """Median over windows of a twentieth of the epochs, at least three, so that one lucky epoch is no best."""
     width = min(len(loss), max(3, len(loss) // 20))
-    return np.array([np.median(loss[start : start + width]) for start in range(len(loss) - width + 1)])
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(loss, width), axis=-1))
 
 
 def find_end(loss: np.ndarray) -> float:

@@ -51,9 +51,9 @@ def is_no_better(trace: Trace) -> bool:
 
 
 def find_flat_share(loss: np.ndarray) -> float:
-    """Movement between the two halves of the last half of the epochs, as a share of the largest move of the run; 0 if none moved."""
+    """How far the mean moved between the halves of the last half of the epochs, as a share of the range; 0 if there is none."""
     late = loss[len(loss) // 2 :]
     half = len(late) // 2
-    moved = abs(float(np.median(late[:half])) - float(np.median(late[half:])))
+    moved = abs(float(late[:half].mean()) - float(late[half:].mean()))
     span = float(loss.max() - loss.min())
     return moved / span if span > 0 else 0.0

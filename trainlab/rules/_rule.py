@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar, Protocol
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Protocol, runtime_checkable
 
 from trainlab.report import Finding, Skipped, Trace
 
@@ -26,4 +26,13 @@ class Rule(Protocol):
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
         """Yield what is wrong, nothing if all is well, or a Skipped with the reason if the trace cannot tell."""
+        ...
+
+
+@runtime_checkable
+class StudyRule(Rule, Protocol):
+    """A verdict on all runs of a study next to each other; on a single one it is Skipped."""
+
+    def judge_study(self, traces: Sequence[Trace]) -> Iterator[Finding | Skipped]:
+        """As `judge`; findings name the run that they are about."""
         ...

@@ -13,7 +13,7 @@ from trainlab.rules._series import read_metric, say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchMixing:
-    """The output for one sample depends on the other samples of its batch.
+    r"""The output for one sample depends on the other samples of its batch.
 
     What it finds:
         Networks whose output for a sample changes in evaluation mode when only another sample of the batch is replaced, by more
@@ -28,9 +28,16 @@ class BatchMixing:
     Evidence:
         `mixing`: the largest change of another sample's output, as a share of the outputs.
 
+    See it:
+            trainlab overfit --epochs 20 --set model.kind=layers \
+                --set 'model.modules=[{Linear: [20, 1]}, {Softmax: {dim: 0}}]'
+
     What to try:
         Give `dim: -1` to softmax and normalisation, `batch_first: true` to recurrent and attention layers; keep the first dimension
         in every reshape. For batch norm leave `track_running_stats` on, or take layer norm.
+
+    Sources:
+        Karpathy 2019 (a recipe for training neural networks).
 
     Attributes:
         mixing: fires above this.

@@ -33,9 +33,15 @@ class ClassImbalance:
         `part`: where recall was measured. `recall`, `majority_recall`: share of the class, and of the most frequent one, that is
         told. `interval`: 95 %, of their difference.
 
+    See it:
+            trainlab overfit --epochs 50 --set data.imbalance=30
+
     What to try:
         More samples of the class, or each of its samples several times; weights for the classes in the loss; a threshold other than
         one half. Judge by the recall of each class, not by the accuracy.
+
+    Sources:
+        He & Garcia 2009; Cui et al. 2019; Newcombe 1998 (interval of a difference).
 
     Attributes:
         ratio: a class is rare if the most frequent one has more than this many times its samples.

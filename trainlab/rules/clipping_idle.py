@@ -26,8 +26,16 @@ class ClippingIdle:
         `threshold`: the one set. `largest_norm`: the longest raw gradient of the run (clipping by value compares single
         numbers, which are smaller still). `updates`: how many were looked at.
 
+    See it:
+            trainlab clip lr-sweep --lr 0.01 --set clip.mode=norm,clip.threshold=100
+
+        The longest gradient of the run is `7.69`, below a threshold of 100.
+
     What to try:
         Leave it as a guard, leave it out, or set it near the 90th percentile of the raw gradient norms.
+
+    Sources:
+        Google's Deep Learning Tuning Playbook (2023).
 
     Attributes:
         min_updates: fewer do not show that it never acts.

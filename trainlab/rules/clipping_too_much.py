@@ -29,9 +29,17 @@ class ClippingTooMuch:
         `share`: clipped updates of all. `clipped`, `updates`: their numbers. `threshold`: the one set. `median_norm`: the
         typical length of the raw gradient, to compare the threshold with.
 
+    See it:
+            trainlab clip --set clip.threshold=1
+
+        `100` % of the updates are clipped: the typical gradient is `30.1` long.
+
     What to try:
         Lower the learning rate instead (Google's tuning playbook gives the same limit); if the loss then falls steadily, set
         the threshold near the 90th percentile of the raw norms, or leave clipping out.
+
+    Sources:
+        Google's Deep Learning Tuning Playbook (2023); Pascanu, Mikolov & Bengio 2013.
 
     Attributes:
         share: fires above this share of clipped updates; at exactly this, not.

@@ -34,9 +34,17 @@ class Collapsed:
         `after`: gradient norm of the first weight, in the first and the last measured update. `end`: the training loss;
         `constant_loss`: of the best constant. `rate`: the learning rate that was set.
 
+    See it:
+            trainlab lr-sweep --lr 0.165
+
+        One step too long: every gradient is `0` from then on, and the loss stays at `13.3`, where a constant reaches `0.756`.
+
     What to try:
         A third or a tenth of the learning rate; warm-up; clipping by norm; scaled inputs and targets. Leaky ReLU recovers where
         ReLU does not.
+
+    Sources:
+        Maas, Hannun & Ng 2013; Lu, Shin, Su & Karniadakis 2020 (Dying ReLU and Initialization).
 
     Attributes:
         step: fires from this relative change on.
@@ -71,9 +79,9 @@ class Collapsed:
             name=self.name,
             severity="error",
             where=next(parameter.name for parameter in trace.parameters if parameter.is_weight),
-            message=f"the gradient is dead from update {collapse.at} on, after a step that changed a weight by {say(collapse.step)} of "
-            f"itself (limit {say(self.step)}); the loss stays at {say(end)}, a constant reaches {say(constant)}; "
-            f"learning rate {say(rate)}: try {say(rate / 3)} or {say(rate / 10)}",
+            message=f"the gradient is dead from update {collapse.at} on, after a step that changed a weight by "
+            f"{say(collapse.step)} of itself (limit {say(self.step)}); the loss stays at {say(end)}, a constant reaches "
+            f"{say(constant)}; learning rate {say(rate)}: try {say(rate / 3)} or {say(rate / 10)}",
             evidence={
                 "update": collapse.at,
                 "step": collapse.step,

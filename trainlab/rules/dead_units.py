@@ -32,9 +32,17 @@ class DeadUnits:
         `dead`: share of dead units in the worst layer. `layers`: the modules at or above the limit, input first. `shares`:
         their shares.
 
+    See it:
+            trainlab gradients --act relu --set data.value=-1 --layers 4
+
+        Fed with -1, the chain puts out `0` everywhere, and every gradient is `0`.
+
     What to try:
         A lower learning rate first, or warm-up; then scaled inputs, He initialisation with biases of 0, or leaky ReLU, whose
         small slope below 0 lets a unit recover. After an L1 penalty dead units may be what was wanted: then raise the limit.
+
+    Sources:
+        Maas, Hannun & Ng 2013; Lu, Shin, Su & Karniadakis 2020 (Dying ReLU and Initialization).
 
     Attributes:
         dead: fires from this share of a layer's units on; a layer that is dead as a whole is an error. Where the run is seen to

@@ -38,9 +38,17 @@ class ExplodingGradient:
         the smallest one (the last parameter if all are alike). `layers`: the parameters so affected. `first_update`:
         norm(change)/norm(weight) in the first measured update, median over the weights.
 
+    See it:
+            trainlab gradients --act identity --layers 100 --set model.init.value=1.5
+
+        All hundred weights get a gradient of `2.71e17`, which is 1.5^99; the first update is `1.81e15` times the weight.
+
     What to try:
         Smaller initial weights, made for the activation (He for ReLU, Xavier for tanh); normalisation; clipping by norm.
         Clipping cannot cure a forward pass that overflows: then the initialisation or the architecture has to change.
+
+    Sources:
+        Bengio, Simard & Frasconi 1994; Pascanu, Mikolov & Bengio 2013; Philipp, Song & Carbonell 2018.
 
     Attributes:
         ratio: fires above this first/last gradient norm; at exactly this, not.

@@ -30,10 +30,16 @@ class InputIgnored:
         `own_loss`, `shuffled_loss`, `zero_loss`: of training samples with their own inputs, with others', with zeros. `gain`: what
         the own inputs lower the loss by, over the best constant's loss.
 
+    See it:
+            trainlab overfit --epochs 50 --layers 12 --act sigmoid
+
     What to try:
         Look for what cuts the way from the input: dead units (G003), a gradient that vanishes (G001), saturation, a giant first
         step; a frozen or zero layer; a dropout near 1; a regulariser so strong that the weights are 0; inputs overwritten by
         mistake.
+
+    Sources:
+        Karpathy 2019 (an input-independent baseline).
 
     Attributes:
         gain: fires below this.

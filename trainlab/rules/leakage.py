@@ -14,7 +14,7 @@ from trainlab.rules._series import read_metric, say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leakage:
-    """Samples of the test part stand in the training part too.
+    r"""Samples of the test part stand in the training part too.
 
     What it finds:
         Test samples whose inputs, number for number, some training sample has, beyond the limit and beyond chance. Where the inputs
@@ -31,9 +31,17 @@ class Leakage:
         `share`: of the test samples. `repeats`: share of the training samples that have a twin in the training part. `samples`: of
         both parts.
 
+    See it:
+            trainlab overfit --epochs 50 \
+                --set data.name=blobs,data.classes=100,data.spread=0 \
+                --set loss=cross_entropy,model.output=none
+
     What to try:
         Drop duplicates first, then split; split by person, file or day where several samples come from one; resample the training
         part only.
+
+    Sources:
+        Kaufman, Rosset & Perlich 2012; Kapoor & Narayanan 2023.
 
     Attributes:
         share: fires above this.

@@ -29,8 +29,16 @@ class LossBroadcast:
     Evidence:
         `prediction`, `target`: the shapes. `compared`: the shape that the loss works on.
 
+    See it:
+        No network that a config describes does so: their losses get both in one shape. In PyTorch:
+
+            F.mse_loss(torch.zeros(100, 1), torch.zeros(100))
+
     What to try:
         `target.unsqueeze(-1)`, or `prediction.squeeze(-1)`: give both the same shape, and assert that they have it.
+
+    Sources:
+        Karpathy 2019 (silent broadcasting).
     """
 
     code: ClassVar[str] = "M008"

@@ -28,9 +28,15 @@ class LossMismatch:
     Evidence:
         `loss`: its name. `activation`: the last one, or null. `task`: what is learned.
 
+    See it:
+            trainlab overfit --epochs 50 --set loss=bce_logits
+
     What to try:
         For classes: no activation at the end with `cross_entropy` or `bce_logits`, or a sigmoid with `bce`. For numbers: `mse`,
         `l1` or `huber` without an activation.
+
+    Sources:
+        Bishop 2006, 4.3 (output activations and their losses).
     """
 
     code: ClassVar[str] = "M001"

@@ -30,7 +30,7 @@ class Spike:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossSpike:
-    """The loss jumps, and the run recovers.
+    r"""The loss jumps, and the run recovers.
 
     What it finds:
         Epochs whose loss stands far above the median of the five before it: by a quarter of all that the training had gained
@@ -49,9 +49,19 @@ class LossSpike:
         or more in the epochs before the first, `nothing seen` else, `not measured` without the rates. `rate`: the learning rate
         there; null if it was not measured.
 
+    See it:
+            trainlab overfit --act tanh --lr 0.01 --epochs 60 \
+              --set schedule.name=piecewise --set schedule.boundaries=[20,21] \
+              --set schedule.values=[1,100,1]
+
+        One epoch at a hundred times the rate: the loss jumps in epoch `22` and comes back.
+
     What to try:
         A lower peak rate or a longer warm-up; clipping by norm at about the usual gradient norm; for Adam a second beta of 0.95
         to 0.99. Then look at the batches of that epoch.
+
+    Sources:
+        Chowdhery et al. 2023 (PaLM); Cohen, Kaur, Li, Kolter & Talwalkar 2021; Molybog et al. 2023.
 
     Attributes:
         jump: fires above this share of the fall until then; at exactly this, not.
@@ -96,8 +106,9 @@ class LossSpike:
             name=self.name,
             severity="warning" if lost >= self.lost else "info",
             message=f"the loss jumped {say_count(len(spikes), 'time')} and came back, first in epoch {spikes[0].start + 1}"
-            f"{f', {beginning}' if beginning else ''}: at most from {say(largest.level)} to {say(largest.top)}, {say(height)} of the "
-            f"fall until then (limit {say(self.jump)}), {lost:.0%} of the epochs; try a lower peak rate, warm-up or clipping by norm",
+            f"{f', {beginning}' if beginning else ''}: at most from {say(largest.level)} to {say(largest.top)}, {say(height)} of "
+            f"the fall until then (limit {say(self.jump)}), {lost:.0%} of the epochs; "
+            "try a lower peak rate, warm-up or clipping by norm",
             evidence={
                 "spikes": len(spikes),
                 "epochs": [spike.start + 1 for spike in spikes],

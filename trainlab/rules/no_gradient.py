@@ -32,9 +32,17 @@ class NoGradient:
         `layers`: the weights without gradient, input first. `weights`: how many there are in all. `updates`: how many were
         measured.
 
+    See it:
+            trainlab gradients --init zeros
+
+        A chain whose weights are all 0: no gradient reaches `29` of `30` weights, and the last one gets `0.125`.
+
     What to try:
         Look for what cuts the path from the loss: a unit that is dead for all data, weights that start at exactly 0, a `detach`,
         an output that nothing reads. With ReLU, see that the layer behind does not put out 0 for every sample.
+
+    Sources:
+        Rumelhart, Hinton & Williams 1986; Glorot, Bordes & Bengio 2011.
 
     Attributes:
         min_updates: with fewer, a layer that starts at 0 (a common start for the last one) explains it and is waited for.

@@ -9,7 +9,7 @@ from typing import ClassVar
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._series import say
 
-LARGEST = 3.4e38  # float32
+LARGEST = {"float32": 3.4e38, "bf16": 3.4e38, "fp16": 65504.0}
 PLACES = {"forward": "in the forward pass", "backward": "in the backward pass", "update": "in the weights after the step"}
 START = "no step preceded it, so look at the data and the initial weights; clipping cannot cure this"
 ADVICE = {
@@ -29,19 +29,29 @@ class NonFinite:
 
     Why it matters:
         One NaN in the loss makes every gradient NaN, and one step later every weight: the training cannot recover. Inf usually
-        comes first and is an overflow (float32 ends at 3.4e38); NaN follows from Inf - Inf, 0 * Inf or 0/0, or comes at once
-        from a logarithm or square root of a number at or below 0.
+        comes first and is an overflow (float32 and bf16 end at 3.4e38, fp16 at 65504); NaN follows from Inf - Inf, 0 * Inf or
+        0/0, or comes at once from a logarithm or square root of a number at or below 0. In fp16 a gradient that overflows under
+        the loss scale is nothing of the kind: the update is skipped and the scale halved. Ten updates in a row without a finite
+        gradient at any scale are.
 
     Evidence:
         `update`: counted from 1. `direction`: `forward`, `backward` or `update` (the weights after the step). `value`: `nan` or
         `inf`. `last_finite`: the largest absolute value in the same place just before; null if there was none. A large one
         speaks of growth, a small one of a single operation that is not defined.
 
+    See it:
+            trainlab lr-sweep --lr 3 --act identity
+
+        The forward pass overflows in update `4`; the largest value before it was `2.2e28`.
+
     What to try:
         Forward, in the first update: look at the data for NaN, then at the initial weights and the scale of the inputs;
         normalise. Clipping cannot cure a forward pass that overflows by itself. Forward, later: the steps before were too long:
         lower the learning rate, or clip by norm. Loss with finite outputs: use the loss that takes logits. Backward: look at
         the operations of the named parameter's layer; clip by norm if the gradient grew before.
+
+    Sources:
+        Goldberg 1991 (What Every Computer Scientist Should Know About Floating-Point Arithmetic).
     """
 
     code: ClassVar[str] = "G006"
@@ -62,7 +72,8 @@ class NonFinite:
             if first.last_finite is None
             else f"the largest value before was {say(first.last_finite)}"
         )
-        limit = f" (float32 ends at {say(LARGEST)})" if first.value == "inf" and trace.config.train.precision == "float32" else ""
+        precision = trace.config.train.precision
+        limit = f" ({precision} ends at {say(LARGEST[precision])})" if first.value == "inf" and precision in LARGEST else ""
         yield Finding(
             code=self.code,
             name=self.name,

@@ -27,9 +27,15 @@ class NonFiniteData:
         `part`: `train` or `test`. `inputs`, `targets`: samples that hold such a number. `feature`: number of the first input that
         has one, in the training part, counted from 0; null if none has.
 
+    See it:
+            trainlab overfit --epochs 5 --set data.noise=1e39
+
     What to try:
         Find out why they are missing; fill them in (median, and a feature that says so) or drop these samples. A logarithm of 0 and
         a division by 0 while features are made are the usual source; so is a column without spread that was divided by its spread.
+
+    Sources:
+        IEEE 754: float32 ends at 3.4e38.
     """
 
     code: ClassVar[str] = "D006"

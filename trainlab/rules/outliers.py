@@ -31,9 +31,15 @@ class Outliers:
         `of`: `targets` or `inputs`. `samples`: how many outliers. `share`: of the sum they make up. `sample`: number of the
         farthest, in the training part, counted from 0.
 
+    See it:
+            trainlab overfit --epochs 50 --set data.outliers=0.02
+
     What to try:
         Look at these samples: a wrong unit, a missing value written as 9999, a slipped decimal point. Take them out with a reason,
         or limit them; for targets the Huber or absolute loss, or the logarithm of the target; clipping by norm.
+
+    Sources:
+        Huber 1964; Rousseeuw & Croux 1993 (median absolute deviation).
 
     Attributes:
         share: fires above this.

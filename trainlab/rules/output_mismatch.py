@@ -30,9 +30,15 @@ class OutputMismatch:
         `activation`: class of the last module. `range`: lowest and highest output; null where there is no limit. `reachable_loss`:
         the best that is possible. `constant_loss`: of the best constant. `share`: the first over the second.
 
+    See it:
+            trainlab overfit --epochs 50 --set data.name=diabetes,loss=mse
+
     What to try:
         `model.output: none` for numbers; or scale the targets into the range. For classes no activation with `cross_entropy` or
         `bce_logits`.
+
+    Sources:
+        Bishop 2006, 5.2 (output activations).
 
     Attributes:
         share: fires above this.

@@ -30,13 +30,13 @@ class OverRegularised:
         `shrunk`: norm of the typical weight at the end over that at the start. `train_loss`, `constant_loss`: of the network,
         and of the best constant. `weight_decay`, `l1`: the penalties that were set.
 
-    What to try:
-        A tenth or a hundredth of the penalty; AdamW instead of Adam with `weight_decay`.
-
     See it:
             trainlab check overfit --weight-decay 3 --set optimizer.lr=0.01 --fail-on never
 
         The weights shrink to nothing, and the loss stays at 0.69, that of a guess.
+
+    What to try:
+        A tenth or a hundredth of the penalty; AdamW instead of Adam with `weight_decay`.
 
     Sources:
         Krogh and Hertz 1991 (weight decay); Loshchilov and Hutter 2019 (coupled and decoupled).

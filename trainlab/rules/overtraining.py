@@ -36,10 +36,16 @@ class Overtraining:
         `rise`: (end - best)/best; infinite if the best is 0. `noise`: the typical change of the loss from one epoch to the next
         over the second half, beyond its trend. `samples`: of the part.
 
+    See it:
+        trainlab overfit --epochs 200 --set vs=[] --select F004
+
     What to try:
         Stop there: `train.early_stopping`, which needs `data.validation_fraction` and keeps the weights of the best epoch. Not by
         the test part: what is chosen on it is fitted to it. A loss that turns early and climbs far asks for more data,
         weight decay or a smaller network besides.
+
+    Sources:
+        Prechelt (1998), "Early stopping - but when?"; Google's Deep Learning Tuning Playbook (2023).
 
     Attributes:
         rise: fires if the end lies above the best by more than this share of it.

@@ -42,9 +42,17 @@ class PoorInitialisation:
         `zero_output_loss`: of a network that puts out 0; null without a target. `first_update`: norm(change)/norm(weight) of the
         typical weight in the first update.
 
+    See it:
+            trainlab gradients gradients-deep --act tanh --init normal
+
+        Weights drawn with a spread of 0.01: the signal ends at `2.29e-31` of itself, and all gradients are equally small.
+
     What to try:
         `init: auto`: Xavier for sigmoid and tanh, He for ReLU and its kin, LeCun for SELU; normalisation; for a giant loss also
         scaled inputs and targets. Biases may start at 0, weights may not.
+
+    Sources:
+        Glorot & Bengio 2010; He, Zhang, Ren & Sun 2015; Mishkin & Matas 2016.
 
     Attributes:
         signal: fires below this spread of the last hidden layer over the first; at exactly this, not.
@@ -104,8 +112,9 @@ class PoorInitialisation:
                 "signal",
                 _weigh(trace, even, "error" if still else "warning"),
                 read_signals(trace, "initial-variance").names[-1],
-                f"the initial weights lose the signal: its spread over the samples falls to {say(evidence['signal'] or 0)} of itself "
-                f"from the first hidden layer to the last (limit {say(self.signal)}); try init: auto, or normalisation",
+                "the initial weights lose the signal: its spread over the samples falls to "
+                f"{say(evidence['signal'] or 0)} of itself from the first hidden layer to the last "
+                f"(limit {say(self.signal)}); try init: auto, or normalisation",
                 evidence,
             )
         elif start > self.loss * even > 0:
@@ -134,6 +143,5 @@ class PoorInitialisation:
 def _weigh(trace: Trace, even: float, severity: Severity) -> Severity:
     """`severity`, or `info` where the run has got over its start."""
     end = read_end(trace)
-    return (
-        "info" if trace.updates > 1 and not trace.nonfinite and (end <= CLEAR * even or judge_fit(trace) == "learned") else severity
-    )
+    over = trace.updates > 1 and not trace.nonfinite and (end <= CLEAR * even or judge_fit(trace) == "learned")
+    return "info" if over else severity

@@ -17,12 +17,13 @@ from trainlab.rules._series import find_typical_change, is_noisy, is_regularized
 
 STANDING = 1e-5  # a typical update that changes a weight by less than this share of it does not move it
 
+STILL = 1e-3  # of the range of the loss: it does not swing by less
 STEADY = 0.35  # of all movement upwards and downwards, the share upwards below which a loss is falling, not swinging
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stalled:
-    """The loss stands still far above what simple predictors reach.
+    r"""The loss stands still far above what simple predictors reach.
 
     What it finds:
         Runs whose loss has not moved over the second half of the epochs and is no better than that of the best constant, or
@@ -42,9 +43,18 @@ class Stalled:
         best constant and the best linear predictor, null where not defined. `moved`: how far the loss moved over the second
         half, as a share of its whole range. `update_ratio`: norm(change)/norm(weight), typical of the last quarter.
 
+    See it:
+            trainlab overfit --layers 12 --act sigmoid --optimizer sgd \
+              --lr 0.1 --epochs 150
+
+        Twelve sigmoid layers stay at `0.693`, the loss of a constant, where a linear model reaches `0.318`.
+
     What to try:
         Near 0: other initial weights, momentum or Adam, normalisation, an activation that does not saturate. Swinging: a third
         or a tenth of the rate, a schedule that lowers it, scaled inputs, larger batches.
+
+    Sources:
+        Dauphin et al. 2014; Cohen, Kaur, Li, Kolter & Talwalkar 2021.
 
     Attributes:
         flat: fires below this movement; at exactly this, not.
@@ -86,31 +96,25 @@ class Stalled:
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
         """One finding for the run."""
         loss, norms = read(trace, "loss"), read(trace, "total-norm")
-        if trace.nonfinite or not np.isfinite(loss).all():
-            yield Skipped(code=self.code, reason="the loss left the finite numbers")
-            return
-        if len(loss) < max(4, self.min_epochs) or trace.updates < self.min_updates:
-            some = f"{say_count(len(loss), 'epoch')} and {say_count(trace.updates, 'update')}"
-            asked = f"(at least {self.min_epochs:g} and {self.min_updates:g})"
-            yield Skipped(code=self.code, reason=f"{some} cannot show that the loss stands still {asked}")
+        lack = self._find_lack(trace, loss)
+        if lack:
+            yield Skipped(code=self.code, reason=lack)
             return
         moved, fit = find_flat_share(loss), judge_fit(trace)
         if moved >= self.flat or fit == "learned" or find_collapse(trace) is not None:
             return
-        if fit == "unknown":
-            yield Skipped(code=self.code, reason="the loss stands still, but nothing shows that a lower one can be reached")
-            return
-        if not len(norms) or not np.isfinite(norms).all():
-            yield Skipped(code=self.code, reason="the loss stands still, but the gradient was not measured")
+        if fit == "unknown" or not len(norms) or not np.isfinite(norms).all():
+            reason = "no predictor shows a lower one in reach" if fit == "unknown" else "the gradient was not measured"
+            yield Skipped(code=self.code, reason=f"the loss stands still, but {reason}")
             return
         begin = float(norms[: max(1, len(norms) // 10)].max())
         gradient = float(np.median(norms[-max(1, len(norms) // 4) :])) / begin if begin > 0 else 0.0
         change, noisy = find_typical_change(trace, 0.25), is_noisy(trace)
-        stands = change < STANDING
+        stands = change < STANDING or np.ptp(loss[len(loss) // 2 :]) < STILL * np.ptp(loss)
         near = gradient <= self.small or (stands and noisy and not is_regularized(trace))  # single batches never agree on 0
         if not near and stands:
-            reason = "the loss stands still against a gradient that is not near 0, by updates that hardly move the weights"
-            yield Skipped(code=self.code, reason=f"{reason}: a tiny rate, or a penalty that holds them")
+            reason = "the loss stands still against a gradient that is not near 0, and does not swing"
+            yield Skipped(code=self.code, reason=f"{reason}: a tiny rate, or a penalty that holds the weights")
             return
         if not near and measure_rises(loss[len(loss) // 2 :]) < STEADY:
             return  # it still falls, if by little
@@ -139,3 +143,11 @@ class Stalled:
                 "update_ratio": change if math.isfinite(change) else None,
             },
         )
+
+    def _find_lack(self, trace: Trace, loss: np.ndarray) -> str:
+        if trace.nonfinite or not np.isfinite(loss).all():
+            return "the loss left the finite numbers"
+        if len(loss) < max(4, self.min_epochs) or trace.updates < self.min_updates:
+            some = f"{say_count(len(loss), 'epoch')} and {say_count(trace.updates, 'update')}"
+            return f"{some} cannot show that the loss stands still (at least {self.min_epochs:g} and {self.min_updates:g})"
+        return ""

@@ -16,7 +16,7 @@ SAMPLES = 512  # that both modes are measured on
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainEvalDisagreement:
-    """The same samples are judged far apart in training mode and in evaluation mode.
+    r"""The same samples are judged far apart in training mode and in evaluation mode.
 
     What it finds:
         Networks with batch norm that are much better on training samples when it normalises by the batch, as in training, than
@@ -31,10 +31,17 @@ class TrainEvalDisagreement:
     Evidence:
         `measure`: `accuracy` or `loss`. `train_mode`, `eval_mode`: its values, on the same samples. `batch_size`: of the training.
 
+    See it:
+            trainlab overfit --epochs 100 --norm batch \
+                --set data.name=breast_cancer,model.norm.momentum=0.001
+
     What to try:
         Larger batches; layer or group norm, which have no second mode; a `momentum` of batch norm at which the running statistics
         keep up with the weights (a larger one for short trainings, a smaller one for small batches); a lower learning rate at the
         end; dropout behind the last batch norm, not before.
+
+    Sources:
+        Ioffe & Szegedy 2015; Ioffe 2017 (small batches); Li et al. 2019 (dropout before batch norm).
 
     Attributes:
         accuracy: fires if the interval of the difference lies above this.

@@ -18,7 +18,7 @@ SAMPLES = 2000  # of the test part, that the scores are measured on
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UninformativeFeatures:
-    """The inputs carry nothing about the target.
+    r"""The inputs carry nothing about the target.
 
     What it finds:
         Data on which neither this network nor a random forest does better than chance on samples that they have not seen: the
@@ -35,9 +35,16 @@ class UninformativeFeatures:
         forest: 0 is chance, 1 perfect; `error`: its standard error. `learned`: share of the best constant's training loss that is
         gone.
 
+    See it:
+            trainlab overfit --epochs 100 --set data.name=random,data.samples=1000 \
+                --set data.features=20,data.classes=2,data.test_fraction=0.2
+
     What to try:
         Check that rows of inputs and targets belong together: a sort or a join that moved one of the two is the usual cause. Look
         for features that somebody who knows the matter would decide by.
+
+    Sources:
+        Zhang et al. 2017; Breiman 2001 (out-of-bag votes, permuted inputs).
 
     Attributes:
         skill: the forest's must be below this, with two standard errors.

@@ -14,7 +14,7 @@ from trainlab.rules._series import read_metric, say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnscaledFeatures:
-    """The features are on scales so different, or so far from 1, that the training suffers.
+    r"""The features are on scales so different, or so far from 1, that the training suffers.
 
     What it finds:
         Runs whose inputs have a feature more than ten times as large as the median spread of all, or whose largest feature is
@@ -32,9 +32,16 @@ class UnscaledFeatures:
         of the features. `share`: (constant - network)/(constant - linear), of training losses. `accuracy`, `linear_accuracy`: in
         training. null where not defined.
 
+    See it:
+            trainlab overfit --epochs 50 \
+                --set data.name=wine,loss=cross_entropy,model.output=none
+
     What to try:
         `data.standardize: true`, or divide by a number that you know (255 for pixels); the logarithm of what spans several orders
         of magnitude; `model.input_norm: batch`. An adaptive optimizer hides the fault more than it mends it.
+
+    Sources:
+        LeCun, Bottou, Orr & Muller 1998 (efficient backprop).
 
     Attributes:
         spread: fires above this.
@@ -48,7 +55,7 @@ class UnscaledFeatures:
 
     code: ClassVar[str] = "D001"
     name: ClassVar[str] = "unscaled-features"
-    needs: ClassVar[tuple[str, ...]] = ("features", "accuracy", "baselines")
+    needs: ClassVar[tuple[str, ...]] = ("features", "accuracy", "baselines", "outputs")
     causes: ClassVar[tuple[str, ...]] = ("D006", "D005")
     spread: float = 10.0
     large: float = 30.0
@@ -77,6 +84,8 @@ class UnscaledFeatures:
             known = math.isfinite(share) or math.isfinite(accuracy - linear)
             lack = find_lack(trace, updates=self.min_updates)
             lack = lack or ("" if known else "there is no linear model to compare with")
+            blocked = read_metric(trace, "reachable_loss") > self.signal * read_metric(trace, "constant_loss")
+            lack = lack or ("the last activation cannot reach the targets, which hides what the features do" if blocked else "")
         if lack:
             yield Skipped(code=self.code, reason=lack)
         elif harm:

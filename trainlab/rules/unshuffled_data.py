@@ -14,7 +14,7 @@ from trainlab.rules._series import read_metric, say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnshuffledData:
-    """The batches come unshuffled from samples that are sorted, so that each shows one kind only.
+    r"""The batches come unshuffled from samples that are sorted, so that each shows one kind only.
 
     What it finds:
         Runs with `train.shuffle: false` and mini-batches whose targets differ from batch to batch by far more than chance would
@@ -30,8 +30,16 @@ class UnshuffledData:
         `purity`: share of the variance between batches, corrected for chance: 1 if every batch has one class. `share`: (constant -
         network)/(constant - linear), of training losses; null where not defined.
 
+    See it:
+            trainlab overfit --epochs 20 --batch-size 10 \
+                --set data.name=iris,data.folds=5,train.shuffle=false \
+                --set loss=cross_entropy,model.output=none
+
     What to try:
         `train.shuffle: true`, or shuffle the samples once before the training.
+
+    Sources:
+        Bengio 2012 (practical recommendations).
 
     Attributes:
         purity: fires above this.

@@ -37,10 +37,18 @@ class VanishingGradient:
         limit times the largest one. `layers`: the parameters so affected. `update_ratio`: norm(change)/norm(weight) of the
         first weight over that of the last one; null if it was not measured.
 
+    See it:
+            trainlab gradients
+
+        Thirty sigmoids of one unit: `2.999e-20` at the first weight, `0.1481` at the last.
+
     What to try:
         An activation that does not saturate (ReLU and its variants); normalisation; residual connections; fewer layers.
         Initialisation to fit the activation helps tanh and ReLU; Xavier or He do not save deep sigmoid networks. With ReLU, see
         that its inputs are not all negative: its derivative is 1 only above 0.
+
+    Sources:
+        Hochreiter 1991; Bengio, Simard & Frasconi 1994; Glorot & Bengio 2010.
 
     Attributes:
         ratio: fires below this first/last gradient norm; at exactly this, not.

@@ -16,7 +16,19 @@ from trainlab.settling import find_settling_epoch
 from trainlab.studies._arms import by_arm, drop_fraction, plan_runs, say_seeds
 
 PROBES = ("accuracy", "baselines")
-RULES = tuple(plugins.list_names("trainlab.rules"))
+
+
+def _list_rules() -> tuple[str, ...]:
+    """Every rule that one run can show: all but those that set runs side by side."""
+    found = []
+    for name, module in plugins.load_all("trainlab.rules").items():
+        rule = getattr(module, "".join(part.capitalize() for part in name.split("-")))
+        if not hasattr(rule, "judge_study"):
+            found.append(name)
+    return tuple(found)
+
+
+RULES = _list_rules()
 
 
 def first(config: Config, options: Options) -> Plan:  # noqa: ARG001  # the base is the first of the arms

@@ -13,24 +13,19 @@ from trainlab.config.training import ClipBy, NoClip
 from trainlab.plan import Conclusion, Options, Plan
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.studies._arms import by_arm, count_held, find_end, make_arm, plan_runs, say_seeds
+from trainlab.studies._search import list_seeds
+from trainlab.studies._thresholds import propose, say_tail, tabulate_norms
 
-PROBES = ("total-norm", "used-norm", "clip-angle", "accuracy", "baselines", "gradient-norm")
+PROBES = ("total-norm", "used-norm", "clip-angle", "accuracy", "baselines", "gradient-norm", "gradient-max-abs")
+CLIPPING = ("clipping-too-much", "clipping-turns-gradient", "clipping-idle")
 FACTS = ("outliers", "non-finite-data", "loss-mismatch", "output-mismatch", "loss-broadcast")
-RULES = (
-    "non-finite",
-    "diverged",
-    "exploding-gradient",
-    "outlier-gradient",
-    "loss-spike",
-    "clipping-too-much",
-    "clipping-turns-gradient",
-    "clipping-idle",
-    *FACTS,
-)
+RULES = ("non-finite", "diverged", "exploding-gradient", "outlier-gradient", *CLIPPING, *FACTS)
 ROUNDING = 1e-5
 MOST = 0.5  # share of the updates: clipping more is a low learning rate in disguise
 TURN = 10.0  # degrees
 TURNED = 1e-3  # degrees: less is rounding
+CLOSE = 9.9  # thresholds within this factor of each other are no decades apart
+LEARNED = 0.05  # of the loss of the best constant: to end less far below it is to have learned nothing
 SAME = 0.1  # of a loss: less is no difference worth a sentence
 
 
@@ -40,6 +35,7 @@ class Way:
 
     Attributes:
         how: "unclipped", "by norm at 100".
+        threshold: infinite where it does not clip.
         beside: whether it differs from the base in nothing but clipping.
         state: survives; survives, does not learn; diverged.
         final: median loss over the last tenth of the epochs.
@@ -49,6 +45,7 @@ class Way:
 
     name: str
     how: str
+    threshold: float
     beside: bool
     traces: tuple[Trace, ...]
     state: str
@@ -68,26 +65,56 @@ class Way:
 
 
 def first(config: Config, options: Options) -> Plan:  # noqa: ARG001  # the base is the first of the arms
-    """The config as it is, unclipped, by value and by norm at each threshold, then each `--vs`."""
+    """The config as it is, and unclipped; by value and by norm at each threshold where any is given; then each `--vs`.
+
+    Without a threshold, neither of the command nor of the config, this is a pilot run: what it shows decides where to clip.
+    """
     base, *others = options.arms
-    own = base.config.clip
     patches: list[dict[str, Any]] = [{"clip.mode": "none"}]
-    for threshold in options.chosen.get("threshold") or (own.threshold if isinstance(own, ClipBy) else 1.0,):
+    for threshold in _list_thresholds(options):
         patches += [{"clip.mode": mode, "clip.threshold": threshold} for mode in ("value", "norm")]
     arms = [arm for arm in (make_arm(base.config, patch) for patch in patches) if arm.config != base.config]
-    return Plan(runs=plan_runs([base, *arms, *others], options.seeds), probes=PROBES, rules=RULES)
+    return Plan(runs=plan_runs([base, *arms, *others], _list_seeds(options)), probes=PROBES, rules=RULES)
+
+
+def _list_thresholds(options: Options) -> tuple[float, ...]:
+    own = options.arms[0].config.clip
+    return options.chosen.get("threshold") or ((own.threshold,) if isinstance(own, ClipBy) else ())
+
+
+def _list_seeds(options: Options) -> tuple[int, ...]:
+    """Those asked for; of a search three where none are."""
+    return options.seeds if _list_thresholds(options) else list_seeds(options)
 
 
 def then(config: Config, options: Options, traces: Sequence[Trace]) -> Plan | None:  # noqa: ARG001
-    """A tenth of the learning rate without clipping, where clipping would have to be the rule: advice is measured, not given."""
-    arms = by_arm(traces)
-    unclipped = next((arm for arm in arms.values() if not _clips(arm[0])), None)
-    if unclipped is None or all(map(_learns, unclipped)) or any("optimizer.lr" in arm[0].patch for arm in arms.values()):
+    """Both ways of clipping at what the pilot suggests; then a tenth of the rate unclipped, where clipping would be the rule.
+
+    Advice is measured, not given.
+    """
+    base, arms = options.arms[0], by_arm(traces)
+    unclipped = next((arm for arm in arms.values() if _is_pilot(arm)), None)
+    if unclipped is None or _overflows_forward(unclipped):
         return None
-    if any(all(map(_learns, arm)) and _mean_share(arm) <= MOST for arm in arms.values()) or _overflows_forward(unclipped):
+    survives = all(map(_learns, unclipped))
+    if not _list_thresholds(options) and not any(_clips(arm[0]) for arm in arms.values() if _is_beside(arm[0])):
+        ways = [make_arm(base.config, patch) for patch in propose(unclipped, survives=survives)]
+        return Plan(runs=plan_runs(ways, _list_seeds(options)), probes=PROBES, rules=RULES) if ways else None
+    if survives or any("optimizer.lr" in arm[0].patch for arm in arms.values()):
         return None
-    patch = {"clip.mode": "none", "optimizer.lr": float(f"{options.arms[0].config.optimizer.lr / 10:.6g}")}
-    return Plan(runs=plan_runs([make_arm(options.arms[0].config, patch)], options.seeds), probes=PROBES, rules=RULES)
+    if any(all(map(_learns, arm)) and _mean_share(arm) <= MOST for arm in arms.values()):
+        return None
+    slower = {"clip.mode": "none", "optimizer.lr": float(f"{base.config.optimizer.lr / 10:.6g}")}
+    return Plan(runs=plan_runs([make_arm(base.config, slower)], _list_seeds(options)), probes=PROBES, rules=RULES)
+
+
+def _is_pilot(arm: Sequence[Trace]) -> bool:
+    return not _clips(arm[0]) and _is_beside(arm[0])
+
+
+def _is_beside(trace: Trace) -> bool:
+    """It differs from the base in nothing but clipping."""
+    return all(key.startswith("clip.") for key in trace.patch)
 
 
 def conclude(
@@ -104,7 +131,10 @@ def conclude(
     ways = [_weigh(name, arm, findings) for name, arm in by_arm(traces).items()]
     answer, best = _answer(ways)
     about = {ways[0].name, best.name if best else ""}
-    return Conclusion(answer=answer, tables=(_tabulate(ways),), findings=tuple(each for each in findings if each.run in about))
+    pilot = next((way.traces for way in ways if way.beside and way.how == "unclipped"), ())
+    norms = tabulate_norms(pilot) if pilot else None
+    tables = (_tabulate(ways), *([norms] if norms is not None else []))
+    return Conclusion(answer=answer, tables=tables, findings=tuple(each for each in findings if each.run in about))
 
 
 def share_clipped(trace: Trace) -> float:
@@ -123,7 +153,7 @@ def _clips(trace: Trace) -> bool:
 
 def _learns(trace: Trace) -> bool:
     values = trace.series["loss"].values
-    return len(values) < 2 or find_end(trace) < values[0]  # a single epoch has no course
+    return trace.nonfinite is None and (len(values) < 2 or find_end(trace) < values[0])  # a single epoch has no course
 
 
 def _overflows_forward(arm: Sequence[Trace]) -> bool:
@@ -139,7 +169,8 @@ def _weigh(name: str, arm: Sequence[Trace], findings: Sequence[Finding]) -> Way:
     return Way(
         name=name,
         how=how,
-        beside=all(key.startswith("clip.") for key in arm[0].patch),
+        threshold=clip.threshold if isinstance(clip, ClipBy) else np.inf,
+        beside=_is_beside(arm[0]),
         traces=tuple(arm),
         state=say_seeds("diverged", dead, len(arm)) if dead else state,
         final=float(np.median([find_end(trace) for trace in arm])),
@@ -162,6 +193,11 @@ def _answer(ways: Sequence[Way]) -> tuple[Answer, Way | None]:
     unclipped = next((way for way in beside if way.how == "unclipped"), None)
     clipping = [way for way in beside if way is not unclipped]
     values: dict[str, Any] = {"needed": None, "states": {way.name: way.state for way in ways}}
+    if unclipped is not None and _overflows_forward(unclipped.traces):
+        values["needed"] = False
+        reason = "the forward pass overflows before there is a gradient to clip"
+        text = f"Clipping cannot help: unclipped, the run {_say_death(unclipped)}; {reason}."
+        return Answer(text=text + _say_slower(ways), values=values), None
     if unclipped is None or not clipping:
         return Answer(text="Nothing can be said: not both ways, clipped and unclipped, could be run.", values=values), None
     best = _choose(clipping)
@@ -171,8 +207,6 @@ def _answer(ways: Sequence[Way]) -> tuple[Answer, Way | None]:
     death = f"unclipped, the run {_say_death(unclipped)}"
     if best is None:
         text = f"Clipping does not save this network: {death}, and no way of clipping makes it learn."
-        if _overflows_forward(unclipped.traces):
-            text = f"Clipping cannot help: {death}; the forward pass overflows before there is a gradient to clip."
         return Answer(text=text + _say_slower(ways), values=values), None
     values["recommended"] = best.name
     there = ", as the config does" if not best.traces[0].patch else ""
@@ -180,9 +214,9 @@ def _answer(ways: Sequence[Way]) -> tuple[Answer, Way | None]:
     text += f"and {_percent(best.share)} of the updates are clipped." + _say_turn(best, clipping)
     if best.share > MOST:
         text += " That many clipped updates are a lower learning rate in disguise." + _say_slower(ways)
-    constant = best.traces[0].metrics.get("constant_loss")
-    if constant is not None and best.final > constant:
-        text += f" But it has learned nothing: a constant reaches {constant:.4g}."
+    constant = _find_constant([best])
+    if constant is not None:
+        text += f" But it has learned next to nothing: a constant reaches {constant:.4g}."
     return Answer(text=text, values=values), best
 
 
@@ -199,9 +233,16 @@ def _say_turn(best: Way, clipping: Sequence[Way]) -> str:
 
 
 def _choose(ways: Sequence[Way]) -> Way | None:
-    """Among those that learn: few updates clipped before many, the gradient kept before turned, then the lowest loss."""
+    """Among those that learn: few updates clipped before many, the gradient kept before turned; then the loosest threshold.
+
+    The loosest of a grid of decades, that is: of thresholds closer together than that, the one that ends lowest.
+    """
     alive = [way for way in ways if way.learns]
-    return min(alive, key=lambda way: (way.share > MOST, way.turns, way.final), default=None)
+    best = min(alive, key=lambda way: (way.share > MOST, way.turns, -way.threshold), default=None)
+    if best is None:
+        return None
+    near = [way for way in alive if (way.share > MOST, way.turns) == (best.share > MOST, best.turns)]
+    return min((way for way in near if way.threshold > best.threshold / CLOSE), key=lambda way: way.final)
 
 
 def _say_death(way: Way) -> str:
@@ -216,6 +257,10 @@ def _say_not_needed(unclipped: Way, clipping: Sequence[Way]) -> str:
     if updates == 1:
         return "Clipping is not needed: unclipped, the run survives its only update. Train longer to be sure."
     text = f"Clipping is not needed: unclipped, the run survives its {updates} updates and ends at a loss of {unclipped.final:.4g}."
+    text += say_tail(unclipped.traces)
+    constant = _find_constant([unclipped, *clipping])
+    if constant is not None:
+        text += f" But it has learned next to nothing, clipped or not: a constant reaches {constant:.4g}."
     idle = [way.how for way in clipping if way.share == 0]
     if idle:
         text += f" Clipping {' or '.join(idle)} never acts."
@@ -239,6 +284,14 @@ def _say_slower(ways: Sequence[Way]) -> str:
     return f" A learning rate of {rate:g} without clipping does not help either."
 
 
+def _find_constant(ways: Sequence[Way]) -> float | None:
+    """The loss of the best constant, if none of these ways ends noticeably below it."""
+    constant = ways[0].traces[0].metrics.get("constant_loss")
+    if constant is None or any(way.final < constant - LEARNED * abs(constant) for way in ways):
+        return None
+    return constant
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share == 0 or share >= 0.01 else f"{100 * share:.1g} %"
 
@@ -255,6 +308,7 @@ def _tabulate(ways: Sequence[Way]) -> Table:
                 way.state,
                 way.final,
                 way.share,
+                _find_rate(way),
                 float(np.median(way.angles)) if len(way.angles) else None,
                 float(way.angles.max()) if len(way.angles) else None,
                 _median(raw),
@@ -274,6 +328,7 @@ def _tabulate(ways: Sequence[Way]) -> Table:
             Column(name="verdict", kind="verdict"),
             Column(name="final loss", kind="number"),
             Column(name="clipped", kind="percent"),
+            Column(name="effective rate", kind="number", priority=8),
             Column(name="median angle", kind="number", priority=3),
             Column(name="largest angle", kind="number"),
             Column(name="median raw norm", kind="number", priority=2),
@@ -289,3 +344,10 @@ def _tabulate(ways: Sequence[Way]) -> Table:
 def _median(norms: np.ndarray) -> float | None:
     finite = norms[np.isfinite(norms)]
     return float(np.median(finite)) if len(finite) else None
+
+
+def _find_rate(way: Way) -> float | None:
+    """The learning rate times what clipping leaves of the gradient's length: what a typical update has moved by."""
+    raw, used = (np.concatenate([trace.series[name].values for trace in way.traces]) for name in ("total-norm", "used-norm"))
+    known = np.isfinite(raw) & (raw > 0)
+    return float(way.traces[0].config.optimizer.lr * np.median(used[known] / raw[known])) if known.any() else None

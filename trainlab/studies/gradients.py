@@ -119,7 +119,11 @@ def _answer(arms: dict[str, list[Trace]], findings: Sequence[Finding]) -> Answer
         text = f"There is one weight layer, and the gradient reaches it: {reach.partition(',')[0]}."
     else:
         text = f"The gradient reaches every layer: {reach}."
-    if found is not None and found.code not in ("G001", "G002"):
+    if found is not None and found.code == "G005":
+        causes = (each.message for each in findings if each.run == base.name and each.code == found.because)
+        cause = next(causes, "").rstrip(".")
+        text += f" {cause[0].upper()}{cause[1:]}." if cause else ""
+    elif found is not None and found.code not in ("G001", "G002"):
         values["starts_at"] = found.where
         message = found.message.rstrip(".")
         text = f"{message}." if found.code == "G006" else f"{text} But {message}."

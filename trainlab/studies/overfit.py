@@ -26,8 +26,6 @@ RULES = (
     "diverged",
     "learning-rate-too-high",
     "learning-rate-too-low",
-    "stalled",
-    "loss-spike",
     "unscaled-features",
     "unshuffled-data",
     "label-noise",
@@ -42,6 +40,8 @@ RULES = (
     "input-ignored",
     "loss-broadcast",
     "train-eval-disagreement",
+    "stalled",
+    "loss-spike",
 )
 DECAY = 0.04
 NO_TEST = "these data have no test part to compare with"

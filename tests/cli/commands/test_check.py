@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.running import carry_out, find_table, report
-from trainlab.judging import list_rules
+from trainlab.studies.check import RULES
 
 QUICK = ("check", "--set", "data.samples=300", "--epochs", "12")
 
@@ -15,7 +15,7 @@ def test_a_sound_training_is_healthy(capsys: pytest.CaptureFixture[str]) -> None
     assert document["findings"] == []
     assert document["answer"]["text"].startswith("Healthy: ")
     silent = set(document["answer"]["values"]["not_judged"])
-    assert document["answer"]["values"]["judged"] == len(list_rules()) - len(silent)
+    assert document["answer"]["values"]["judged"] == len(RULES) - len(silent)
     assert {each["code"] for each in document["skipped"]} == silent
     (row,) = find_table(document, "runs")
     assert (row["run"], row["verdict"]) == ("base", "healthy")

@@ -82,7 +82,10 @@ def test_healthy_networks_need_none(capsys: pytest.CaptureFixture[str], options:
 
 
 def test_says_which_thresholds_never_act(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "Clipping by value at 1 or by norm at 1 never acts." in carry_out(capsys, "clip", "overfit", "--epochs", "30").answer
+    assert (
+        "Clipping by value at 1 or by norm at 1 never acts."
+        in carry_out(capsys, "clip", "overfit", "--threshold", "1", "--epochs", "30").answer
+    )
 
 
 def test_says_when_clipping_holds_a_healthy_network_back(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,3 +103,43 @@ def test_several_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = carry_out(capsys, "clip", "--seeds", "3", "--epochs", "100")
     assert outcome.answer.startswith("Clipping is needed: unclipped, the run diverges at update 3")
     assert "clipping (3 seeds)" in outcome.out
+
+
+def test_a_long_sequence_explodes_at_once_and_is_saved_by_the_loosest_decade(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "clip", "clip-rnn", "--epochs", "2", "--quiet")
+    rows = {row["clipping"]: row for row in find_table(document, "arms")}
+    unclipped = [run for run in document["runs"] if run["name"] == "base"]
+    assert [run["metrics"]["diverged_at"] for run in unclipped] == [2, 2, 2]
+    recommended = next(row for row in rows.values() if row["run"] == document["answer"]["values"]["recommended"])
+    assert recommended["clipping"].startswith("by norm at")
+    assert recommended["verdict"] == "survives"
+    assert rows["by norm at 1"]["verdict"] == "survives"
+    assert rows["by norm at 1000"]["verdict"].startswith("diverged")
+
+
+def test_a_hundred_layers_of_one_and_a_half(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "gradients", "clip-deep")
+    first = document["runs"][0]["layers"][0]
+    assert first["grad_norm"] == pytest.approx(1.5**99, rel=1e-4)
+    assert report(capsys, "clip", "clip-deep", "--quiet")["answer"]["values"]["needed"] is True
+
+
+def test_too_large_an_initialisation(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "clip", "clip-init", "--quiet")
+    rows = {row["clipping"]: row for row in find_table(document, "arms")}
+    assert rows["unclipped"]["verdict"] == "diverged"
+    assert document["answer"]["values"]["needed"] is True
+
+
+def test_a_healthy_network_needs_none_and_is_shown_its_norms(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "clip", "overfit", "--epochs", "40", "--set", "vs=[]")
+    assert document["answer"]["values"]["needed"] is False
+    norms = {row["updates"]: row["norm up to"] for row in find_table(document, "norms")}
+    assert norms["50 %"] < norms["90 %"] < norms["99 %"] <= norms["all"]
+    thresholds = [run["config"]["clip"]["threshold"] for run in document["runs"] if run["config"]["clip"]["mode"] == "norm"]
+    assert sorted(set(thresholds)) == [pytest.approx(norms[name], rel=0.06) for name in ("50 %", "90 %", "99 %")]
+
+
+def test_a_forward_pass_that_overflows_cannot_be_cured(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "clip", "clip-init", "--set", "model.init.std=1e9", "--quiet")
+    assert outcome.answer.startswith("Clipping cannot help: unclipped, the run diverges at update 1")

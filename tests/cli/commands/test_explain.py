@@ -134,6 +134,13 @@ class TestMiss:
         assert "hessian" in line
         assert "critical-point" in line
 
+    def test_every_word_of_a_page_finds_it(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "dropout" in self.complain(capsys, "co-adaptation")
+        assert "adam" in self.complain(capsys, "looks", "ahead", "as", "Nesterov's")  # two lines in the source
+
+    def test_the_words_of_a_title_find_its_page(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "faulty-data" in self.complain(capsys, "inputs", "that", "say", "nothing")
+
     @pytest.mark.parametrize("word", ["qqqq", "", "(", "a b c", "*", "é", "x" * 500])
     def test_any_word(self, capsys: pytest.CaptureFixture[str], word: str) -> None:
         assert self.complain(capsys, word).startswith("trainlab: error: ")

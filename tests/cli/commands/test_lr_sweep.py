@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cli.running import carry_out, find_table, report
+from trainlab.cli.app import run
 
 
 def list_rates(document: dict[str, Any], arm: str | None = None) -> dict[float, dict[str, Any]]:
@@ -78,10 +79,10 @@ def test_a_best_rate_at_the_edge_is_said_to_be_there(capsys: pytest.CaptureFixtu
 
 
 def test_every_arm_has_its_own_rates_and_its_own_best(capsys: pytest.CaptureFixture[str]) -> None:
-    document = report(capsys, "lr-sweep", "--vs", "optimizer.name=adam")
+    document = report(capsys, "lr-sweep", "--lr", "0.001,0.01,0.1,1", "--vs", "optimizer.name=adam")
     base, adam = list_rates(document, "base"), list_rates(document, "optimizer.name=adam")
     assert list(base) == list(adam)
-    assert len(adam) == 13
+    assert len(adam) == 4
     assert base[1e-3]["final loss"] != adam[1e-3]["final loss"]
     values = document["answer"]["values"]
     best = values["arms"]["optimizer.name=adam"]["recommended"]
@@ -96,11 +97,57 @@ def test_a_change_of_the_rate_alone_is_a_rate(capsys: pytest.CaptureFixture[str]
     assert list(list_rates(report(capsys, "lr-sweep", "--vs", "optimizer.lr=0.02"))) == [0.01, 0.02]
 
 
-def test_without_any_rates_it_is_a_grid(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_any_rates_the_band_is_found_and_verified(capsys: pytest.CaptureFixture[str]) -> None:
     document = report(capsys, "lr-sweep", "overfit", "--set", "vs=[]", "--epochs", "20", "--lr", "0.1,0.01,0.001")
     assert document["answer"]["values"]["recommended"] == 0.1
-    document = report(capsys, "lr-sweep", "overfit", "--set", "vs=[]", "--epochs", "3")
-    assert [round(rate, 6) for rate in list_rates(document)][::6] == [1e-5, 1e-2, 10.0]
+    document = report(capsys, "lr-sweep", "overfit", "--set", "vs=[]", "--epochs", "20")
+    values = document["answer"]["values"]
+    band = {name: values["band"][name]["rate"] for name in ("lowest_useful", "highest_stable", "first_unstable")}
+    assert 1e-4 < band["lowest_useful"] < values["recommended"] < band["highest_stable"] < band["first_unstable"]
+    assert values["recommended"] == pytest.approx(0.1, rel=1)
+    assert {run["seed"] for run in document["runs"]} == set(range(8))  # three of the search, five of the verification
+    assert [(each["times"], each["of"]) for each in values["verification"]] == [(pytest.approx(1 / 3), 5), (1, 5), (3, 5), (10, 5)]
+    assert values["verification"][1]["survived"] == 5
+
+
+def test_the_grid_goes_on_where_the_best_lies_on_its_edge(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "lr-sweep", "--from", "1e-5", "--to", "1e-4", "--points", "4", "--epochs", "100", "--seeds", "1")
+    rates = list_rates(document)
+    assert max(rates) > 0.1
+    assert 0.01 <= document["answer"]["values"]["recommended"] <= 0.1
+    assert {run["seed"] for run in document["runs"]} == {0, 1, 2, 3, 4, 5}
+
+
+def test_a_budget_ends_the_search(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "lr-sweep", "overfit", "--set", "vs=[]", "--epochs", "5", "--budget", "60x", "--points", "12")
+    assert len(document["runs"]) == 60
+    assert any("beyond the budget" in each["reason"] for each in document["skipped"])
+
+
+def test_a_range_test_is_one_short_run(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "lr-sweep", "--range-test", "--vs", "optimizer.name=adam")
+    values = document["answer"]["values"]
+    assert 0.002 < values["recommended"] < 0.1
+    assert 0.002 < values["arms"]["optimizer.name=adam"]["recommended"] < 1
+    assert [(run["name"], run["seed"], run["metrics"]["updates"] <= 200) for run in document["runs"]] == [
+        (name, seed, True) for name in ("base", "optimizer.name=adam") for seed in (0, 1, 2)
+    ]
+    assert not document["findings"]
+    assert document["summary"]["exit_code"] == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--lr", "0.1", "--from", "0.01"],
+        ["--lr", "0.1", "--range-test"],
+        ["--from", "1", "--to", "0.1"],
+        ["--from", "0"],
+        ["--points", "1"],
+    ],
+)
+def test_options_that_contradict_each_other(options: list[str]) -> None:
+    assert run(["lr-sweep", *options]) == 2
 
 
 def test_mini_batches_momentum_and_many_classes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,7 +165,7 @@ def test_mini_batches_momentum_and_many_classes(capsys: pytest.CaptureFixture[st
 
 
 def test_a_loss_that_no_rate_moves_is_not_the_rates_fault(capsys: pytest.CaptureFixture[str]) -> None:
-    outcome = carry_out(capsys, "lr-sweep", "gradients")
+    outcome = carry_out(capsys, "lr-sweep", "gradients", "--lr", "0.001,0.1,10")
     assert outcome.answer.endswith("the loss stays at 0.659 whatever the rate, so the fault is elsewhere.")
 
 

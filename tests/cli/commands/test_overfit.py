@@ -23,8 +23,20 @@ def test_the_experiment_of_the_source(capsys: pytest.CaptureFixture[str]) -> Non
     assert document["answer"]["values"]["verdict"] == "overfits"
     assert document["answer"]["values"]["helps"] == "optimizer.weight_decay=0.04"
     assert document["answer"]["text"].startswith("The network overfits: 100.0 % right on the training part, 82.")
-    (finding,) = document["findings"]
-    assert (finding["code"], finding["seeds"]) == ("F001", {"held": 3, "of": 3})
+    all_seeds = {"held": 3, "of": 3}
+    assert [(each["code"], each["seeds"]) for each in document["findings"]] == [("F001", all_seeds), ("F004", all_seeds)]
+
+
+def test_stops_early_and_says_where(capsys: pytest.CaptureFixture[str]) -> None:
+    held = "data.validation_fraction=0.2"
+    document = report(capsys, "overfit", "--set", held, "--set", "train.early_stopping=20", "--vs", "train.early_stopping=null")
+    base, beside = document["runs"]
+    (row, other) = find_table(document, "arms")
+    assert row["stopped at epoch"] == base["metrics"]["stopped_at"] == base["metrics"]["best_epoch"] + 20
+    assert row["best epoch"] == base["metrics"]["best_epoch"]
+    assert (other["stopped at epoch"], beside["metrics"]["stopped_at"], beside["metrics"]["best_epoch"]) == (None, None, None)
+    assert base["series"]["validation-loss"]["per"] == "epoch"
+    assert [each["run"] for each in document["findings"] if each["code"] == "F004"] == ["train.early_stopping=null"]
 
 
 def test_five_seeds_and_three_changes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,175 @@
+"""Does the rate that `lr-sweep` recommends hold up? `python tests/benchmarks/lr_sweep.py [NAME ...]`.
+
+For each config the recommendation, found with three seeds, is tried with ten that the search has not seen, next to a grid of four
+rates a decade. It passes a seed if it lies within a factor of 3 of the seed's best rate, or if its loss ends above that of the best
+by at most 2 % of the fall. Beside it, how far the suggestion of `--range-test` lies from the median of the best rates.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainlab import engine
+from trainlab.config import Config, validate
+from trainlab.plan import Arm, Options, PlannedRun
+from trainlab.studies._arms import find_end, make_arm
+from trainlab.study import Settings, run
+
+SEEDS = range(100, 110)
+GRID = [float(f"{rate:.2g}") for rate in np.logspace(-5, 1, 25)]
+DIGITS = {"data": {"name": "digits"}, "loss": "cross_entropy"}
+CONFIGS: dict[str, dict[str, Any]] = {
+    "source chain": {
+        "model": {
+            "layers": 3,
+            "width": 1,
+            "activation": "relu",
+            "output": "same",
+            "init": {"name": "constant", "value": 1.0},
+            "bias": False,
+        },
+        "data": {"name": "linear", "samples": 100, "slope": 3.0, "intercept": 2.0, "noise": 0.1, "seed": 42},
+        "loss": "mse",
+        "train": {"epochs": 200},
+    },
+    "digits MLP, SGD": {"model": {"layers": 3, "width": 32}, "train": {"epochs": 15, "batch_size": 64}, **DIGITS},
+    "digits MLP, momentum": {
+        "model": {"layers": 3, "width": 32},
+        "optimizer": {"name": "sgd", "momentum": 0.9},
+        "train": {"epochs": 10, "batch_size": 64},
+        **DIGITS,
+    },
+    "digits MLP, Adam": {
+        "model": {"layers": 3, "width": 32},
+        "optimizer": {"name": "adam"},
+        "train": {"epochs": 10, "batch_size": 64},
+        **DIGITS,
+    },
+    "digits tanh, AdamW": {
+        "model": {"layers": 4, "width": 24, "activation": "tanh"},
+        "optimizer": {"name": "adamw"},
+        "train": {"epochs": 8, "batch_size": 128},
+        **DIGITS,
+    },
+    "digits batch norm, SGD": {
+        "model": {"layers": 4, "width": 24, "norm": "batch"},
+        "train": {"epochs": 8, "batch_size": 64},
+        **DIGITS,
+    },
+    "wine, RMSProp": {
+        "model": {"layers": 2, "width": 16},
+        "data": {"name": "wine"},
+        "loss": "cross_entropy",
+        "optimizer": {"name": "rmsprop"},
+        "train": {"epochs": 40, "batch_size": 32},
+    },
+    "breast cancer, AdaGrad": {
+        "model": {"layers": 2, "width": 16},
+        "data": {"name": "breast_cancer"},
+        "loss": "bce_logits",
+        "optimizer": {"name": "adagrad"},
+        "train": {"epochs": 20, "batch_size": 64},
+    },
+    "diabetes, regression, Adam": {
+        "model": {"layers": 3, "width": 32},
+        "data": {"name": "diabetes"},
+        "loss": "mse",
+        "optimizer": {"name": "adam"},
+        "train": {"epochs": 30, "batch_size": 64},
+    },
+    "moons, full batch, SGD": {
+        "model": {"layers": 3, "width": 16, "activation": "tanh"},
+        "data": {"name": "moons", "samples": 400, "noise": 0.15},
+        "loss": "bce_logits",
+        "train": {"epochs": 300},
+    },
+    "negative loss (sum), SGD": {
+        "model": {"layers": 3, "width": 8, "activation": "tanh", "output": "tanh"},
+        "data": {"name": "random", "samples": 64, "features": 4},
+        "loss": "sum",
+        "train": {"epochs": 60},
+    },
+    "iris, deep sigmoid, Adam": {
+        "model": {"layers": 4, "width": 16, "activation": "sigmoid"},
+        "data": {"name": "iris"},
+        "loss": "cross_entropy",
+        "optimizer": {"name": "adam"},
+        "train": {"epochs": 100, "batch_size": 32},
+    },
+    "digits CNN, Adam": {
+        "model": {"kind": "cnn"},
+        "optimizer": {"name": "adam"},
+        "train": {"epochs": 3, "batch_size": 64},
+        **DIGITS,
+    },
+    "adding problem, GRU, Adam": {
+        "model": {"kind": "gru", "width": 16},
+        "data": {"name": "adding", "samples": 512, "length": 10},
+        "loss": "mse",
+        "optimizer": {"name": "adam"},
+        "train": {"epochs": 10, "batch_size": 64},
+    },
+}
+
+
+def try_rates(config: Config, rates: list[float]) -> dict[float, list[tuple[float, float]]]:
+    """First and final loss at each rate with each seed."""
+    runs = []
+    for rate in rates:
+        arm = make_arm(config, {"optimizer.lr": rate})
+        runs += [PlannedRun(name=arm.name, patch=arm.patch, config=replace(arm.config, seed=seed)) for seed in SEEDS]
+    works = [engine.prepare(each.config, torch.device("cpu")) for each in runs]
+    found: dict[float, list[tuple[float, float]]] = {rate: [] for rate in rates}
+    for trace in engine.train(runs, works, [], lambda _: True):
+        found[trace.config.optimizer.lr].append((float(trace.series["loss"].values[0]), find_end(trace)))
+    return found
+
+
+def recommend(config: Config, **chosen: Any) -> float | None:
+    """What the command says."""
+    options = Options(arms=(Arm(name="base", patch={}, config=config),), seeds=(0,), seeds_given=False, chosen=chosen)
+    rate: float | None = run("lr-sweep", config, options, Settings()).answer.values["recommended"]
+    return rate
+
+
+def judge(config: Config, rate: float | None) -> tuple[float, float, float]:
+    """Shares of the seeds in which a rate passes and in which it diverges; the median of the seeds' best rates."""
+    rates = sorted({*GRID, *([rate] if rate else [])})
+    found = try_rates(config, rates)
+    passed, dead, bests = 0, 0, []
+    for index in range(len(SEEDS)):
+        ends = {each: found[each][index][1] for each in rates}
+        best = min(ends, key=ends.__getitem__)
+        bests.append(best)
+        if rate is None:
+            continue
+        fall = found[rates[0]][index][0] - ends[best]
+        passed += max(rate / best, best / rate) <= 3 or ends[rate] - ends[best] <= 0.02 * fall
+        dead += not np.isfinite(ends[rate]) or ends[rate] > found[rates[0]][index][0]
+    return passed / len(SEEDS), dead / len(SEEDS), float(np.median(bests))
+
+
+def main(names: list[str]) -> None:
+    """Print the table."""
+    torch.set_num_threads(1)
+    print(f"{'config':30}{'recommended':>12}{'best':>10}{'passes':>9}{'diverges':>10}{'range test':>12}{'of best':>9}")
+    shares = []
+    for name, values in CONFIGS.items():
+        if names and name not in names:
+            continue
+        config = validate(values)
+        rate, hint = recommend(config), recommend(config, range_test=True)
+        passed, dead, best = judge(config, rate)
+        shares.append((passed, dead))
+        line = f"{name:30}{rate or '-':>12}{best:>10.3g}{passed:>9.0%}{dead:>10.0%}{hint or '-':>12}"
+        print(line + (f"{hint / best:>9.2g}" if hint else ""), flush=True)
+    print(f"{'all':30}{'':>22}{np.mean([share for share, _ in shares]):>9.0%}{max(share for _, share in shares):>10.0%}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

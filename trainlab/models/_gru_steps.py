@@ -1,0 +1,78 @@
+"""All steps of a GRU layer, forward and backward written by hand on stacked tensors.
+
+See `trainlab.models._steps`, which says how the tensors lie.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from trainlab.models._steps import Steps, enter
+
+aten = torch.ops.aten
+
+
+class GRUSteps(Steps):
+    """`[run, step, sample, feature]` and `[run, 4 * width, width + feature + 1]` to `[run, step, sample, width]`.
+
+    The blocks of the weights are the input's part of the new state, the gates r and z, and the state's part of the new state.
+    """
+
+    @staticmethod
+    def forward(inputs: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
+        """The states, and what backward needs of them."""
+        width = weights.shape[1] // 4
+        entered = enter(inputs, width)
+        steps = len(entered) - 1
+        parts = inputs.new_empty(steps, len(weights), 4 * width, inputs.shape[2])
+        states = entered[:, :, :width].unbind()
+        news, gates, olds = (each.unbind() for each in parts.split_with_sizes([width, 2 * width, width], dim=2))
+        for step, (whole, each) in enumerate(zip(entered.unbind(), parts.unbind(), strict=False)):
+            torch.bmm(weights, whole, out=each)
+            reset, stay = gates[step].sigmoid_().chunk(2, dim=1)
+            new = news[step].addcmul_(reset, olds[step]).tanh_()
+            torch.lerp(new, states[step], stay, out=states[step + 1])
+        return entered[1:, :, :width].permute(1, 0, 3, 2), entered, parts
+
+    @staticmethod
+    def differentiate(slope: Tensor, weights: Tensor, *kept: Tensor) -> tuple[Tensor, Tensor]:
+        """See Steps."""
+        entered, parts = kept
+        width = weights.shape[1] // 4
+        at_weights, at_entered = torch.zeros_like(weights), torch.empty_like(entered[:-1])
+        at_parts, transposed = torch.empty_like(parts[0]), weights.transpose(1, 2)
+        at_new, at_gates, at_old = at_parts.split_with_sizes([width, 2 * width, width], dim=1)
+        at_reset, at_stay = at_gates.chunk(2, dim=1)
+        states, slopes = entered[:, :, :width].unbind(), slope.unbind()
+        news, gates, olds = (each.unbind() for each in parts.split_with_sizes([width, 2 * width, width], dim=2))
+        at_states, turned = at_entered[:, :, :width].unbind(), entered.transpose(2, 3).unbind()
+        at_state = torch.zeros_like(at_new)
+        for step in range(len(parts) - 1, -1, -1):
+            at_state.add_(slopes[step])
+            reset, stay = gates[step].chunk(2, dim=1)
+            torch.sub(states[step], news[step], out=at_stay).mul_(at_state)
+            torch.mul(at_state, stay, out=at_old)  # only lent
+            aten.tanh_backward(at_state.sub_(at_old), news[step], grad_input=at_new)
+            at_state.copy_(at_old)
+            torch.mul(at_new, reset, out=at_old)
+            torch.mul(at_new, olds[step], out=at_reset)
+            aten.sigmoid_backward(at_gates, gates[step], grad_input=at_gates)
+            at_weights.baddbmm_(at_parts, turned[step])
+            torch.bmm(transposed, at_parts, out=at_entered[step])
+            at_state.add_(at_states[step])
+        return at_entered, at_weights
+
+    @staticmethod
+    def take_plainly(inputs: Tensor, weights: Tensor) -> Tensor:
+        """See Steps."""
+        runs, _, samples, _ = inputs.shape
+        state = inputs.new_zeros(runs, samples, weights.shape[1] // 4)
+        states = []
+        for entered in inputs.unbind(1):
+            whole = torch.cat([state, entered, entered.new_ones(runs, samples, 1)], dim=2)
+            new, reset, stay, old = (whole @ weights.transpose(1, 2)).chunk(4, dim=2)
+            new = (new + reset.sigmoid() * old).tanh()
+            state = new + stay.sigmoid() * (state - new)
+            states.append(state)
+        return torch.stack(states, dim=1)

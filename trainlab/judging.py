@@ -140,8 +140,8 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[st
             passed = [[each for each in verdict if isinstance(each, Skipped)] for verdict in verdicts]
             merged += _merge(found, name)
             if rule.code in reported:
-                for seed, each in zip(seeds, found, strict=True):
-                    seed += each
+                for told, more in zip(seeds, found, strict=True):
+                    told.extend(more)
             if any(not skip for skip in passed):
                 judged += rule.code in reported
             else:
@@ -151,10 +151,10 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[st
         findings += [dataclasses.replace(each, because=because.get(each.code, each.because)) for each in merged]
     for rule in rules:
         if isinstance(rule, StudyRule):
-            told = list(rule.judge_study(traces))
-            findings += [each for each in told if isinstance(each, Finding)]
-            skipped += [each for each in told if isinstance(each, Skipped)]
-            judged += rule.code in reported and (not told or any(isinstance(each, Finding) for each in told))
+            verdict = list(rule.judge_study(traces))
+            findings += [each for each in verdict if isinstance(each, Finding)]
+            skipped += [each for each in verdict if isinstance(each, Skipped)]
+            judged += rule.code in reported and (not verdict or any(isinstance(each, Finding) for each in verdict))
     return causes.rank(findings, list(arms)), skipped, judged
 
 

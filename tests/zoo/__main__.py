@@ -15,7 +15,18 @@ import torch
 
 from tests.zoo import files
 from tests.zoo.cases import PARTS, Case, list_cases
-from tests.zoo.score import alarms, count_faults, find_harm, group, is_detected, is_named_first, measure, tabulate_rules
+from tests.zoo.score import (
+    alarms,
+    count_faults,
+    find_harm,
+    find_old,
+    group,
+    is_detected,
+    is_named_first,
+    is_same,
+    measure,
+    tabulate_rules,
+)
 from tests.zoo.trial import Outcome, try_all
 
 
@@ -107,7 +118,9 @@ def print_misses(outcomes: Sequence[Outcome]) -> None:
                 note = "no harm"
                 right = False
         elif case.kind == "rescaled":
-            right = all(each.verdict == twin.verdict for each, twin in zip(members, healthy[case.network], strict=True))
+            old = [find_old(each, outcomes) for each in members]
+            right = all(map(is_same, members, old))
+            note = " / ".join(",".join(found.code for found in each.faults) or "-" for each in old)
         if not right:
             print(f"\n{case.kind} {case.what} {','.join(case.codes)}: {told}  [{note}]\n    {case.command}")
 

@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent
 PARTS = ("tuning", "reporting")
 SEEDS = (0, 1, 2)
 
-Kind = Literal["healthy", "fault", "near-miss", "rescaled"]
+Kind = Literal["healthy", "fault", "near-miss", "rescaled", "twin"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +32,14 @@ class Case:
     Attributes:
         network: name of its file.
         part: its folder.
-        kind: `healthy`: as it is. `fault`: something is wrong. `near-miss`: looks alike and does no harm. `rescaled`: other units.
+        kind: `healthy`: as it is. `fault`: something is wrong. `near-miss`: looks alike and does no harm. `rescaled`: other units;
+            `twin`: the same in the old ones.
         what: name of the fault, near-miss or rescaling; empty for a healthy network.
         patch: what was done, as `--set` takes it.
         codes: the rules that must find it, any of which may be named first; of a near-miss those that must be silent.
         also: other rules that may be named first, where one of `codes` was found too.
         is_fact: it is there or not, whatever it costs; otherwise it counts only where it costs something.
+        of: of a rescaling, the patch of the same run in the old units; empty for the network as it is.
         gate: it is among those that the test suite trains.
     """
 
@@ -49,6 +51,7 @@ class Case:
     codes: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     is_fact: bool = False
+    of: str = ""
     gate: bool = False
 
     @property
@@ -91,21 +94,15 @@ def _read_patch(text: str) -> dict[str, Any]:
 
 
 def list_cases() -> list[Case]:
-    """Everything: the healthy, the faulty, the near-misses, the rescaled."""
+    """Everything: the healthy, the faulty, the near-misses, the rescaled and what they are compared with."""
     healthy = [Case(network=name, part=part, kind="healthy") for part in PARTS for name in list_networks(part)]
-    return [
-        *healthy,
-        *_read("faults.yaml", "fault"),
-        *_read("near-misses.yaml", "near-miss"),
-        *_read("rescalings.yaml", "rescaled"),
-    ]
+    rescaled = list(_read("rescalings.yaml", "rescaled"))
+    twins = [Case(network=each.network, part=each.part, kind="twin", what="before", patch=each.of) for each in rescaled if each.of]
+    return [*healthy, *_read("faults.yaml", "fault"), *_read("near-misses.yaml", "near-miss"), *rescaled, *dict.fromkeys(twins)]
 
 
 def _read(file: str, kind: Kind) -> Iterator[Case]:
-    path = FOLDER / file
-    if not path.exists():
-        return
-    for entry in yaml.safe_load(path.read_text(encoding="utf-8")):
+    for entry in yaml.safe_load((FOLDER / file).read_text(encoding="utf-8")):
         for network, patches in entry["in"].items():
             for patch in patches if isinstance(patches, list) else [patches]:
                 yield Case(
@@ -117,5 +114,6 @@ def _read(file: str, kind: Kind) -> Iterator[Case]:
                     codes=tuple(entry.get("codes", ())),
                     also=tuple(entry.get("also", ())),
                     is_fact=entry.get("fact", False),
+                    of=entry.get("of", ""),
                     gate=network in entry.get("gate", ()),
                 )

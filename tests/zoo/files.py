@@ -1,4 +1,4 @@
-"""Data that no source gives: real samples in other units, sorted, with copies, with holes; written to files when they are needed."""
+"""Data that no source gives: real samples in other units, sorted, with copies, with holes; written when they are needed."""
 
 from __future__ import annotations
 

@@ -85,17 +85,26 @@ def measure_repeatability(outcomes: Sequence[Outcome]) -> float:
     return same / max(1, len(outcomes))
 
 
+def find_old(outcome: Outcome, outcomes: Sequence[Outcome]) -> Outcome:
+    """The same run in the old units."""
+    case = outcome.case
+    return next(
+        each
+        for each in outcomes
+        if (each.case.network, each.case.patch, each.seed) == (case.network, case.of, outcome.seed)
+        and each.case.kind in ("healthy", "twin")
+    )
+
+
+def is_same(outcome: Outcome, old: Outcome) -> bool:
+    """Whether other units leave the verdict as it was: what is named first, and what is found at all."""
+    return outcome.verdict == old.verdict and {each.code for each in outcome.faults} == {each.code for each in old.faults}
+
+
 def measure_invariance(outcomes: Sequence[Outcome]) -> tuple[float, int]:
     """The share of rescaled runs with the verdict of the same run in the old units, and how many there are."""
-    plain = {(each.case.network, each.seed): each for each in outcomes if each.case.kind == "healthy"}
-    plain_faults = {(each.case.network, each.case.patch, each.seed): each for each in outcomes if each.case.kind == "fault"}
     rescaled = [each for each in outcomes if each.case.kind == "rescaled"]
-    same = 0
-    for each in rescaled:
-        twin = plain[each.case.network, each.seed]
-        same += twin.verdict == each.verdict
-    del plain_faults
-    return (same / len(rescaled) if rescaled else 1.0), len(rescaled)
+    return _share(rescaled, lambda each: is_same(each, find_old(each, outcomes))), len(rescaled)
 
 
 def measure(outcomes: Sequence[Outcome]) -> list[Bar]:

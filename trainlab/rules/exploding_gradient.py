@@ -21,9 +21,9 @@ class ExplodingGradient:
     What it finds:
         Networks that amplify. Either the first weights receive a far larger gradient than the last ones, because every layer
         passes back more than it gets; or, where the forward pass grows as fast as the backward pass shrinks, all weights
-        receive the same giant gradient, and the very first update of plain SGD moves the typical weight matrix by many times its own size.
-        Neither depends on the units of the loss. A gradient that is smaller at the output only because the last layers are
-        saturated is not amplified: there the rule says that it cannot tell.
+        receive the same giant gradient, and the very first update of plain SGD moves the typical weight matrix by many times
+        its own size. Neither depends on the units of the loss. A gradient that is smaller at the output only because the last
+        layers are saturated is not amplified: there the rule says that it cannot tell.
 
     Why it matters:
         A hundred layers that each amplify 1.5 times make 4e17. The update throws the weights far away and ends in Inf or NaN.

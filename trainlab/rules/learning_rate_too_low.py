@@ -26,7 +26,8 @@ class LearningRateTooLow:
         of the epochs still made a tenth of the whole fall (a straight line makes 25 %, a run that has arrived next to nothing),
         and the fall still to come, if it goes on slowing down as it did, is at least a quarter of the fall so far. And each
         update changed the weights by less than a thousandth of themselves: a short run at a normal rate falls as fast, by
-        larger steps; only a run that has learned less than half of what a straight line does may take steps ten times as large. A flat loss is not slow but stuck, and has other causes.
+        larger steps; only a run that has learned less than half of what a straight line does may take steps ten times as
+        large. A flat loss is not slow but stuck, and has other causes.
 
     Why it matters:
         The result is that of an unfinished training, and every comparison made with it is one of speed.

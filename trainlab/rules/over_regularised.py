@@ -31,9 +31,9 @@ class OverRegularised:
         and of the best constant. `weight_decay`, `l1`: the penalties that were set.
 
     See it:
-            trainlab check overfit --weight-decay 3 --set optimizer.lr=0.01 --fail-on never
+            trainlab check overfit --weight-decay 3 --fail-on never
 
-        The weights shrink to nothing, and the loss stays at 0.69, that of a guess.
+        The training loss stays at `0.693`, that of a guess.
 
     What to try:
         A tenth or a hundredth of the penalty; AdamW instead of Adam with `weight_decay`.
@@ -76,7 +76,7 @@ class OverRegularised:
             code=self.code,
             name=self.name,
             severity="error",
-            message=f"{' and '.join(penalties)} left a weight {say(share)} of its size (limit {say(self.shrunk)}); the training loss "
-            f"stays at {say(end)}, a constant reaches {say(constant)}; try a tenth or a hundredth of the penalty",
+            message=f"{' and '.join(penalties)} left a weight {say(share)} of its size (limit {say(self.shrunk)}); the training "
+            f"loss stays at {say(end)}, a constant reaches {say(constant)}; try a tenth or a hundredth of the penalty",
             evidence={"shrunk": share, "train_loss": end, "constant_loss": constant, "weight_decay": decay, "l1": l1},
         )

@@ -23,9 +23,9 @@ class Overtraining:
         went on falling. The best is the lowest median of neighbouring epochs, the end the median of the last tenth, so that
         neither is one lucky epoch; the rise must exceed the noise from epoch to epoch three times, and a quarter of what the best
         had gained over the best constant (where that is not known, over the first epoch) must be lost again: long after a network
-        has arrived it grows surer of its few mistakes, which costs the loss a little and the accuracy nothing. A gap to the training
-        loss that does not grow is no finding, and neither is a rise in both, which has other causes (L001). A run with early
-        stopping has the weights of its best epoch, whatever came after it.
+        has arrived it grows surer of its few mistakes, which costs the loss a little and the accuracy nothing. A gap to the
+        training loss that does not grow is no finding, and neither is a rise in both, which has other causes (L001). A run with
+        early stopping has the weights of its best epoch, whatever came after it.
 
     Why it matters:
         Every epoch after the best one was paid for and made the result worse: the network learns the noise of its samples, and

@@ -110,3 +110,13 @@ def test_too_little_to_judge() -> None:
 def test_units_do_not_matter(steps: list[float], factor: float) -> None:
     trace = make_trace(loss=100 - np.cumsum(steps), changes=SMALL)
     assert summarize(RULE, rescale(trace, factor)) == summarize(RULE, trace)
+
+
+def test_a_run_that_has_learned_next_to_nothing_may_take_larger_steps() -> None:
+    steps = [[5e-3] * 3]
+    baselines = {"constant_loss": 2.3, "linear_loss": 0.3}
+    stuck = make_trace(loss=np.linspace(2.3, 2.2, 41), changes=steps, task="multiclass", metrics={"train_loss": 2.2} | baselines)
+    assert find(RULE, stuck)
+    learned = make_trace(loss=np.linspace(2.3, 1.0, 41), changes=steps, task="multiclass", metrics={"train_loss": 1.0} | baselines)
+    assert is_silent(RULE, learned)
+    assert is_silent(RULE, make_trace(loss=np.linspace(2.3, 2.2, 41), changes=steps))

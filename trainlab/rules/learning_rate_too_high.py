@@ -1,4 +1,4 @@
-"""L001: the loss swings at the end, or has climbed back from its best."""
+"""L001: the loss swings at the end, has climbed back from its best, or does not recover from a giant step."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STEADY = 0.35  # of all movement upwards and downwards, the share upwards below 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearningRateTooHigh:
-    """The steps are too long: the loss swings instead of settling, or has climbed back from its best.
+    """The steps are too long: the loss swings, climbs back from its best, or does not recover from a giant step.
 
     What it finds:
         Runs whose training loss, over the last quarter of the epochs, goes up nearly as much as down, by a notable share of all

@@ -26,7 +26,7 @@ class LearningRateTooLow:
         of the epochs still made a tenth of the whole fall (a straight line makes 25 %, a run that has arrived next to nothing),
         and the fall still to come, if it goes on slowing down as it did, is at least a quarter of the fall so far. And each
         update changed the weights by less than a thousandth of themselves: a short run at a normal rate falls as fast, by
-        larger steps; only a run that has learned less than half of what a straight line does may take steps ten times as
+        larger steps; only a run that has learned less than half of what a straight line does may take steps three times as
         large. A flat loss is not slow but stuck, and has other causes.
 
     Why it matters:
@@ -74,7 +74,8 @@ class LearningRateTooLow:
             few = f"{say_count(len(loss), 'epoch')} cannot show a course (at least {self.min_epochs:g})"
             yield Skipped(code=self.code, reason=few if np.isfinite(loss).all() else "the loss left the finite numbers")
             return
-        half, late, last = (float(loss[round(share * (len(loss) - 1))]) for share in (0.5, 0.75, 1.0))
+        quarters = np.interp(np.array([0.5, 0.75, 1.0]) * (len(loss) - 1), np.arange(len(loss)), loss)  # of equal length
+        half, late, last = (float(each) for each in quarters)
         fall = float(loss[0]) - last
         if fall <= 0 or measure_rises(loss[len(loss) // 2 :]) > RISING or late - last < self.late_share * fall:
             return
@@ -86,7 +87,7 @@ class LearningRateTooLow:
             yield Skipped(
                 code=self.code, reason="the loss was still falling, but how far updates move the weights was not measured"
             )
-        elif change < self.update_ratio * (10 if judge_fit(trace) == "stuck" else 1):
+        elif change < self.update_ratio * (3 if judge_fit(trace) == "stuck" else 1):
             share, rate, late_rate = (late - last) / fall, trace.config.optimizer.lr, read_late_rate(trace)
             yield Finding(
                 code=self.code,

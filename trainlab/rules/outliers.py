@@ -48,7 +48,7 @@ class Outliers:
     code: ClassVar[str] = "D005"
     name: ClassVar[str] = "outliers"
     needs: ClassVar[tuple[str, ...]] = ("outliers",)
-    share: float = 1 / 3
+    share: float = 0.33
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
         """One finding for targets, and one for inputs."""

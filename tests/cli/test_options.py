@@ -54,7 +54,7 @@ def test_everything_at_its_default(seen: list[tuple[str, Chosen, Shared]]) -> No
     carry_out()
     shared = seen[0][2]
     assert shared == Shared(
-        config=None, patches=(), set=(), vs=(), device="auto", seed=None, seeds="1", threads="1",
+        config=None, patches=(), set=(), vs=(), device="auto", seed=None, seeds=None, threads="1",
         processes="auto",
         executor=None, format=(), output=None, plot=None,
         full_series=False, select=(), ignore=(), fail_on=None, baseline=None, budget=None,

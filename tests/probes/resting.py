@@ -42,6 +42,7 @@ def rest(
     return Evaluation(
         flat=torch.zeros(1, 1),
         train=place(inputs, target),
+        validation=None,
         test=None if test is None else place(*test),
         loss_at=lambda _, batch: torch.stack([LOSSES[loss](call(batch.inputs), batch.target)]),
         predict=lambda batch: call(batch.inputs)[None],
@@ -49,6 +50,7 @@ def rest(
         task=task,
         loss=loss,
         kinds=kinds or {"model.0": "Linear"},
+        sample_norms=lambda batch: torch.zeros(1, len(batch.inputs)),
         respond=lambda batch: (in_training or call)(batch.inputs)[None],
         batch_size=batch_size,
     )

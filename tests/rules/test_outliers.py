@@ -38,7 +38,7 @@ def test_thresholds() -> None:
         metrics = {"input_outliers": count, "input_outlier_share": share, "input_outlier": 7 if count else None}
         return make_trace(task="binary", metrics=metrics)
 
-    assert is_silent(RULE, some(1 / 3))
+    assert is_silent(RULE, some(0.33))
     assert "number 7 the farthest" in find(RULE, some(0.34)).message
     assert is_silent(RULE, some(0.0, 0))
 

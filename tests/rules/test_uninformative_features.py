@@ -33,7 +33,7 @@ def scores(own: float, other: float, skill: float = 0.0, train: float = 0.1, err
 def test_labels_that_belong_to_others(model: Any, tmp_path: Path) -> None:
     target = (INPUTS[:, 0] + INPUTS[:, 1] > 0).astype(int)
     lost = save(tmp_path, INPUTS, RNG.permutation(target))
-    found = find(RULE, fit(RULE, lost, model=model, optimizer={"name": "adam", "lr": 0.03}, epochs=80))
+    found = find(RULE, fit(RULE, lost, model=model, optimizer={"name": "adam", "lr": 0.03}, epochs=120))
     assert found.severity == "error"
     assert found.evidence["learned"] > 0.5
     assert judge(RULE, save(tmp_path, INPUTS, target), model=model, epochs=10) == []

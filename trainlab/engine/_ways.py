@@ -69,7 +69,7 @@ def count_products(model: nn.Module, sample: Tensor) -> int:
     try:
         with torch.no_grad():
             model.eval()
-            model(sample[:2])  # a batch norm without running statistics takes no sample by itself
+            model(sample[:2])  # batch norm without running statistics has none for a single one
     finally:
         for hook in hooks:
             hook.remove()

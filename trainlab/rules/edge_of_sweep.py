@@ -31,10 +31,10 @@ class EdgeOfSweep:
         `rates`: how many were tried.
 
     See it:
-        trainlab lr-sweep --lr 1e-5,1e-4,1e-3
+        `trainlab lr-sweep --lr 1e-5,1e-4,1e-3`: the loss is still falling from rate to rate at the last of them.
 
     What to try:
-        More rates on that side; `trainlab lr-sweep` without `--lr` extends its grid by itself.
+        More rates on that side. Without `--lr`, lr-sweep extends its grid by itself.
 
     Sources:
         Google's Deep Learning Tuning Playbook (2023), on the edges of a search space.

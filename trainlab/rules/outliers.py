@@ -49,7 +49,7 @@ class Outliers:
     name: ClassVar[str] = "outliers"
     needs: ClassVar[tuple[str, ...]] = ("outliers",)
     causes: ClassVar[tuple[str, ...]] = ("D006",)
-    share: float = 1 / 3
+    share: float = 0.33
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
         """One finding for targets, and one for inputs."""

@@ -19,7 +19,9 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 def list_rules(names: Sequence[str] | None = None) -> dict[str, type[Any]]:
     """The class of every rule, or of those named, by its code, sorted by code."""
     found = {}
-    modules = plugins.load_all("trainlab.rules") if names is None else {name: plugins.load("trainlab.rules", name) for name in names}
+    modules = (
+        plugins.load_all("trainlab.rules") if names is None else {name: plugins.load("trainlab.rules", name) for name in names}
+    )
     for name, module in modules.items():
         rule = getattr(module, "".join(part.capitalize() for part in name.split("-")))
         found[rule.code] = rule

@@ -30,7 +30,7 @@ bench-lr: $(READY)  ## how well the recommendation of lr-sweep holds up, over 14
 	$(BIN)/python tests/benchmarks/lr_sweep.py
 
 zoo: $(READY)  ## how far the verdicts can be believed: train healthy and faulty networks, and judge them
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.zoo
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.zoo --write --verbose
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

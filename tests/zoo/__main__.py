@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -16,6 +16,7 @@ import torch
 from tests.zoo import files
 from tests.zoo.cases import PARTS, Case, list_cases
 from tests.zoo.score import (
+    Bar,
     alarms,
     count_faults,
     find_harm,
@@ -29,30 +30,33 @@ from tests.zoo.score import (
 )
 from tests.zoo.trial import Outcome, try_all
 
+README = Path(__file__).parents[2] / "README.md"
+RESULTS = Path(__file__).parent / "results.md"
+MARKS = ("<!-- zoo -->\n", "<!-- /zoo -->\n")
+
 
 def main() -> int:
-    """Print a table for each part; 1 if a goal is missed."""
+    """Print the goals and a table of rules for each part; 1 if a goal is missed."""
     options = _read_options()
     began = time.perf_counter()
-    cases = [case for case in list_cases() if not options.only or options.only in case.name]
-    if options.only:  # a fault needs its healthy twin
+    everything = list_cases()
+    cases = [case for case in everything if options.only in case.name and case.part in (options.part or PARTS)]
+    if options.only:  # a fault needs its healthy twin, other units the old ones
         needed = {case.network for case in cases}
-        cases = [case for case in list_cases() if case in cases or (case.kind == "healthy" and case.network in needed)]
-    cases = [case for case in cases if case.part in (options.part or PARTS)]
+        cases += [case for case in everything if case not in cases and case.network in needed and case.kind in ("healthy", "twin")]
     files.write_all()
     outcomes = run_all(cases, options.jobs, options.kept)
-    parts = [part for part in PARTS if any(each.case.part == part for each in outcomes)]
-    missed = False
-    for part in parts:
-        members = [each for each in outcomes if each.case.part == part]
-        print(f"\n### {part}: {len(members)} runs\n")
-        print_rules(members)
-        print()
-        missed |= print_bars(members)
-        if options.verbose:
-            print_misses(members)
+    parts = {part: [each for each in outcomes if each.case.part == part] for part in PARTS}
+    bars = {part: measure(members) for part, members in parts.items() if members}
+    overall, rules = compose_overall(bars), "\n".join(compose_rules(part, parts[part]) for part in bars)
+    print(f"{overall}\n{rules}")
+    if options.verbose:
+        for part in bars:
+            print_misses(parts[part])
+    if options.write:
+        write_results(overall, rules)
     print(f"\n{len(outcomes)} runs in {time.perf_counter() - began:.0f} s")
-    return int(missed)
+    return int(not all(bar.holds for part in bars.values() for bar in part))
 
 
 def _read_options() -> argparse.Namespace:
@@ -61,6 +65,7 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="only cases whose name contains this")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--kept", type=Path, help="folder of traces: what stands there is judged again, not trained again")
+    parser.add_argument("--write", action="store_true", help="into README and results.md")
     parser.add_argument("--verbose", action="store_true", help="list what went wrong")
     return parser.parse_args()
 
@@ -80,23 +85,32 @@ def run_all(cases: Sequence[Case], jobs: int, kept: Path | None) -> list[Outcome
         return [each for part in found for each in part]
 
 
-def print_rules(outcomes: Sequence[Outcome]) -> None:
+def compose_overall(bars: Mapping[str, Sequence[Bar]]) -> str:
+    """The goals and what was reached in each part, in Markdown."""
+    lines = [f"| | goal | {' | '.join(bars)} |", f"| --- | ---: |{' ---: |' * len(bars)}"]
+    for row in zip(*bars.values(), strict=True):
+        reached = [f"{_say(bar)} of {bar.of}{'' if bar.holds else ' (missed)'}" for bar in row]
+        lines.append(f"| {row[0].name} | {row[0].goal} | {' | '.join(reached)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _say(bar: Bar) -> str:
+    return f"{bar.value:.0f}" if bar.goal == "0" else f"{100 * bar.value:.1f} %"
+
+
+def compose_rules(part: str, outcomes: Sequence[Outcome]) -> str:
     """The table by rule, in Markdown."""
-    print("| rule | | faulty runs | detected | named first | false alarms |")
-    print("| --- | --- | ---: | ---: | ---: | ---: |")
-    for row in tabulate_rules(outcomes):
-        print(f"| {' | '.join(row)} |")
+    lines = [f"{part}:", "", "| rule | | faulty runs | detected | named first | false alarms |"]
+    lines += ["| --- | --- | ---: | ---: | ---: | ---: |", *(f"| {' | '.join(row)} |" for row in tabulate_rules(outcomes))]
+    return "\n".join(lines) + "\n"
 
 
-def print_bars(outcomes: Sequence[Outcome]) -> bool:
-    """The table of goals, in Markdown; whether one is missed."""
-    print("| | reached | goal | runs |")
-    print("| --- | ---: | ---: | ---: |")
-    bars = measure(outcomes)
-    for bar in bars:
-        value = f"{bar.value:.0f}" if bar.goal == "0" else f"{100 * bar.value:.1f} %"
-        print(f"| {bar.name} | {value} | {bar.goal}{'' if bar.holds else ' (missed)'} | {bar.of} |")
-    return not all(bar.holds for bar in bars)
+def write_results(overall: str, rules: str) -> None:
+    """The goals into README, between their marks; everything into `results.md`."""
+    RESULTS.write_text(f"What `make zoo` printed.\n\n{overall}\n{rules}", encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(MARKS[0])
+    README.write_text(before + MARKS[0] + overall + MARKS[1] + rest.split(MARKS[1])[1], encoding="utf-8")
 
 
 def print_misses(outcomes: Sequence[Outcome]) -> None:

@@ -64,6 +64,9 @@ def _draw_levels(axes: Axes, arms: dict[str, list[Run]]) -> None:
                 axes.plot(values, [place] * len(values), marker, color=color, alpha=0.35, markersize=5, markeredgewidth=0)
                 axes.plot(mean(values), place, marker, color=color, markersize=10, label=label)
                 label = None
+    if not axes.lines:
+        say_empty(axes, f"the {kind} left the finite numbers")
+        return
     axes.set_yticks(range(len(arms)), [wrap_name(name) for name in arms])
     axes.set_ylim(len(arms) - 0.5, -0.7)  # the base on top
     axes.margins(x=0.1)

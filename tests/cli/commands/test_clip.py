@@ -113,7 +113,7 @@ def test_a_long_sequence_explodes_at_once_and_is_saved_by_the_loosest_decade(cap
     recommended = next(row for row in rows.values() if row["run"] == document["answer"]["values"]["recommended"])
     assert recommended["clipping"].startswith("by norm at")
     assert recommended["verdict"] == "survives"
-    assert rows["by norm at 1"]["verdict"] == "survives"
+    assert rows["by norm at 1"]["verdict"].startswith("survives")
     assert rows["by norm at 1000"]["verdict"].startswith("diverged")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.running import report
 from tests.rules.trainings import train
 from trainlab.judging import list_rules
 from trainlab.report import Finding, Trace
@@ -73,3 +74,11 @@ def test_weights_from_a_standard_normal_multiply_the_variance_by_half_the_width(
     ]
     factors = [later / earlier for earlier, later in itertools.pairwise(variances)]
     assert float(sorted(factors)[len(factors) // 2]) == pytest.approx(50, rel=0.25)
+
+
+def test_units_die_because_of_the_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "check", "lr-sweep", "--lr", "0.165", "--set", "vs=[]", "--quiet")
+    because = {each["code"]: each["because"] for each in document["findings"]}
+    assert document["findings"][0]["code"] == "L001"
+    assert (because["L001"], because["G003"], because["L008"]) == (None, "L001", "L001")
+    assert document["summary"]["errors"] == 1

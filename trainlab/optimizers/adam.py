@@ -39,6 +39,34 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     return parameters.addcdiv(change, divisor, value=-1), State(rows, state.updates + 1)
 
 
+def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> State:
+    """See `trainlab.optimizers.find_step_in_place`."""
+    held = state.rows
+    updates = torch.tensor(float(state.updates + 1))
+    for row in range(len(parameters)):
+        settings = {name: float(each[row]) for name, each in columns.items()}
+        keeps_largest = bool(settings.get("amsgrad"))
+        apart = settings.get("shrink", 0.0)
+        step = torch._fused_adamw_ if apart else torch._fused_adam_
+        step(
+            [parameters[row]],
+            [gradient[row]],
+            [held["mean"][row]],
+            [held["square"][row]],
+            [held["largest"][row]] if keeps_largest else [],
+            [updates],
+            lr=settings["lr"],
+            beta1=settings["beta1"],
+            beta2=settings["beta2"],
+            weight_decay=apart or settings.get("weight_decay", 0.0),
+            eps=settings["eps"],
+            amsgrad=keeps_largest,
+            maximize=False,
+        )
+    powers = {name: held[name] * columns[beta] for name, beta in (("power1", "beta1"), ("power2", "beta2"))}
+    return State({**held, **powers}, state.updates + 1)
+
+
 def find_stride(state: State, columns: Columns) -> Tensor:
     """Lr / (sqrt(square/(1 - beta2^t)) + eps)."""
     square = state.rows["square"]

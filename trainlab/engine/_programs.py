@@ -199,9 +199,8 @@ class OneByOne:
 
     def _call(self, parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor) -> Tensor:
         """What `functional_call` does, which takes longer about it than a small layer about its work."""
-        places = [
-            (*place, tensor) for given in (parameters, fixed) for name, tensor in given.items() for place in self._holders[name]
-        ]
+        given = [*parameters.items(), *fixed.items()]
+        places = [(*place, tensor) for name, tensor in given for place in self._holders[name]]
         own = [(tensors, key, tensors[key]) for tensors, key, _ in places]
         try:
             for tensors, key, tensor in places:

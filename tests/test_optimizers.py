@@ -9,7 +9,6 @@ from trainlab import optimizers
 from trainlab.config.training import SGD, Adam, Optimizer
 from trainlab.optimizers import _blocks
 
-IN_PLACE = ("sgd", "momentum", "nesterov", "adam", "adamw", "amsgrad")
 TORCH = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 FAMILIES: dict[str, list[Optimizer]] = {
     "sgd": [SGD(lr=0.05), SGD(lr=0.01, weight_decay=0.3), SGD(lr=0.0)],
@@ -32,7 +31,6 @@ FAMILIES: dict[str, list[Optimizer]] = {
         Adam(name="adamw", lr=0.1, betas=(0.5, 0.7), eps=1e-3, weight_decay=0.2),
         Adam(name="adamw", lr=0.05, weight_decay=0.04),
     ],
-    "amsgrad": [Adam(lr=0.05, amsgrad=True), Adam(lr=0.05), Adam(name="adamw", lr=0.1, betas=(0.5, 0.7), amsgrad=True)],
 }
 
 
@@ -160,50 +158,3 @@ def test_a_step_in_blocks_has_the_same_bits_and_changes_nothing(family, monkeypa
         assert held.rows.keys() == state.rows.keys()
         assert all(torch.equal(each, state.rows[name]) for name, each in held.rows.items())
         assert held.updates == state.updates
-
-
-def train_in_place(specs: list[Optimizer], weights: torch.Tensor, updates: int) -> tuple[torch.Tensor, optimizers.State]:
-    step = optimizers.find_step_in_place(optimizers.name_family(specs[0]))
-    assert step is not None
-    _, state, columns = optimizers.start(specs, weights)
-    weights = weights.clone()
-    for update in range(updates):
-        gradient = slope(weights, update)
-        given = gradient.clone()
-        state = step(weights, gradient, state, columns)
-        assert torch.equal(gradient, given)
-    return weights, state
-
-
-@pytest.mark.parametrize("family", IN_PLACE)
-def test_a_step_in_place_equals_torch_for_200_steps(family):
-    specs = FAMILIES[family]
-    weights = torch.linspace(-2, 3, len(specs) * 21, dtype=torch.float64).reshape(len(specs), 21)
-    found, _ = train_in_place(specs, weights, 200)
-    for row, spec in enumerate(specs):
-        assert torch.allclose(found[row], train_with_torch(spec, weights[row], 200), rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize("family", IN_PLACE)
-def test_a_step_in_place_leaves_the_state_that_a_step_leaves(family):
-    """Which tells later how far a proximal step goes."""
-    specs = FAMILIES[family]
-    weights = torch.linspace(-2, 3, len(specs) * 5, dtype=torch.float64).reshape(len(specs), 5)
-    step, wanted, columns = optimizers.start(specs, weights)
-    _, state = train_in_place(specs, weights, 7)
-    for update in range(7):
-        weights, wanted = step(weights, slope(weights, update), wanted, columns)
-    kind = optimizers.name_family(specs[0])
-    found = optimizers.find_stride(kind, state, columns)
-    assert torch.allclose(found, optimizers.find_stride(kind, wanted, columns), rtol=1e-9, atol=0)
-    assert state.updates == wanted.updates == 7
-
-
-@pytest.mark.parametrize("family", IN_PLACE)
-def test_a_step_in_place_has_the_same_bits_next_to_others(family):
-    specs = FAMILIES[family]
-    weights = torch.randn(len(specs), 37, generator=torch.Generator().manual_seed(0))
-    together, _ = train_in_place(specs, weights, 5)
-    for row, spec in enumerate(specs):
-        alone, _ = train_in_place([spec], weights[row : row + 1], 5)
-        assert torch.equal(together[row], alone[0])

@@ -94,7 +94,19 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-LARGE = ["momentum", "nesterov", "adam", "adamw", "amsgrad", "adagrad", "rmsprop", "clipped by norm", "frozen with norm", "dropout"]
+LARGE = [
+    "momentum",
+    "nesterov",
+    "adam",
+    "adamw",
+    "amsgrad",
+    "adagrad",
+    "rmsprop",
+    "radam",
+    "clipped by norm",
+    "frozen with norm",
+    "dropout",
+]
 
 
 @pytest.mark.parametrize("name", LARGE)

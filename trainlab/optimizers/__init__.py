@@ -3,8 +3,8 @@
 Each equals its namesake in torch.optim step for step. They are written here because importing torch.optim's classes and taking
 their first step loads torch's compiler, which costs half a second, and because torch's take one hyperparameter for all runs.
 
-A module here has two functions, `start` and `find_stride`, with the arguments and the results of those below, but for the family,
-and may have a third, `step_in_place`, a StepInPlace.
+A module here has three functions: `start` and `find_stride`, with the arguments and the results of those below, but for the family,
+and `step_in_place`, a StepInPlace.
 A step computes with sums, products, quotients, roots and `lerp` only, which round alike wherever in a tensor a number stands: a
 run has the same bits in every stack.
 """
@@ -50,13 +50,13 @@ def start(specs: Sequence[Optimizer], like: Tensor) -> tuple[Step, State, Column
     return started
 
 
-def find_step_in_place(family: str) -> StepInPlace | None:
-    """The step of large runs that train one by one, by torch's own kernel, which goes through the memory once; None if it has none.
+def find_step_in_place(family: str) -> StepInPlace:
+    """The step of runs that train one by one on a CPU: half the passes over the memory, which is what a step on many weights costs.
 
-    It takes row by row on a CPU, each with its own numbers, so that a run has the same bits beside any others. They are not those
-    of the step for stacks.
+    It takes row by row, each with its own numbers, so that a run has the same bits beside any others. They are not those of the
+    step for stacks.
     """
-    step: StepInPlace | None = getattr(plugins.load(__name__, family), "step_in_place", None)
+    step: StepInPlace = plugins.load(__name__, family).step_in_place
     return step
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import Adam
-from trainlab.optimizers._moments import advance_moments, divide_root, start_moments
+from trainlab.optimizers._moments import advance_moments, advance_powers, divide_root, start_moments
 from trainlab.optimizers._state import Columns, State, Step, make_column
 
 
@@ -63,8 +63,7 @@ def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: C
             amsgrad=keeps_largest,
             maximize=False,
         )
-    powers = {name: held[name] * columns[beta] for name, beta in (("power1", "beta1"), ("power2", "beta2"))}
-    return State({**held, **powers}, state.updates + 1)
+    return State({**held, **advance_powers(state, columns)}, state.updates + 1)
 
 
 def find_stride(state: State, columns: Columns) -> Tensor:

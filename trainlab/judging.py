@@ -16,10 +16,13 @@ from trainlab.rules._rule import Rule, StudyRule
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
-def list_rules() -> dict[str, type[Any]]:
-    """Every rule's class by its code, sorted by code."""
+def list_rules(names: Sequence[str] | None = None) -> dict[str, type[Any]]:
+    """The class of every rule, or of those named, by its code, sorted by code."""
     found = {}
-    for name, module in plugins.load_all("trainlab.rules").items():
+    modules = (
+        plugins.load_all("trainlab.rules") if names is None else {name: plugins.load("trainlab.rules", name) for name in names}
+    )
+    for name, module in modules.items():
         rule = getattr(module, "".join(part.capitalize() for part in name.split("-")))
         found[rule.code] = rule
     return dict(sorted(found.items()))
@@ -44,7 +47,8 @@ def choose_rules(
     Raises:
         UserError: an unknown code, an unknown threshold, or a threshold that is no number.
     """
-    known = list_rules()
+    # To import them all takes longer than a short study: they are asked for only where a code is to be looked up.
+    known = list_rules(None if select or ignore or thresholds else names)
     problems = [
         _explain_code("no rule's code begins with this", option, prefix, known)
         for option, prefixes in (("--select", select), ("--ignore", ignore))

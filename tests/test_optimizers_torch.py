@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from trainlab import optimizers
 from trainlab.config.training import SGD, AdaGrad, Adam, NAdam, Optimizer, RAdam, RMSProp
+from trainlab.optimizers import _blocks
 from trainlab.plugins import list_names
 
 TORCH = {
@@ -237,13 +238,74 @@ def test_a_run_has_the_same_bits_next_to_others(name, mine, size, companions, pl
     assert torch.equal(together, alone)
 
 
+def train_in_place(
+    specs: list[Optimizer], weights: torch.Tensor, updates: int, gradient=slope
+) -> tuple[torch.Tensor, optimizers.State, optimizers.Columns]:
+    step = optimizers.find_step_in_place(optimizers.name_family(specs[0]))
+    _, state, columns = optimizers.start(specs, weights)
+    weights = weights.clone()
+    for update in range(updates):
+        given = gradient(weights, update)
+        kept = given.clone()
+        state = step(weights, given, state, columns)
+        assert torch.equal(given, kept)
+    return weights, state, columns
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_step_in_place_equals_torch_for_200_steps(name, double, monkeypatch):
+    monkeypatch.setattr(_blocks, "BLOCK", 3)
+    specs = STACKS[name]
+    weights = spread(specs, torch.float64)
+    found, _, _ = train_in_place(specs, weights, 200)
+    for row, spec in enumerate(specs):
+        assert torch.allclose(found[row], train_with_torch(spec, weights[row], 200), rtol=0, atol=1e-9), spec
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_in_place_float32_is_close_to_torch(name):
+    specs = STACKS[name]
+    weights = spread(specs, torch.float32)
+    found, _, _ = train_in_place(specs, weights, 50)
+    for row, spec in enumerate(specs):
+        assert torch.allclose(found[row], train_with_torch(spec, weights[row], 50), rtol=0, atol=1e-4), spec
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_step_in_place_leaves_the_state_that_a_step_leaves(name):
+    """Which tells how far a proximal step goes."""
+    specs = STACKS[name]
+    weights = spread(specs, torch.float64)
+    step, wanted, _ = optimizers.start(specs, weights)
+    _, state, columns = train_in_place(specs, weights, 7)
+    for update in range(7):
+        weights, wanted = step(weights, slope(weights, update), wanted, columns)
+    family = optimizers.name_family(specs[0])
+    found = optimizers.find_stride(family, state, columns)
+    assert torch.allclose(found, optimizers.find_stride(family, wanted, columns), rtol=1e-9, atol=0)
+    assert state.updates == wanted.updates == 7
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_step_in_place_has_the_same_bits_next_to_others(name, monkeypatch):
+    """Also next to runs whose settings make the stack remember more."""
+    monkeypatch.setattr(_blocks, "BLOCK", 21)
+    specs = STACKS[name]
+    weights = torch.randn(len(specs), 37, generator=torch.Generator().manual_seed(0))
+    together, _, _ = train_in_place(specs, weights, 12, wave)
+    for row, spec in enumerate(specs):
+        alone, _, _ = train_in_place([spec], weights[row : row + 1], 12, wave)
+        assert torch.equal(together[row], alone[0]), spec
+
+
 @pytest.mark.parametrize("kind", ["adagrad", "rmsprop", "adam", "adamw", "nadam", "radam"])
 def test_a_squared_gradient_that_overflows_stops_its_weight_as_in_torch(kind):
     spec = replace(RICH[kind], weight_decay=0.0)
     if kind == "rmsprop":
         spec = replace(spec, momentum=0.0)
-    weights = torch.ones(2, 3)
+    weights, lone = torch.ones(2, 3), torch.ones(1, 3)
     step, state, columns = optimizers.start([spec, spec], weights)
+    _, own, fixed = optimizers.start([spec], lone)
     leaf = torch.ones(3).requires_grad_()
     given = {each.name: getattr(spec, each.name) for each in fields(spec) if each.name != "name"}
     optimizer = TORCH[kind]([leaf], **given)
@@ -251,7 +313,9 @@ def test_a_squared_gradient_that_overflows_stops_its_weight_as_in_torch(kind):
         leaf.grad = torch.full((3,), gradient)
         optimizer.step()
         weights, state = step(weights, torch.full_like(weights, gradient), state, columns)
+        own = optimizers.find_step_in_place(kind.removesuffix("w"))(lone, torch.full_like(lone, gradient), own, fixed)
     assert torch.allclose(weights[0], leaf.detach(), rtol=1e-5)
+    assert torch.allclose(lone[0], leaf.detach(), rtol=1e-5)
     assert torch.isfinite(leaf).all()
 
 
@@ -265,6 +329,7 @@ for name in {kinds}:
     weights = torch.ones(2, 3)
     step, state, columns = optimizers.start([validate({{"optimizer": name}}).optimizer] * 2, weights)
     step(weights, weights, state, columns)
+    optimizers.find_step_in_place(name)(weights, weights.clone(), state, columns)
 print([name for name in sys.modules if name.startswith("torch._dynamo")])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -63,6 +63,10 @@ LARGE: dict[str, Any] = DIGITS | {
     "model": {"kind": "resnet", "layers": 20},
     "train": {"epochs": 1, "batch_size": 64, "updates": 10},
 }
+WIDE: dict[str, Any] = DIGITS | {
+    "model": {"layers": 5, "width": 512, "activation": "relu"},
+    "train": {"epochs": 5, "batch_size": 256},
+}
 CASES: dict[str, tuple[dict[str, Any], int, float]] = {
     "chain of 3, batch 100, SGD": (CHAIN, 64, 15.0),
     "1-20-20-1, batch 100, SGD": (SMALL | {"optimizer": {"name": "sgd"}}, 64, 10.0),
@@ -72,6 +76,7 @@ CASES: dict[str, tuple[dict[str, Any], int, float]] = {
     "GRU, 50 steps, batch 32, Adam": (GATED, 64, 8.0),
     "transformer, batch 32, Adam": (ATTENDING, 64, 3.0),
     "ResNet-20, batch 64 (4 runs)": (LARGE, 4, 0.98),
+    "4 x 512, batch 256 (4 runs)": (WIDE, 4, 0.98),
 }
 """Each case with its number of runs, and the speed-up that it is meant to reach on one thread."""
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainlab.config.activations import ACTIVATIONS
-from trainlab.engine import _grouping
+from trainlab.engine import _grouping, _ways
 
 from .runs import assert_same, train
 
@@ -203,6 +203,33 @@ def test_alone_with_one_with_seven_in_any_order_and_in_any_chunks(name, rows):
     random.Random(0).shuffle(order)
     for place, each in zip(order, train(*[eight[place] for place in order]), strict=True):
         assert_same(each, alone[place])
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Every network counts as one that fills the processor."""
+    monkeypatch.setattr(_ways, "HEAVY", -1)
+    monkeypatch.setattr(_ways, "_chosen", {})
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_large_runs_do_not_depend_on_those_before_them(optimizer, large):
+    base = {
+        "model": {"width": 5, "dropout": 0.4, "norm": "batch"},
+        "data": {"name": "random", "samples": 23, "features": 9, "classes": 3},
+        "loss": "cross_entropy",
+        "train": {"epochs": 3, "batch_size": 8},
+    }
+    changes = [{}, {"weight_decay": 0.1}, *[{name: values[-1]} for name, values in OPTIMIZERS[optimizer].items()]]
+    runs = [
+        {**base, "seed": seed, "optimizer": {"name": optimizer, "lr": 0.05 / (seed + 1), **each}}
+        for seed, each in enumerate(changes)
+    ]
+    runs.insert(1, {**runs[0], "model": {**base["model"], "init": DEADLY[0]}})
+    together = train(*runs)
+    assert all(trace.how.startswith("one by one: one run fills") for trace in together)
+    for trace, values in zip(together, runs, strict=True):
+        assert_same(trace, train(values)[0])
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

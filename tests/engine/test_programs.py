@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from trainlab.config.activations import ACTIVATIONS
 from trainlab.engine import _mlp
@@ -14,6 +15,7 @@ from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._programs import OneByOne, Stacked, stack_networks
 from trainlab.engine._rows import Rows
 from trainlab.models.activations import build_activation
+from trainlab.step import Batch, Layout
 
 from .runs import prepare
 
@@ -125,6 +127,50 @@ def test_each_row_draws_from_its_own_stream():
     assert loss[0] == loss[1] != loss[2]
     again, _, _ = program.loss_and_gradient(after, expand(runs[0].train, 3))
     assert again[0] == again[1] != loss[0]
+
+
+class Tied(nn.Module):
+    """One matrix in two places, and a buffer that is replaced at each call."""
+
+    calls: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.second.weight = self.first.weight
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.calls = self.calls + 1
+        return self.second(self.first(inputs)) * self.calls
+
+
+def test_one_by_one_each_row_sees_its_own_weights_wherever_they_are_held():
+    model = Tied()
+    kept = {name: (each, each.clone()) for name, each in (*model.named_parameters(), *model.named_buffers())}
+    named = [(name, each) for name, each in model.named_parameters()]
+    layout = Layout(
+        names=tuple(name for name, _ in named),
+        shapes=tuple(each.shape for _, each in named),
+        sizes=tuple(each.numel() for _, each in named),
+    )
+    assert layout.names.count("first.weight") == 1
+    weights = stack_networks([model, model], [0, 0])
+    weights.flat[1] += 0.5
+    batch = Batch(inputs=torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0)), target=None)
+    loss, gradient, _ = OneByOne(model, layout, "sum", "").loss_and_gradient(weights, batch)
+    for row in range(2):
+        flat = weights.flat[row : row + 1].clone().requires_grad_()
+        at = {name: each[0] for name, each in layout.unflatten(flat).items()}
+        inner = batch.inputs[row] @ at["first.weight"].T + at["first.bias"]
+        truth = (inner @ at["first.weight"].T + at["second.bias"]).sum()
+        truth.backward()
+        assert torch.allclose(loss[row], truth)
+        assert torch.allclose(gradient[row : row + 1], flat.grad, rtol=1e-4, atol=1e-5)
+    found = dict((*model.named_parameters(), *model.named_buffers()))
+    for name, (tensor, values) in kept.items():
+        assert found[name] is tensor
+        assert torch.equal(tensor, values)
 
 
 def test_rows_are_copies():

@@ -10,6 +10,7 @@ import torch
 
 from trainlab.config import validate
 from trainlab.data import load
+from trainlab.engine import _ways
 
 from .plain import train_plain
 from .runs import see_weights, spy, train
@@ -91,6 +92,28 @@ CASES: dict[str, dict[str, Any]] = {
         "train": BATCHES,
     },
 }
+
+
+LARGE = [
+    "momentum",
+    "nesterov",
+    "adam",
+    "adamw",
+    "amsgrad",
+    "adagrad",
+    "rmsprop",
+    "radam",
+    "clipped by norm",
+    "frozen with norm",
+    "dropout",
+]
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_run_does_too(name, monkeypatch):
+    monkeypatch.setattr(_ways, "HEAVY", -1)
+    monkeypatch.setattr(_ways, "_chosen", {})
+    test_equals_a_plain_loop_within_1e9(name, monkeypatch)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -142,6 +142,7 @@ class OneByOne:
     def __init__(self, model: nn.Module, layout: Layout, loss: str, reason: str, precision: str = "float32") -> None:
         self.model, self.layout, self.loss, self.precision = model, layout, LOSSES[loss], precision
         self.how = f"one by one: {reason}"
+        self._holders = _find_holders(model)
 
     def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:
         """See Program."""
@@ -152,7 +153,7 @@ class OneByOne:
             for row, (flat, state) in enumerate(zip(weights.flat, weights.random, strict=True)):
                 state.restore()
                 # A leaf each: autocast lowers such a tensor once, however often it is used, and adds up its gradients lowered
-                leaves = {name: each.detach().requires_grad_() for name, each in self._unflatten(flat).items()}
+                leaves = {name: each.requires_grad_() for name, each in self._unflatten(flat.detach()).items()}
                 objective, loss = self._compute(leaves, weights.fixed, batch, row, batch.inputs[row])
                 found = torch.autograd.grad(
                     objective if scale is None else objective * scale[row], list(leaves.values()), materialize_grads=True
@@ -197,11 +198,36 @@ class OneByOne:
             ).to(weights.flat)
 
     def _call(self, parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor) -> Tensor:
-        output: Tensor = functional_call(self.model, {**parameters, **fixed}, (inputs,))
+        """What `functional_call` does, which takes longer about it than a small layer about its work."""
+        given = [*parameters.items(), *fixed.items()]
+        places = [(*place, tensor) for name, tensor in given for place in self._holders[name]]
+        own = [(tensors, key, tensors[key]) for tensors, key, _ in places]
+        try:
+            for tensors, key, tensor in places:
+                tensors[key] = tensor
+            output: Tensor = self.model(inputs)
+        finally:
+            for tensors, key, tensor in own:
+                tensors[key] = tensor
         return output
 
     def _unflatten(self, flat: Tensor) -> dict[str, Tensor]:
-        return {name: each.squeeze(0) for name, each in self.layout.unflatten(flat[None]).items()}
+        """`[total]` to `{name: [*shape]}`, views; differentiable."""
+        layout = self.layout
+        parts = flat.split_with_sizes(layout.sizes)
+        return {name: part.view(shape) for name, part, shape in zip(layout.names, parts, layout.shapes, strict=True)}
+
+
+def _find_holders(model: nn.Module) -> dict[str, list[tuple[dict[str, Tensor], str]]]:
+    """Where modules hold each parameter and buffer, by its name; what is tied has one name and several places."""
+    names = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
+    holders: dict[str, list[tuple[dict[str, Tensor], str]]] = {name: [] for name in names.values()}
+    for module in model.modules():
+        for tensors in (module._parameters, module._buffers):
+            for key, tensor in tensors.items():
+                if tensor is not None:
+                    holders[names[id(tensor)]].append((tensors, key))  # type: ignore[arg-type]  # a parameter is a tensor
+    return holders
 
 
 def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch, precision: str = "float32") -> Program:

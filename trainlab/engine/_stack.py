@@ -15,7 +15,7 @@ from trainlab.config.regularize import Regularize
 from trainlab.config.training import ClipBy
 from trainlab.engine._autopsy import find_nonfinite
 from trainlab.engine._precision import BACKOFF, HOPELESS, SMALLEST, Scaling, start_scaling
-from trainlab.engine._programs import Program, Weights, stack_networks
+from trainlab.engine._programs import OneByOne, Program, Weights, stack_networks
 from trainlab.engine._rows import PADDING, Rows
 from trainlab.engine._stopping import start_stopping
 from trainlab.engine._streams import Streams, find_dropouts
@@ -141,7 +141,12 @@ class Stack:
         rate = self._pace.find_rates(self._clock(update))
         columns = {**self._columns, "lr": rate.to(before)[:, None]}
         held = self._state
-        after, self._state = optimizers.step_in_blocks(self._step, before, used, held, columns)
+        in_place = self._find_step_in_place(program)
+        if in_place is None:
+            after, self._state = optimizers.step_in_blocks(self._step, before, used, held, columns)
+        else:
+            after = before.clone()
+            self._state = in_place(after, used, held, columns)
         after = self._constrain(after, columns)
         told = loss
         if self._scaling is not None and skipped is not None:
@@ -160,6 +165,12 @@ class Stack:
             loss=loss,
             rate=rate,
         )
+
+    def _find_step_in_place(self, program: Program) -> optimizers.StepInPlace | None:
+        """Under a loss scale the state before the step may be needed again."""
+        if not isinstance(program, OneByOne) or self._scaling is not None or not self.weights.flat.is_cpu:
+            return None
+        return optimizers.find_step_in_place(self._family)
 
     def _clock(self, update: int) -> schedules.Clock:
         work = self.works[0]

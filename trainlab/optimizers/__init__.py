@@ -3,14 +3,15 @@
 Each equals its namesake in torch.optim step for step. They are written here because importing torch.optim's classes and taking
 their first step loads torch's compiler, which costs half a second, and because torch's take one hyperparameter for all runs.
 
-A module here has two functions, `start` and `find_stride`, with the arguments and the results of those below, but for the family.
+A module here has three functions: `start` and `find_stride`, with the arguments and the results of those below, but for the family,
+and `step_in_place`, a StepInPlace.
 A step computes with sums, products, quotients, roots and `lerp` only, which round alike wherever in a tensor a number stands: a
 run has the same bits in every stack.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from torch import Tensor
@@ -20,7 +21,10 @@ from trainlab.config.training import Optimizer
 from trainlab.optimizers._blocks import step_in_blocks
 from trainlab.optimizers._state import Columns, State, Step
 
-__all__ = ["Columns", "State", "Step", "find_stride", "name_family", "start", "step_in_blocks"]
+__all__ = ["Columns", "State", "Step", "StepInPlace", "find_step_in_place", "find_stride", "name_family", "start", "step_in_blocks"]
+
+StepInPlace = Callable[[Tensor, Tensor, State, Columns], State]
+"""As a Step, but parameters and state are overwritten; only the state returned is of use afterwards."""
 
 
 def name_family(spec: Optimizer) -> str:
@@ -44,6 +48,16 @@ def start(specs: Sequence[Optimizer], like: Tensor) -> tuple[Step, State, Column
     family: ModuleType = plugins.load(__name__, name_family(specs[0]))
     started: tuple[Step, State, Columns] = family.start(specs, like)
     return started
+
+
+def find_step_in_place(family: str) -> StepInPlace:
+    """The step of runs that train one by one on a CPU: half the passes over the memory, which is what a step on many weights costs.
+
+    It takes row by row, each with its own numbers, so that a run has the same bits beside any others. They are not those of the
+    step for stacks.
+    """
+    step: StepInPlace = plugins.load(__name__, family).step_in_place
+    return step
 
 
 def find_stride(family: str, state: State, columns: Columns) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -26,3 +28,21 @@ def step_in_blocks(step: Step, parameters: Tensor, gradient: Tensor, state: Stat
         for name, each in wide.items():
             each[:, block] = moved.rows[name]
     return after, State({**moved.rows, **wide}, moved.updates)
+
+
+def take_blocks(
+    parameters: Tensor, gradient: Tensor, state: State, columns: Columns
+) -> Iterator[tuple[int, Tensor, Tensor, dict[str, Tensor], dict[str, float]]]:
+    """What a step in place goes through: the run, some of its parameters, their gradient and state, all views, and its settings."""
+    wide = {name: each for name, each in state.rows.items() if each.shape == parameters.shape}
+    for row in range(len(parameters)):
+        settings = {name: float(each[row]) for name, each in columns.items()}
+        for start in range(0, parameters.shape[1], BLOCK):
+            block = slice(start, start + BLOCK)
+            yield (
+                row,
+                parameters[row, block],
+                gradient[row, block],
+                {name: each[row, block] for name, each in wide.items()},
+                settings,
+            )

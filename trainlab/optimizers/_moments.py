@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import Adam, NAdam, RAdam
-from trainlab.optimizers._state import Columns, State, add_decay, make_column, make_decay, make_double_column
+from trainlab.optimizers._state import Columns, State, add_decay, add_decay_alone, make_column, make_decay, make_double_column
 
 
 def start_moments(specs: Sequence[Adam | NAdam | RAdam], decoupled: Sequence[bool], like: Tensor) -> tuple[State, Columns]:
@@ -50,10 +50,24 @@ def advance_moments(
     rows = {
         "mean": state.rows["mean"].lerp(gradient, columns["take1"]),
         "square": average_squares(state.rows["square"], gradient, columns["keep2"], columns["take2"]),
-        "power1": state.rows["power1"] * columns["beta1"],
-        "power2": state.rows["power2"] * columns["beta2"],
+        **advance_powers(state, columns),
     }
     return parameters, gradient, rows
+
+
+def advance_in_place(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: dict[str, float]) -> Tensor:
+    """Decoupled decay and the running means of one run, in place; the gradient with coupled decay."""
+    gradient = add_decay_alone(parameters, gradient, settings)
+    if settings.get("shrink"):
+        parameters.mul_(1 - settings["lr"] * settings["shrink"])
+    held["mean"].lerp_(gradient, settings["take1"])
+    held["square"].mul_(settings["keep2"]).addcmul_(gradient, gradient, value=settings["take2"])
+    return gradient
+
+
+def advance_powers(state: State, columns: Columns) -> dict[str, Tensor]:
+    """The powers of beta after one more update."""
+    return {name: state.rows[name] * columns[beta] for name, beta in (("power1", "beta1"), ("power2", "beta2"))}
 
 
 def average_squares(square: Tensor, gradient: Tensor, keep: Tensor, take: Tensor) -> Tensor:

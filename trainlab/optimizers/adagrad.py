@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import AdaGrad
-from trainlab.optimizers._state import Columns, State, Step, add_decay, make_column, make_decay
+from trainlab.optimizers._blocks import take_blocks
+from trainlab.optimizers._state import Columns, State, Step, add_decay, add_decay_alone, make_column, make_decay
 
 
 def start(specs: Sequence[AdaGrad], like: Tensor) -> tuple[Step, State, Columns]:
@@ -34,6 +35,15 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     rate = columns["lr"] / (1 + state.updates * columns["lr_decay"])
     change = (rate * gradient).div_(total.sqrt().add_(columns["eps"]))
     return parameters - change, State({"total": total}, state.updates + 1)
+
+
+def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> State:
+    """See `trainlab.optimizers.find_step_in_place`."""
+    for _, part, given, held, settings in take_blocks(parameters, gradient, state, columns):
+        slope = add_decay_alone(part, given, settings)
+        divisor = held["total"].addcmul_(slope, slope).sqrt().add_(settings["eps"])
+        part.addcdiv_(slope, divisor, value=-settings["lr"] / (1 + int(state.updates) * settings["lr_decay"]))
+    return State(state.rows, state.updates + 1)
 
 
 def find_stride(state: State, columns: Columns) -> Tensor:

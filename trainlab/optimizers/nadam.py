@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import NAdam
-from trainlab.optimizers._moments import advance_moments, divide_root, start_moments
+from trainlab.optimizers._blocks import take_blocks
+from trainlab.optimizers._moments import advance_in_place, advance_moments, advance_powers, divide_root, start_moments
 from trainlab.optimizers._state import Columns, State, Step, make_double_column
 
 
@@ -23,15 +24,36 @@ def start(specs: Sequence[NAdam], like: Tensor) -> tuple[Step, State, Columns]:
 def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> tuple[Tensor, State]:
     """W - lr ((1 - mu_t)/(1 - mu_1..mu_t) g + mu_(t+1)/(1 - mu_1..mu_(t+1)) mean) / (sqrt(square/(1 - beta2^t)) + eps)."""
     parameters, gradient, rows = advance_moments(parameters, gradient, state, columns)
-    rows["rise_power"] = state.rows["rise_power"] * columns["rise"]
-    mu = columns["beta1"] * (1 - 0.5 * rows["rise_power"])
-    following = columns["beta1"] * (1 - 0.5 * rows["rise_power"] * columns["rise"])
-    rows["mu_product"] = state.rows["mu_product"] * mu
-    weigh_gradient = columns["lr"] * ((1 - mu) / (1 - rows["mu_product"])).to(parameters)
-    weigh_mean = columns["lr"] * (following / (1 - rows["mu_product"] * following)).to(parameters)
+    looked, weigh_gradient, weigh_mean = _look_ahead(state, columns)
+    rows.update(looked)
+    weigh_gradient, weigh_mean = columns["lr"] * weigh_gradient.to(parameters), columns["lr"] * weigh_mean.to(parameters)
     scale = (1 - rows["power2"]).sqrt().to(parameters)
     change = (weigh_gradient * gradient).add_(weigh_mean * rows["mean"])
     return parameters - change.div_(rows["square"].sqrt().div_(scale).add_(columns["eps"])), State(rows, state.updates + 1)
+
+
+def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> State:
+    """See `trainlab.optimizers.find_step_in_place`."""
+    powers = advance_powers(state, columns)
+    looked, weigh_gradient, weigh_mean = _look_ahead(state, columns)
+    scales, weights = (1 - powers["power2"]).sqrt()[:, 0].tolist(), torch.cat([weigh_gradient, weigh_mean], dim=1).tolist()
+    for row, part, given, held, settings in take_blocks(parameters, gradient, state, columns):
+        slope = advance_in_place(part, given, held, settings)
+        stride = settings["lr"] * scales[row]
+        divisor = held["square"].sqrt().add_(settings["eps"] * scales[row])
+        part.addcdiv_(slope, divisor, value=-stride * weights[row][0]).addcdiv_(
+            held["mean"], divisor, value=-stride * weights[row][1]
+        )
+    return State({**state.rows, **powers, **looked}, state.updates + 1)
+
+
+def _look_ahead(state: State, columns: Columns) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """The new rows of the state, and what gradient and mean are weighed with, `[run, 1]` in float64."""
+    rise_power = state.rows["rise_power"] * columns["rise"]
+    mu = columns["beta1"] * (1 - 0.5 * rise_power)
+    following = columns["beta1"] * (1 - 0.5 * rise_power * columns["rise"])
+    product = state.rows["mu_product"] * mu
+    return {"rise_power": rise_power, "mu_product": product}, (1 - mu) / (1 - product), following / (1 - product * following)
 
 
 def find_stride(state: State, columns: Columns) -> Tensor:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import RAdam
-from trainlab.optimizers._moments import advance_moments, start_moments
+from trainlab.optimizers._blocks import take_blocks
+from trainlab.optimizers._moments import advance_in_place, advance_moments, advance_powers, start_moments
 from trainlab.optimizers._state import Columns, State, Step
 
 ENOUGH = 5.0
@@ -26,22 +27,42 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     """As Adam times sqrt((n-4)(n-2)N / ((N-4)(N-2)n)), n the average's length by now and N at last; no divisor until n > 5."""
     parameters, _, rows = advance_moments(parameters, gradient, state, columns)
     updates = state.updates + 1
-    held, divisor = _hold_back(rows, updates, columns)
+    is_long, held = _hold_back(rows["power2"], updates, columns)
+    divisor = _find_divisor(rows["square"], is_long, columns)
     stride = columns["lr"] * (held / (1 - rows["power1"])).to(parameters)
     return parameters - (stride * rows["mean"]).div_(divisor), State(rows, updates)
 
 
-def _hold_back(rows: dict[str, Tensor], updates: int | Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
-    """The factor on the step, `[run, 1]` in float64, and the divisor `[run, size]`."""
-    longest, power = columns["longest"], rows["power2"]
+def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> State:
+    """See `trainlab.optimizers.find_step_in_place`."""
+    powers = advance_powers(state, columns)
+    are_long, factors = _hold_back(powers["power2"], state.updates + 1, columns)
+    factors = factors / (1 - powers["power1"])
+    for row, part, given, held, settings in take_blocks(parameters, gradient, state, columns):
+        advance_in_place(part, given, held, settings)
+        stride = settings["lr"] * float(factors[row])
+        if are_long[row]:
+            part.addcdiv_(held["mean"], held["square"].sqrt().add_(settings["eps"]), value=-stride)
+        else:
+            part.sub_(held["mean"], alpha=stride)
+    return State({**state.rows, **powers}, state.updates + 1)
+
+
+def _hold_back(power: Tensor, updates: int | Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
+    """`[run, 1]`: whether there is a divisor yet, and the factor on the step, in float64."""
+    longest = columns["longest"]
     length = longest - 2 * updates * power / (1 - power)
     held = ((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)).sqrt() * (1 - power).sqrt()
     is_long = length > ENOUGH
-    divisor = torch.where(is_long.to(rows["square"].device), rows["square"].sqrt().add_(columns["eps"]), 1.0)
-    return torch.where(is_long, held, 1.0), divisor
+    return is_long, torch.where(is_long, held, 1.0)
+
+
+def _find_divisor(square: Tensor, is_long: Tensor, columns: Columns) -> Tensor:
+    """`[run, size]`."""
+    return torch.where(is_long.to(square.device), square.sqrt().add_(columns["eps"]), 1.0)
 
 
 def find_stride(state: State, columns: Columns) -> Tensor:
     """Lr times what the step is held back by, over its divisor."""
-    held, divisor = _hold_back(state.rows, state.updates, columns)
-    return columns["lr"] * held.to(columns["lr"]) / divisor
+    is_long, held = _hold_back(state.rows["power2"], state.updates, columns)
+    return columns["lr"] * held.to(columns["lr"]) / _find_divisor(state.rows["square"], is_long, columns)

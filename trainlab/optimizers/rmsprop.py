@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import RMSProp
+from trainlab.optimizers._blocks import take_blocks
 from trainlab.optimizers._moments import average_squares
-from trainlab.optimizers._state import Columns, State, Step, add_decay, make_column, make_decay
+from trainlab.optimizers._state import Columns, State, Step, add_decay, add_decay_alone, make_column, make_decay
 
 
 def start(specs: Sequence[RMSProp], like: Tensor) -> tuple[Step, State, Columns]:
@@ -41,6 +42,22 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     if "momentum" in columns:
         change = rows["speed"] = change + columns["momentum"] * state.rows["speed"]
     return parameters - columns["lr"] * change, State(rows, state.updates + 1)
+
+
+def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> State:
+    """See `trainlab.optimizers.find_step_in_place`."""
+    for _, part, given, held, settings in take_blocks(parameters, gradient, state, columns):
+        slope = add_decay_alone(part, given, settings)
+        spread = held["square"].mul_(settings["keep"]).addcmul_(slope, slope, value=settings["take"])
+        if settings.get("centered"):
+            mean = held["mean"].lerp_(slope, settings["take"])
+            spread = spread.addcmul(mean, mean, value=-1)
+        divisor = spread.sqrt().add_(settings["eps"])
+        if settings.get("momentum"):
+            part.sub_(held["speed"].mul_(settings["momentum"]).addcdiv_(slope, divisor), alpha=settings["lr"])
+        else:
+            part.addcdiv_(slope, divisor, value=-settings["lr"])
+    return State(state.rows, state.updates + 1)
 
 
 def _find_spread(rows: dict[str, Tensor], columns: Columns) -> Tensor:

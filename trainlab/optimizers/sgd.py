@@ -46,6 +46,26 @@ def _step_with_speed(parameters: Tensor, gradient: Tensor, state: State, columns
     return parameters - columns["lr"] * direction, State({"speed": speed}, state.updates + 1)
 
 
+def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> State:
+    """See `trainlab.optimizers.find_step_in_place`."""
+    for row in range(len(parameters)):
+        settings = {name: float(each[row]) for name, each in columns.items()}
+        momentum = settings.get("momentum", 0.0)
+        torch._fused_sgd_(
+            [parameters[row]],
+            [gradient[row]],
+            [state.rows["speed"][row]] if momentum else [],
+            weight_decay=settings.get("weight_decay", 0.0),
+            momentum=momentum,
+            lr=settings["lr"],
+            dampening=1 - settings.get("intake", 1.0),
+            nesterov=bool(settings.get("weigh_gradient")),
+            maximize=False,
+            is_first_step=not state.updates,
+        )
+    return State(state.rows, state.updates + 1)
+
+
 def find_stride(state: State, columns: Columns) -> Tensor:
     """Lr times the speed that a gradient of 1 leads to, which is 1/(1 - momentum)."""
     if not state.rows:

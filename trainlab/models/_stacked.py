@@ -1,7 +1,7 @@
 """Layers of many runs at once, in plain operations on stacked weights, for networks that know how to be computed so.
 
-What vmap makes of a network copies more than it has to, and torch's softmax is slow over few numbers. A function here takes the
-weights of all runs by name, `{name: [run, ...]}`, and computes what the module does for each run.
+vmap takes operations apart and copies more than it has to. A function here takes the weights of all runs by name,
+`{name: [run, ...]}`, and computes what the module does for each run.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 Stacked = Mapping[str, Tensor]
 
@@ -42,37 +43,48 @@ def look_up(weights: Stacked, name: str, tokens: Tensor) -> Tensor:
     return F.embedding(tokens + first, table.flatten(0, 1))
 
 
-class Softmax(torch.autograd.Function):
-    """Over the last dimension, written out: several times as fast as torch's where that dimension is shorter than a register."""
-
-    @staticmethod
-    def forward(scores: Tensor) -> Tensor:
-        """Shares of the same shape."""
-        shares = torch.sub(scores, scores.amax(dim=-1, keepdim=True)).exp_()
-        return shares.div_(shares.sum(dim=-1, keepdim=True))
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ARG004  # only the shares are needed
-        """Keep the shares."""
-        ctx.save_for_backward(output)
-
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:  # type: ignore[override]  # one output, one gradient
-        """Gradient at the scores; can be differentiated again."""
-        (shares,) = ctx.saved_tensors
-        weighed = slope * shares
-        return torch.addcmul(weighed, shares, weighed.sum(dim=-1, keepdim=True), value=-1)
-
-
 def attend(parts: Tensor, *, heads: int, causal: bool) -> Tensor:
     """What attention mixes, `[sample, step, width]`, from queries, keys and values side by side, `[sample, step, 3 * width]`."""
-    samples, steps, width = parts.shape[0], parts.shape[1], parts.shape[2] // 3
-    laid = parts.view(samples, steps, 3, heads, width // heads).permute(2, 0, 3, 1, 4).contiguous()
-    query, key, value = laid.flatten(1, 2).unbind()  # [sample * head, step, part of the width]
-    mask = parts.new_zeros(1)
-    if causal:
-        mask = parts.new_full((steps, steps), -torch.inf).triu(1)
-    scores = torch.baddbmm(mask, query, key.mT, beta=1 if causal else 0, alpha=(width // heads) ** -0.5)
-    shares: Tensor = Softmax.apply(scores)  # type: ignore[no-untyped-call]
-    mixed = torch.bmm(shares, value).view(samples, heads, steps, width // heads)
-    return mixed.transpose(1, 2).reshape(samples, steps, width)
+    mixed: Tensor = _Attend.apply(parts, heads, causal)[0]  # type: ignore[no-untyped-call]
+    return mixed
+
+
+class _Attend(torch.autograd.Function):
+    """Forward and backward by hand: over a dimension as short as that of a step's scores, torch's softmax is slow."""
+
+    @staticmethod
+    def forward(parts: Tensor, heads: int, causal: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """What is mixed, and what backward needs: queries, keys and values by head, and the shares."""
+        samples, steps, width = parts.shape[0], parts.shape[1], parts.shape[2] // 3
+        laid = parts.view(samples, steps, 3, heads, width // heads).permute(2, 0, 3, 1, 4).contiguous()
+        query, key, value = laid.flatten(1, 2).unbind()  # [sample * head, step, part of the width]
+        scores = torch.bmm(query, key.mT)
+        if causal:
+            scores += torch.full((steps, steps), -torch.inf, dtype=scores.dtype, device=scores.device).triu(1)
+        shares = scores.sub_(scores.amax(dim=-1, keepdim=True)).mul_((width // heads) ** -0.5).exp_()
+        shares.div_(shares.sum(dim=-1, keepdim=True))
+        mixed = torch.bmm(shares, value).view(samples, heads, steps, width // heads)
+        return mixed.transpose(1, 2).reshape(samples, steps, width), laid, shares
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:  # noqa: ARG004  # all is in the output
+        """Keep what backward needs."""
+        ctx.save_for_backward(*output[1:])
+        ctx.mark_non_differentiable(*output[1:])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor, *_none: Tensor) -> tuple[Tensor, None, None]:
+        """Gradient at queries, keys and values."""
+        laid, shares = ctx.saved_tensors
+        _, samples, heads, steps, part = laid.shape
+        query, key, value = laid.flatten(1, 2).unbind()
+        at_laid = torch.empty_like(laid)
+        at_query, at_key, at_value = at_laid.flatten(1, 2).unbind()
+        at_mixed = slope.reshape(samples, steps, heads, part).transpose(1, 2).reshape(-1, steps, part)
+        torch.bmm(shares.mT, at_mixed, out=at_value)
+        weighed = torch.bmm(at_mixed, value.mT).mul_(shares)
+        at_scores = weighed.addcmul_(shares, weighed.sum(dim=-1, keepdim=True), value=-1).mul_(part**-0.5)
+        torch.bmm(at_scores, key, out=at_query)
+        torch.bmm(at_scores.mT, query, out=at_key)
+        return at_laid.permute(1, 3, 0, 2, 4).reshape(samples, steps, 3 * heads * part), None, None

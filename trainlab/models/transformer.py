@@ -79,7 +79,7 @@ class Block(nn.Module):
         def attend_all(hidden: Tensor) -> Tensor:
             parts = apply_linear(weights, f"{name}.attention.qkv", hidden)
             mixed = attend(parts.view(-1, steps, parts.shape[2]), heads=self.attention.heads, causal=self.attention.causal)
-            return apply_linear(weights, f"{name}.attention.out", mixed.view(hidden.shape))
+            return apply_linear(weights, f"{name}.attention.out", mixed.reshape(hidden.shape))
 
         def feed_forward(hidden: Tensor) -> Tensor:
             return apply_linear(weights, f"{name}.contract", self.act(apply_linear(weights, f"{name}.expand", hidden)))

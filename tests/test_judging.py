@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,6 +21,7 @@ class Fake:
     code: ClassVar[str] = "X001"
     name: ClassVar[str] = "fake"
     needs: ClassVar[tuple[str, ...]] = ()
+    causes: ClassVar[tuple[str, ...]] = ()
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
         count = trace.metrics["x"]
@@ -47,8 +50,15 @@ class TestChooseRules:
         assert reported == {"F001", "G001", "L003"}
         assert ignored == []
 
-    def test_a_rule_that_does_not_exist_yet_is_not_missed(self) -> None:
-        assert choose_rules(["no-such-rule"], {})[0] == []
+    def test_only_the_rules_asked_for_are_imported(self) -> None:
+        code = """
+import sys
+from trainlab.judging import choose_rules
+assert [rule.code for rule in choose_rules(["diverged"], {})[0]] == ["L003"]
+print(*sorted(name for name in sys.modules if name.startswith("trainlab.rules.") and "._" not in name))
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["trainlab.rules.diverged"]
 
     def test_thresholds_of_the_config(self) -> None:
         (rule,), _, _ = choose_rules(["vanishing-gradient"], {"G001": {"ratio": 0.5}})

@@ -8,18 +8,20 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-from trainlab import plugins
+from trainlab import causes, plugins
+from trainlab.causes import SEVERITIES
 from trainlab.errors import Problem, UserError, find_nearest
-from trainlab.report import Finding, Severity, Skipped, Trace
+from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._rule import Rule, StudyRule
 
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
-
-def list_rules() -> dict[str, type[Any]]:
-    """Every rule's class by its code, sorted by code."""
+def list_rules(names: Sequence[str] | None = None) -> dict[str, type[Any]]:
+    """The class of every rule, or of those named, by its code, sorted by code."""
     found = {}
-    for name, module in plugins.load_all("trainlab.rules").items():
+    modules = (
+        plugins.load_all("trainlab.rules") if names is None else {name: plugins.load("trainlab.rules", name) for name in names}
+    )
+    for name, module in modules.items():
         rule = getattr(module, "".join(part.capitalize() for part in name.split("-")))
         found[rule.code] = rule
     return dict(sorted(found.items()))
@@ -44,7 +46,8 @@ def choose_rules(
     Raises:
         UserError: an unknown code, an unknown threshold, or a threshold that is no number.
     """
-    known = list_rules()
+    # To import them all takes longer than a short study: they are asked for only where a code is to be looked up.
+    known = list_rules(None if select or ignore or thresholds else names)
     problems = [
         _explain_code("no rule's code begins with this", option, prefix, known)
         for option, prefixes in (("--select", select), ("--ignore", ignore))
@@ -119,7 +122,7 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[st
         reported: codes of the rules that count as having judged.
 
     Returns:
-        findings: worst first, then by run and code, each with the number of seeds it held in.
+        findings: causes before what follows from them, the worst first; each with the number of seeds it held in.
         skipped: what could not be judged, once for each rule, run and reason.
         judged: how many (rule, run) pairs were judged, whatever the verdict.
     """
@@ -129,28 +132,34 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[st
     arms: dict[str, list[Trace]] = {}
     for trace in traces:
         arms.setdefault(trace.name, []).append(trace)
+    declared = {rule.code: rule.causes for rule in rules}
     for name, arm in arms.items():
+        seeds: list[list[Finding]] = [[] for _ in arm]
+        merged: list[Finding] = []
         for rule in rules:
             if isinstance(rule, StudyRule):
                 continue
             verdicts = [list(rule.judge(trace)) for trace in arm]
             found = [[each for each in verdict if isinstance(each, Finding)] for verdict in verdicts]
             passed = [[each for each in verdict if isinstance(each, Skipped)] for verdict in verdicts]
-            findings += _merge(found, name)
+            merged += _merge(found, name)
+            if rule.code in reported:
+                for told, more in zip(seeds, found, strict=True):
+                    told.extend(more)
             if any(not skip for skip in passed):
                 judged += rule.code in reported
             else:
                 reasons = Counter(each.reason for verdict in passed for each in verdict)
                 skipped.append(Skipped(code=rule.code, run=name, reason=reasons.most_common(1)[0][0]))
+        because = causes.name_causes(seeds, declared)
+        findings += [dataclasses.replace(each, because=because.get(each.code, each.because)) for each in merged]
     for rule in rules:
         if isinstance(rule, StudyRule):
-            told = list(rule.judge_study(traces))
-            findings += [each for each in told if isinstance(each, Finding)]
-            skipped += [each for each in told if isinstance(each, Skipped)]
-            judged += rule.code in reported and (not told or any(isinstance(each, Finding) for each in told))
-    order = {name: place for place, name in enumerate(arms)}
-    findings.sort(key=lambda each: (SEVERITIES.index(each.severity), order[each.run], each.code))
-    return findings, skipped, judged
+            verdict = list(rule.judge_study(traces))
+            findings += [each for each in verdict if isinstance(each, Finding)]
+            skipped += [each for each in verdict if isinstance(each, Skipped)]
+            judged += rule.code in reported and (not verdict or any(isinstance(each, Finding) for each in verdict))
+    return causes.rank(findings, list(arms)), skipped, judged
 
 
 def _merge(found: Sequence[Sequence[Finding]], run: str) -> list[Finding]:

@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 
-from trainlab import engine, plugins
+from trainlab import causes, engine, plugins
+from trainlab.causes import SEVERITIES
 from trainlab.config import Config, to_values
 from trainlab.device import count_cores
 from trainlab.engine import Elsewhere, Progress, Work, Workers
 from trainlab.errors import UserError
-from trainlab.judging import SEVERITIES, choose_rules, judge
+from trainlab.judging import choose_rules, judge
 from trainlab.plan import Conclusion, Options, PlannedRun
 from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Trace
 from trainlab.settling import find_settling_epoch
@@ -138,8 +139,7 @@ def _run(
     conclusion = study.conclude(config, options, measured, findings, unjudged) if measured else nothing
     kept = tuple(
         replace(each, known=(each.code, each.run, each.where) in settings.baseline)
-        for each in conclusion.findings
-        if each.code in reported
+        for each in causes.keep([each for each in conclusion.findings if each.code in reported])
     )
     return Report(
         command=command,

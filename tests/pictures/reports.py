@@ -131,4 +131,18 @@ def make_clip():
     )
 
 
-ALL = {"gradients": make_gradients, "lr-sweep": make_lr_sweep, "overfit": make_overfit, "clip": make_clip}
+def make_check():
+    epochs = np.arange(1, 31)
+    runs = []
+    for name, end, test in (("base", 0.01, 0.97), ("optimizer.lr=3.0", 2.3, 0.1)):
+        for seed in range(3):
+            loss = end + (2.3 - end) * np.exp(-epochs / (4 + seed))
+            metrics = {"train_accuracy": min(test + 0.02, 1.0), "test_accuracy": test - 0.005 * seed, "train_loss": float(loss[-1])}
+            series = {"loss": Series(per="epoch", at=epochs, values=loss)}
+            runs.append(make_run(name, seed=seed, metrics=metrics, series=series))
+    return make_report(
+        "check", "Healthy: 36 rules found nothing wrong. Right: 99.0 % on the train part, 96.5 % on the test part.", runs
+    )
+
+
+ALL = {"check": make_check, "gradients": make_gradients, "lr-sweep": make_lr_sweep, "overfit": make_overfit, "clip": make_clip}

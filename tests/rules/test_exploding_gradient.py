@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.rules.traces import SCALES, broken, find, is_silent, make_trace, rescale, skip, summarize
+from trainlab.config.training import Adam
 from trainlab.rules.exploding_gradient import ExplodingGradient
 
 RULE = ExplodingGradient()
@@ -97,3 +100,9 @@ def test_units_do_not_matter(gradients: list[float], factor: float) -> None:
 
 def test_nothing_but_infinity_has_no_slope() -> None:
     assert is_silent(RULE, make_trace(gradients=[np.inf] * 4))
+
+
+def test_the_first_step_of_an_optimizer_that_divides_by_the_gradient_says_nothing_of_it() -> None:
+    trace = make_trace(gradients=np.ones(4), changes=np.full(4, 500.0))
+    assert find(RULE, trace)
+    assert is_silent(RULE, replace(trace, config=replace(trace.config, optimizer=Adam())))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rules.experiments import train_line
-from tests.rules.traces import SCALES, find, is_silent, make_series, make_trace, rescale, skip, summarize
+from tests.rules.traces import SCALES, broken, find, is_silent, make_series, make_trace, rescale, skip, summarize
 from trainlab.config.regularize import Regularize
 from trainlab.report import Trace
 from trainlab.rules.learning_rate_too_high import LearningRateTooHigh
@@ -166,3 +166,42 @@ def test_too_little_to_judge() -> None:
 def test_units_do_not_matter(loss: list[float], factor: float, batch_size: int | None) -> None:
     trace = make_trace(loss=loss, total=np.ones(10), batch_size=batch_size)
     assert summarize(RULE, rescale(trace, factor)) == summarize(RULE, trace)
+
+
+def thrown(step: float, *, end: float = 0.69, **more: Any) -> Trace:
+    """A first step that changes every weight by `step` of itself, then small ones; a constant reaches 0.7, a straight line 0.3."""
+    changes = np.full((12, 3), 1e-3)
+    changes[1] = step
+    metrics = {"train_loss": end, "constant_loss": 0.7, "linear_loss": 0.3}
+    fields: dict[str, Any] = {"task": "binary", "metrics": metrics, "loss": np.full(12, end), "changes": changes} | more
+    return make_trace(gradients=np.ones((12, 3)), total=np.ones(12), lr=0.5, **fields)
+
+
+def test_a_run_that_giant_steps_have_thrown_where_nothing_is_learned() -> None:
+    found = find(RULE, thrown(2.0))
+    assert found.severity == "error"
+    assert found.evidence["step"] == 2.0
+    assert "a step that changed a weight by 2 of itself (limit 0.5); learning rate 0.5" in found.message
+    assert find(RULE, thrown(0.5))
+    assert is_silent(RULE, thrown(0.49))
+    assert is_silent(RULE, thrown(2.0, end=0.31))  # it has recovered
+
+
+def test_a_giant_step_of_one_weight_alone_throws_nothing() -> None:
+    trace = thrown(1e-3)
+    changes = np.full((12, 3), 1e-3)
+    changes[1, 0] = 5.0
+    assert is_silent(RULE, thrown(1e-3, changes=changes))
+    assert is_silent(RULE, trace)
+
+
+def test_a_run_that_giant_steps_have_thrown_out_of_the_finite_numbers() -> None:
+    assert "in update 7 after a step" in find(RULE, thrown(1.0, nonfinite=broken(7), loss=[0.7, np.nan])).message.replace(", ", " ")
+    assert "finite" in skip(RULE, thrown(0.99, nonfinite=broken(7), loss=[*np.full(11, 0.7), np.nan]))
+    assert "finite" in skip(RULE, thrown(1.0, nonfinite=broken(1), loss=[*np.full(11, 0.7), np.nan]))
+
+
+def test_above_its_own_start_no_penalty_is_an_excuse() -> None:
+    loss = [*np.linspace(10, 1, 10), *np.linspace(1, 14, 10), *np.linspace(14, 14.001, 20)]
+    assert find(RULE, make_trace(loss=loss, weight_decay=0.3)).severity == "error"
+    assert is_silent(RULE, make_trace(loss=loss, weight_decay=0.3, metrics={"constant_loss": 14.0}))

@@ -110,3 +110,22 @@ def test_too_little_to_judge() -> None:
 def test_units_do_not_matter(steps: list[float], factor: float) -> None:
     trace = make_trace(loss=100 - np.cumsum(steps), changes=SMALL)
     assert summarize(RULE, rescale(trace, factor)) == summarize(RULE, trace)
+
+
+def test_a_run_that_has_learned_next_to_nothing_may_take_larger_steps() -> None:
+    steps = [[2e-3] * 3]
+    baselines = {"constant_loss": 2.3, "linear_loss": 0.3}
+    stuck = make_trace(loss=np.linspace(2.3, 2.2, 41), changes=steps, task="multiclass", metrics={"train_loss": 2.2} | baselines)
+    assert find(RULE, stuck)
+    learned = make_trace(loss=np.linspace(2.3, 1.0, 41), changes=steps, task="multiclass", metrics={"train_loss": 1.0} | baselines)
+    assert is_silent(RULE, learned)
+    assert is_silent(RULE, make_trace(loss=np.linspace(2.3, 2.2, 41), changes=steps))
+
+
+def test_quarters_are_of_equal_length_whatever_the_number_of_epochs() -> None:
+    """An exponential fall looks the same through ten epochs as through a hundred."""
+    for epochs in (9, 10, 11, 12, 97, 100):
+        loss = 1 + np.exp(-1.3 * np.linspace(0, 1, epochs))
+        evidence = find(RULE, make_trace(loss=loss, changes=SMALL)).evidence
+        assert evidence["late_share"] == pytest.approx(0.143, abs=0.01)
+        assert evidence["remaining"] == pytest.approx(0.374, abs=0.03)

@@ -114,3 +114,13 @@ def test_too_little_to_judge() -> None:
     assert "finite" in skip(RULE, course(TURNS, nonfinite=broken()))
     assert "left the finite numbers" in skip(RULE, course(np.where(EPOCHS == 50, np.nan, TURNS)))
     assert "below 0" in skip(RULE, course(TURNS - 1))
+
+
+def test_growing_surer_of_few_mistakes_is_no_matter() -> None:
+    """Nearly all of the loss was gained, and what is lost again doubles it all the same."""
+    held = 0.04 + 0.0005 * np.abs(EPOCHS - 20) + 0.6 * np.exp(-EPOCHS / 3)
+    assert held[-1] > 1.8 * held.min()
+    assert is_silent(RULE, course(held, metrics={"constant_loss": 0.69}))
+    assert find(RULE, course(held, metrics={"constant_loss": 0.1}))
+    assert is_silent(RULE, course(held))  # over the first epoch, which began higher still
+    assert find(Overtraining(lost=0.05), course(held, metrics={"constant_loss": 0.69}))

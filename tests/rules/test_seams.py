@@ -56,7 +56,9 @@ class TestEveryRule:
     @pytest.mark.filterwarnings("error")
     def test_says_so_when_nothing_was_measured(self, rule: Any) -> None:
         for task in ("none", "regression", "binary"):
-            verdicts = list(rule().judge(make_trace(task=task, updates=0, planned=0, samples=(0, 0), clip="norm")))
+            verdicts = list(
+                rule().judge(make_trace(task=task, updates=0, planned=0, samples=(0, 0), clip="norm", weight_decay=0.1))
+            )
             assert all(isinstance(each, Skipped) and each.reason for each in verdicts)
             assert verdicts or (task == "none" and rule.code.startswith("F"))  # without a target there is nothing to fit
 

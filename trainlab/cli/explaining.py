@@ -123,7 +123,7 @@ def compose_listing(pages: Sequence[Page], width: int) -> str:
     """All pages in groups as Markdown, in lines that fit `width`."""
     rules = [page for page in pages if page.is_rule]
     concepts = [page for page in pages if not page.is_rule]
-    parts = ["# Rules", "What trainlab judges: `trainlab explain G001`."]
+    parts = ["# Rules", "What trainlab judges, all of it in `trainlab check`; one by one: `trainlab explain G001`."]
     for letter, family in FAMILIES.items():
         rows: list[tuple[str, ...]] = [(f"{page.rules[0]}  {page.name}", page.title) for page in rules if page.group == letter]
         parts += [f"## {letter}: {family}", _lay_out(rows, max(len(page.name) for page in rules) + 6, width)] if rows else []

@@ -6,10 +6,11 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_type_hints, overload
 
 import typer
 
+FAIL_ON = "never|warning|error"
 Chosen = dict[str, Any]
 """What a command's own options ask of its study; those that were not given are None."""
 
@@ -58,14 +59,38 @@ class Shared:
     verbose: bool
 
 
-def study(command: Callable[..., Chosen]) -> Callable[..., None]:
+Command = Callable[..., None]
+
+
+@overload
+def study(command: Callable[..., Chosen]) -> Command: ...
+
+
+@overload
+def study(*, fail_on: str) -> Callable[[Callable[..., Chosen]], Command]: ...
+
+
+def study(command: Callable[..., Chosen] | None = None, *, fail_on: str = "never") -> Command | Callable[..., Command]:
     """Make a study's command of a function that only says its own options.
 
     The command takes CONFIG, then the function's options, then the shared ones; an own option hides a shared one of the same
     name. It ends with the study's exit code.
+
+    Args:
+        command: the function.
+        fail_on: what `--fail-on` is where it is not given.
     """
+    return _make(command, fail_on) if command is not None else lambda given: _make(given, fail_on)
+
+
+def _make(command: Callable[..., Chosen], fail_on: str) -> Command:
     own = inspect.signature(command, eval_str=True).parameters
     shared = {name: each for name, each in inspect.signature(_shared, eval_str=True).parameters.items() if name not in own}
+    default = {}
+    if fail_on != "never":
+        default = {"fail_on": fail_on}
+        option = typer.Option(metavar=FAIL_ON, help=f"Exit 1 at such findings.  [default: {fail_on}]")
+        shared["fail_on"] = shared["fail_on"].replace(annotation=Annotated[str | None, option])
 
     def carry_out(**given: Any) -> None:
         from trainlab.cli.conduct import conduct
@@ -75,7 +100,7 @@ def study(command: Callable[..., Chosen]) -> Callable[..., None]:
         patches = tuple(_to_patch(name, value) for name, value in short.items() if value is not None)
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None}
         name = command.__name__.replace("_", "-")
-        raise typer.Exit(conduct(name, chosen, Shared(patches=patches, **{**_empty(), **values})))
+        raise typer.Exit(conduct(name, chosen, Shared(patches=patches, **{**_empty(), **default, **values})))
 
     parameters = [shared.pop("config"), *own.values(), *shared.values()]
     carry_out.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
@@ -145,9 +170,7 @@ def _shared(  # read, never called
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="CODE", help="Do not report these rules (prefixes). Repeatable.")
     ] = None,
-    fail_on: Annotated[
-        str | None, typer.Option(metavar="never|warning|error", help="Exit 1 at such findings.  [default: never]")
-    ] = None,
+    fail_on: Annotated[str | None, typer.Option(metavar=FAIL_ON, help="Exit 1 at such findings.  [default: never]")] = None,
     baseline: Annotated[Path | None, typer.Option(metavar="REPORT.json", help="Findings that stand there do not count.")] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="20x|30s", help="At most so many trainings of the config, or so many seconds.")

@@ -378,6 +378,8 @@ def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weight
                 norms.append(differentiate(inputs, target))
             except RuntimeError:
                 norms += map(differentiate_alone, inputs, [None] * len(inputs) if target is None else target)
+            except ValueError:  # a batch norm without running statistics takes no sample by itself
+                norms.append(torch.full((len(inputs),), torch.nan, dtype=batch.inputs.dtype, device=batch.inputs.device))
     return torch.cat(norms)
 
 

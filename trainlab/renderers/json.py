@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trainlab import __version__
+from trainlab import __version__, causes
 from trainlab.renderers._target import Target
 from trainlab.renderers._thin import thin
 from trainlab.report import Comparison, Finding, Report, Run, Series, Suggestion, Table
@@ -51,6 +51,7 @@ def _stream(value: Any, indent: str, depth: int, *, full: bool) -> Iterator[str]
 
 def _arrange(report: Report) -> dict[str, Any]:
     """The document, its runs as they are."""
+    counted = causes.count(report.findings)
     return {
         "schema": SCHEMA,
         "trainlab": __version__,
@@ -65,8 +66,8 @@ def _arrange(report: Report) -> dict[str, Any]:
         "skipped": [{"code": skipped.code, "run": skipped.run, "reason": skipped.reason} for skipped in report.skipped],
         "notes": report.notes,
         "summary": {
-            "errors": sum(finding.severity == "error" and not finding.known for finding in report.findings),
-            "warnings": sum(finding.severity == "warning" and not finding.known for finding in report.findings),
+            "errors": counted["error"],
+            "warnings": counted["warning"],
             "exit_code": report.exit_code,
         },
         "timing": {"total_s": math.fsum(report.seconds.values()), **report.seconds},

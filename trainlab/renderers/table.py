@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
+from trainlab import causes
 from trainlab.renderers import _columns
 from trainlab.renderers._findings import Group, group_findings, group_suggestions, join_seeds
 from trainlab.renderers._glyphs import ASCII, UNICODE, Glyphs, to_printable
@@ -340,9 +341,9 @@ def _write_environment(page: _Page, report: Report) -> None:
 
 def _summarize(page: _Page, report: Report) -> Text:
     """One line: how much was found, and what to type next."""
-    fresh = [finding for finding in report.findings if not finding.known]
-    errors, warnings = (sum(finding.severity == severity for finding in fresh) for severity in ("error", "warning"))
-    known = len(report.findings) - len(fresh)
+    counted = causes.count(report.findings)
+    errors, warnings = counted["error"], counted["warning"]
+    known = sum(finding.known for finding in report.findings)
     silent = len({item.code for item in report.skipped if item.code != "run"})
     parts = [count(errors, "error"), count(warnings, "warning")]
     parts += [f"{known} known"] * bool(known) + [f"{count(silent, 'rule')} not judged"] * bool(silent)

@@ -15,11 +15,14 @@ class Rule(Protocol):
         code: never reused; the letter is the family.
         name: the file's name.
         needs: names of the probes whose measurements it reads.
+        causes: codes of the findings that this one can be a consequence of, the likeliest first. A finding whose cause was found in
+            the same run is told below it, and does not count beside it.
     """
 
     code: ClassVar[str]
     name: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
+    causes: ClassVar[tuple[str, ...]]
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
         """Yield what is wrong, nothing if all is well, or a Skipped with the reason if the trace cannot tell."""

@@ -46,6 +46,7 @@ class BatchMixing:
     code: ClassVar[str] = "M003"
     name: ClassVar[str] = "batch-mixing"
     needs: ClassVar[tuple[str, ...]] = ("mixing",)
+    causes: ClassVar[tuple[str, ...]] = ()
     mixing: float = 1e-3
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:

@@ -8,10 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from trainlab.intervals import newcombe
+from trainlab.intervals import newcombe, wilson
 from trainlab.report import Finding, Severity, Skipped, Trace
 from trainlab.rules._lack import find_lack
 from trainlab.rules._series import say
+
+CERTAIN = 1 / 3  # of both classes together: among few samples of many classes, chance makes the rarest a fourth of the commonest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +21,8 @@ class ClassImbalance:
     """A class is rare in training, and the network neglects it.
 
     What it finds:
-        Runs in which a class has less than a quarter of the training samples of the most frequent one and is told less often than
+        Runs in which a class has less than a quarter of the training samples of the most frequent one, which is not for its having
+        few samples only (the 95 % interval says at most half), and is told less often than
         that one, beyond what the number of samples explains: the 95 % interval of the difference must lie above the limit. It is
         measured on the test part where every class has enough samples there, else on the training part. A rare class that is told
         as often as the others is no fault.
@@ -53,6 +56,7 @@ class ClassImbalance:
     code: ClassVar[str] = "D004"
     name: ClassVar[str] = "class-imbalance"
     needs: ClassVar[tuple[str, ...]] = ("class-recall",)
+    causes: ClassVar[tuple[str, ...]] = ("D006",)
     ratio: float = 4.0
     recall: float = 0.1
     min_samples: int = 10
@@ -69,7 +73,7 @@ class ClassImbalance:
             yield Skipped(code=self.code, reason=lack)
             return
         most = int(counts.argmax())
-        rare = [int(each) for each in np.flatnonzero(counts > 0) if counts[each] * self.ratio < counts[most]]
+        rare = [int(each) for each in np.flatnonzero(counts > 0) if self._is_rare(counts[each], counts[most])]
         if not rare:
             return
         lack = find_lack(trace, updates=self.min_updates)
@@ -103,6 +107,9 @@ class ClassImbalance:
                 "interval": [low, high],
             },
         )
+
+    def _is_rare(self, count: float, most: float) -> bool:
+        return bool(count * self.ratio < most and wilson(count, count + most)[1] < CERTAIN)
 
     def _has_enough(self, trace: Trace, part: str, classes: list[int]) -> bool:
         counts = trace.arrays.get(f"{part}-class-count", np.empty(0))

@@ -44,6 +44,7 @@ class ClippingIdle:
     code: ClassVar[str] = "C005"
     name: ClassVar[str] = "clipping-idle"
     needs: ClassVar[tuple[str, ...]] = ("total-norm", "used-norm", "clip-angle")
+    causes: ClassVar[tuple[str, ...]] = ()
     min_updates: int = 10
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:

@@ -48,6 +48,7 @@ class ClippingTurnsGradient:
     code: ClassVar[str] = "C003"
     name: ClassVar[str] = "clipping-turns-gradient"
     needs: ClassVar[tuple[str, ...]] = ("total-norm", "used-norm", "clip-angle")
+    causes: ClassVar[tuple[str, ...]] = ("C001", "D005", "G009", "G002")
     degrees: float = 10.0
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:

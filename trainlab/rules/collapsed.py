@@ -53,6 +53,7 @@ class Collapsed:
     code: ClassVar[str] = "L008"
     name: ClassVar[str] = "collapsed"
     needs: ClassVar[tuple[str, ...]] = ("loss", "gradient-norm", "update-ratio", "accuracy", "baselines")
+    causes: ClassVar[tuple[str, ...]] = ("D006", "M001", "F003", "G007", "G002", "D001", "D005", "G009", "L001")
     step: float = 0.5
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:

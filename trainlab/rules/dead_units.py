@@ -53,6 +53,7 @@ class DeadUnits:
     code: ClassVar[str] = "G003"
     name: ClassVar[str] = "dead-units"
     needs: ClassVar[tuple[str, ...]] = ("activations",)
+    causes: ClassVar[tuple[str, ...]] = ("D006", "F003", "M001", "M002", "G007", "D001", "D005", "G002", "L001", "L008")
     dead: float = 0.5
     min_samples: int = 32
 

@@ -47,6 +47,7 @@ class EdgeOfSweep:
     code: ClassVar[str] = "L006"
     name: ClassVar[str] = "edge-of-sweep"
     needs: ClassVar[tuple[str, ...]] = ("loss",)
+    causes: ClassVar[tuple[str, ...]] = ()
     share: float = 0.02
     min_rates: int = 3
 

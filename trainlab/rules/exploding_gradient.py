@@ -21,9 +21,9 @@ class ExplodingGradient:
     What it finds:
         Networks that amplify. Either the first weights receive a far larger gradient than the last ones, because every layer
         passes back more than it gets; or, where the forward pass grows as fast as the backward pass shrinks, all weights
-        receive the same giant gradient, and the very first update moves the typical weight matrix by many times its own size.
-        Neither depends on the units of the loss. A gradient that is smaller at the output only because the last layers are
-        saturated is not amplified: there the rule says that it cannot tell.
+        receive the same giant gradient, and the very first update of plain SGD moves the typical weight matrix by many times
+        its own size. Neither depends on the units of the loss. A gradient that is smaller at the output only because the last
+        layers are saturated is not amplified: there the rule says that it cannot tell.
 
     Why it matters:
         A hundred layers that each amplify 1.5 times make 4e17. The update throws the weights far away and ends in Inf or NaN.
@@ -60,6 +60,7 @@ class ExplodingGradient:
     code: ClassVar[str] = "G002"
     name: ClassVar[str] = "exploding-gradient"
     needs: ClassVar[tuple[str, ...]] = ("gradient-norm", "update-ratio", "activations")
+    causes: ClassVar[tuple[str, ...]] = ("D006", "G007", "D001", "D005")
     ratio: float = 1e3
     first_update: float = 100.0
     min_layers: int = 3
@@ -83,7 +84,7 @@ class ExplodingGradient:
         if grows:
             start = find_start(inverse, limit)
             message = f"first/last gradient norm is {say(ratio)} (limit {say(self.ratio)}), growing from {profile.names[start]} on"
-        elif typical > self.first_update:
+        elif typical > self.first_update and trace.config.optimizer.name == "sgd":  # the others divide by the gradient's own size
             start = len(change) - 1
             message = f"the first update changes a weight by {say(typical)} times itself (limit {say(self.first_update)})"
         else:

@@ -51,6 +51,24 @@ class InputIgnored:
     code: ClassVar[str] = "M007"
     name: ClassVar[str] = "input-ignored"
     needs: ClassVar[tuple[str, ...]] = ("input-use", "baselines", "out-of-bag")
+    causes: ClassVar[tuple[str, ...]] = (
+        "D006",
+        "M001",
+        "F003",
+        "D008",
+        "G007",
+        "G001",
+        "G003",
+        "G004",
+        "G005",
+        "L008",
+        "L001",
+        "L002",
+        "G008",
+        "C001",
+        "D001",
+        "M002",
+    )
     gain: float = 0.005
     signal: float = 0.1
     skill: float = 0.1

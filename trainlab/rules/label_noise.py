@@ -54,6 +54,7 @@ class LabelNoise:
     code: ClassVar[str] = "D003"
     name: ClassVar[str] = "label-noise"
     needs: ClassVar[tuple[str, ...]] = ("out-of-bag", "outliers")
+    causes: ClassVar[tuple[str, ...]] = ("D006", "D002")
     wrong: float = 0.05
     evenness: float = 0.5
     skill: float = 0.2

@@ -52,6 +52,7 @@ class Leakage:
     code: ClassVar[str] = "D007"
     name: ClassVar[str] = "leakage"
     needs: ClassVar[tuple[str, ...]] = ("duplicates",)
+    causes: ClassVar[tuple[str, ...]] = ()
     share: float = 0.01
     grain: float = 0.5
     min_samples: int = 10

@@ -11,6 +11,7 @@ import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._course import extrapolate, measure_rises
+from trainlab.rules._fit import judge_fit
 from trainlab.rules._series import find_typical_change, read, read_late_rate, say, say_count, say_rate
 
 RISING = 0.1  # of all movement over the second half, the share upwards above which a fall is not steady
@@ -25,7 +26,8 @@ class LearningRateTooLow:
         of the epochs still made a tenth of the whole fall (a straight line makes 25 %, a run that has arrived next to nothing),
         and the fall still to come, if it goes on slowing down as it did, is at least a quarter of the fall so far. And each
         update changed the weights by less than a thousandth of themselves: a short run at a normal rate falls as fast, by
-        larger steps. A flat loss is not slow but stuck, and has other causes.
+        larger steps; only a run that has learned less than half of what a straight line does may take steps three times as
+        large. A flat loss is not slow but stuck, and has other causes.
 
     Why it matters:
         The result is that of an unfinished training, and every comparison made with it is one of speed.
@@ -58,7 +60,8 @@ class LearningRateTooLow:
 
     code: ClassVar[str] = "L002"
     name: ClassVar[str] = "learning-rate-too-low"
-    needs: ClassVar[tuple[str, ...]] = ("loss", "update-ratio", "learning-rate")
+    needs: ClassVar[tuple[str, ...]] = ("loss", "update-ratio", "learning-rate", "accuracy", "baselines")
+    causes: ClassVar[tuple[str, ...]] = ("G007", "G001", "D001", "C001", "G004", "M001", "M002", "D005")
     late_share: float = 0.1
     remaining: float = 0.25
     update_ratio: float = 1e-3
@@ -71,7 +74,8 @@ class LearningRateTooLow:
             few = f"{say_count(len(loss), 'epoch')} cannot show a course (at least {self.min_epochs:g})"
             yield Skipped(code=self.code, reason=few if np.isfinite(loss).all() else "the loss left the finite numbers")
             return
-        half, late, last = (float(loss[round(share * (len(loss) - 1))]) for share in (0.5, 0.75, 1.0))
+        quarters = np.interp(np.array([0.5, 0.75, 1.0]) * (len(loss) - 1), np.arange(len(loss)), loss)  # of equal length
+        half, late, last = (float(each) for each in quarters)
         fall = float(loss[0]) - last
         if fall <= 0 or measure_rises(loss[len(loss) // 2 :]) > RISING or late - last < self.late_share * fall:
             return
@@ -83,7 +87,7 @@ class LearningRateTooLow:
             yield Skipped(
                 code=self.code, reason="the loss was still falling, but how far updates move the weights was not measured"
             )
-        elif change < self.update_ratio:
+        elif change < self.update_ratio * (3 if judge_fit(trace) == "stuck" else 1):
             share, rate, late_rate = (late - last) / fall, trace.config.optimizer.lr, read_late_rate(trace)
             yield Finding(
                 code=self.code,

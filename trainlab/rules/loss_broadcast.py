@@ -44,6 +44,7 @@ class LossBroadcast:
     code: ClassVar[str] = "M008"
     name: ClassVar[str] = "loss-broadcast"
     needs: ClassVar[tuple[str, ...]] = ("outputs",)
+    causes: ClassVar[tuple[str, ...]] = ()
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
         """One finding for the run; nothing where there is no target."""

@@ -42,6 +42,7 @@ class LossMismatch:
     code: ClassVar[str] = "M001"
     name: ClassVar[str] = "loss-mismatch"
     needs: ClassVar[tuple[str, ...]] = ("outputs",)
+    causes: ClassVar[tuple[str, ...]] = ()
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
         """One finding for the run; nothing where there is no target."""

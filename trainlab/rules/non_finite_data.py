@@ -41,6 +41,7 @@ class NonFiniteData:
     code: ClassVar[str] = "D006"
     name: ClassVar[str] = "non-finite-data"
     needs: ClassVar[tuple[str, ...]] = ("finite-data",)
+    causes: ClassVar[tuple[str, ...]] = ()
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
         """One finding for each part."""

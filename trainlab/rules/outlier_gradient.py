@@ -52,6 +52,7 @@ class OutlierGradient:
     code: ClassVar[str] = "G009"
     name: ClassVar[str] = "outlier-gradient"
     needs: ClassVar[tuple[str, ...]] = ("sample-gradients",)
+    causes: ClassVar[tuple[str, ...]] = ("D006", "D005", "D001")
     share: float = 0.5
     times: float = 30.0
     min_batch: int = 8

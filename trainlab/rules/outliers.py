@@ -48,6 +48,7 @@ class Outliers:
     code: ClassVar[str] = "D005"
     name: ClassVar[str] = "outliers"
     needs: ClassVar[tuple[str, ...]] = ("outliers",)
+    causes: ClassVar[tuple[str, ...]] = ("D006",)
     share: float = 0.33
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:

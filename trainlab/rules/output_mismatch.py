@@ -47,6 +47,7 @@ class OutputMismatch:
     code: ClassVar[str] = "M002"
     name: ClassVar[str] = "output-mismatch"
     needs: ClassVar[tuple[str, ...]] = ("outputs", "baselines")
+    causes: ClassVar[tuple[str, ...]] = ("D006",)
     share: float = 0.05
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._course import find_end, smooth
-from trainlab.rules._series import read, say, say_count
+from trainlab.rules._series import read, read_metric, say, say_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,11 @@ class Overtraining:
     What it finds:
         Runs whose loss on the validation part (without one, on the test part) ends well above its best, while the training loss
         went on falling. The best is the lowest median of neighbouring epochs, the end the median of the last tenth, so that
-        neither is one lucky epoch; and the rise must exceed the noise from epoch to epoch three times. A gap to the training
-        loss that does not grow is no finding, and neither is a rise in both, which has other causes (L001). A run with early
-        stopping has the weights of its best epoch, whatever came after it.
+        neither is one lucky epoch; the rise must exceed the noise from epoch to epoch three times, and a quarter of what the best
+        had gained over the best constant (where that is not known, over the first epoch) must be lost again: long after a network
+        has arrived it grows surer of its few mistakes, which costs the loss a little and the accuracy nothing. A gap to the
+        training loss that does not grow is no finding, and neither is a rise in both, which has other causes (L001). A run with
+        early stopping has the weights of its best epoch, whatever came after it.
 
     Why it matters:
         Every epoch after the best one was paid for and made the result worse: the network learns the noise of its samples, and
@@ -47,6 +49,7 @@ class Overtraining:
 
     Attributes:
         rise: fires if the end lies above the best by more than this share of it.
+        lost: and by more than this share of what the best had gained.
         noise: and by more than this many times the noise; if it does not, it is not judged.
         min_epochs: fewer do not show a course.
         min_samples: a smaller part is not judged: a few samples move its loss.
@@ -54,8 +57,10 @@ class Overtraining:
 
     code: ClassVar[str] = "F004"
     name: ClassVar[str] = "overtraining"
-    needs: ClassVar[tuple[str, ...]] = ("loss", "validation-loss", "test-loss")
+    needs: ClassVar[tuple[str, ...]] = ("loss", "validation-loss", "test-loss", "baselines")
+    causes: ClassVar[tuple[str, ...]] = ("D005", "D008", "D003", "F001")
     rise: float = 0.2
+    lost: float = 0.25
     noise: float = 3.0
     min_epochs: int = 10
     min_samples: int = 30
@@ -75,7 +80,11 @@ class Overtraining:
         start = int(course.argmin())
         epoch = start + int(held[start : start + width].argmin())  # from 0
         best, end, noise = float(course[start]), find_end(held), _find_noise(held)
-        if end - best <= self.rise * best or find_end(loss) > float(np.median(loss[start : start + width])):
+        constant = read_metric(trace, "constant_loss")
+        gained = max(0.0, (constant if math.isfinite(constant) else float(held[0])) - best)
+        if end - best <= max(self.rise * best, self.lost * gained) or find_end(loss) > float(
+            np.median(loss[start : start + width])
+        ):
             return
         text = f"the loss on the {part} part was best around epoch {epoch + 1} of {len(held)} ({say(best)}) and ended at {say(end)}"
         if end - best <= self.noise * noise:

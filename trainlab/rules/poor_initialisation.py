@@ -71,6 +71,7 @@ class PoorInitialisation:
         "weight-norm",
         "zero-output",
     )
+    causes: ClassVar[tuple[str, ...]] = ("D006", "D001", "D005", "M001", "M002")
     signal: float = 1e-3
     loss: float = 5.0
     min_layers: int = 3

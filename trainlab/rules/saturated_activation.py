@@ -56,6 +56,7 @@ class SaturatedActivation:
     code: ClassVar[str] = "G004"
     name: ClassVar[str] = "saturated-activation"
     needs: ClassVar[tuple[str, ...]] = ("activations", "gradient-norm", "accuracy", "baselines")
+    causes: ClassVar[tuple[str, ...]] = ("D006", "M001", "D001", "G007", "G002")
     saturated: float = 0.85
     passed: float = 0.01
     min_updates: int = 10

@@ -66,6 +66,28 @@ class Stalled:
     code: ClassVar[str] = "L004"
     name: ClassVar[str] = "stalled"
     needs: ClassVar[tuple[str, ...]] = ("loss", "total-norm", "gradient-norm", "update-ratio", "accuracy", "baselines")
+    causes: ClassVar[tuple[str, ...]] = (
+        "D006",
+        "F003",
+        "M008",
+        "M001",
+        "M002",
+        "D001",
+        "D002",
+        "D005",
+        "D008",
+        "G007",
+        "G001",
+        "G002",
+        "G003",
+        "G004",
+        "G005",
+        "G008",
+        "L001",
+        "L002",
+        "C001",
+        "M007",
+    )
     flat: float = 0.02
     small: float = 0.01
     min_epochs: int = 12

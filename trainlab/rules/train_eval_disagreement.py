@@ -52,6 +52,7 @@ class TrainEvalDisagreement:
     code: ClassVar[str] = "M011"
     name: ClassVar[str] = "train-eval-disagreement"
     needs: ClassVar[tuple[str, ...]] = ("train-mode", "baselines")
+    causes: ClassVar[tuple[str, ...]] = ("M003", "L001")
     accuracy: float = 0.05
     loss: float = 0.1
     min_updates: int = 50

@@ -55,6 +55,36 @@ class Underfitting:
     code: ClassVar[str] = "F002"
     name: ClassVar[str] = "underfitting"
     needs: ClassVar[tuple[str, ...]] = ("accuracy", "baselines")
+    causes: ClassVar[tuple[str, ...]] = (
+        "D006",
+        "M008",
+        "M001",
+        "M002",
+        "M003",
+        "M011",
+        "D008",
+        "D003",
+        "D002",
+        "D001",
+        "D005",
+        "G007",
+        "G001",
+        "G002",
+        "G003",
+        "G004",
+        "G005",
+        "G006",
+        "G008",
+        "L001",
+        "L002",
+        "L003",
+        "L008",
+        "L004",
+        "C001",
+        "M007",
+        "F003",
+        "G009",
+    )
     share: float = 0.5
     signal: float = 0.05
     min_updates: int = 20

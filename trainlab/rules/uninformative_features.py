@@ -55,6 +55,7 @@ class UninformativeFeatures:
     code: ClassVar[str] = "D008"
     name: ClassVar[str] = "uninformative-features"
     needs: ClassVar[tuple[str, ...]] = ("out-of-bag", "input-use", "accuracy", "baselines")
+    causes: ClassVar[tuple[str, ...]] = ("D006", "D005", "D003")
     skill: float = 0.2
     learned: float = 0.5
     min_updates: int = 20

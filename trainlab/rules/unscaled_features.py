@@ -56,6 +56,7 @@ class UnscaledFeatures:
     code: ClassVar[str] = "D001"
     name: ClassVar[str] = "unscaled-features"
     needs: ClassVar[tuple[str, ...]] = ("features", "accuracy", "baselines", "outputs")
+    causes: ClassVar[tuple[str, ...]] = ("D006", "D005")
     spread: float = 10.0
     large: float = 30.0
     small: float = 0.1

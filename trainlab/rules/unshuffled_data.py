@@ -50,6 +50,7 @@ class UnshuffledData:
     code: ClassVar[str] = "D002"
     name: ClassVar[str] = "unshuffled-data"
     needs: ClassVar[tuple[str, ...]] = ("batch-order", "accuracy", "baselines")
+    causes: ClassVar[tuple[str, ...]] = ()
     purity: float = 0.5
     share: float = 0.5
     signal: float = 0.05

@@ -54,6 +54,7 @@ class UpdateRatio:
     code: ClassVar[str] = "G008"
     name: ClassVar[str] = "update-ratio"
     needs: ClassVar[tuple[str, ...]] = ("update-ratio", "gradient-norm", "accuracy", "baselines")
+    causes: ClassVar[tuple[str, ...]] = ("D006", "G007", "G002", "G001", "D001", "L001", "L002", "C001", "G004")
     high: float = 0.1
     low: float = 1e-6
     min_updates: int = 10

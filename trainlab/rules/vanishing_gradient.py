@@ -58,6 +58,7 @@ class VanishingGradient:
     code: ClassVar[str] = "G001"
     name: ClassVar[str] = "vanishing-gradient"
     needs: ClassVar[tuple[str, ...]] = ("gradient-norm", "update-ratio")
+    causes: ClassVar[tuple[str, ...]] = ("D001", "G007", "G004", "L001")
     ratio: float = 1e-3
     min_layers: int = 3
 

@@ -17,6 +17,7 @@ SAME = 0.01  # of the lowest final loss: among rates this close to it the quicke
 SLOW = 3.0  # times the epochs of the quickest, and
 LATE = 0.1  # of all epochs: a rate that takes longer than both is too low
 MOVES = 1e-3  # a fall by less than this share of the loss is none
+POINTS = 200  # of a curve in the table
 CALM = 0.9  # share of the epochs that have to stay below a level once it is reached
 
 
@@ -234,7 +235,7 @@ def tabulate(sweeps: Sequence[Sweep]) -> Table:
             *([sweep.name] if len(sweeps) > 1 else []),
             rate.lr,
             rate.final,
-            np.median([_stretch(trace, longest) for trace in rate.traces], axis=0).tolist(),
+            _thin(np.median([_stretch(trace, longest) for trace in rate.traces], axis=0)),
             rate.settles,
             f"{rate.swing[0]:.5g} .. {rate.swing[1]:.5g}" if rate.swing else None,
             "best" if rate is sweep.best and [each.verdict for each in sweep.rates].count("good") > 1 else rate.verdict,
@@ -257,6 +258,12 @@ def tabulate(sweeps: Sequence[Sweep]) -> Table:
         ),
         rows=tuple(rows),
     )
+
+
+def _thin(curve: np.ndarray) -> list[float]:
+    """At most so many points of a curve, the first and the last among them: what a table can show, and ten thousand rates hold."""
+    kept = np.unique(np.linspace(0, len(curve) - 1, min(len(curve), POINTS)).round().astype(int))
+    return [float(value) for value in curve[kept]]
 
 
 def _stretch(trace: Trace, length: int) -> np.ndarray:

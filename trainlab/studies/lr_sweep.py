@@ -92,10 +92,17 @@ def conclude(
     for trace in traces:
         arms.setdefault(name_patch({key: value for key, value in trace.patch.items() if key != KEY}) or "base", []).append(trace)
 
-    def find_failure(each: Sequence[Trace]) -> str:
-        return _find_failure(each, findings)
+    by_run: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_run.setdefault(finding.run, []).append(finding)
 
-    sweeps = [weigh(name, each, find_failure, lambda arm: count_held(findings, arm, {"L002"}) > 0) for name, each in arms.items()]
+    def find_failure(each: Sequence[Trace]) -> str:
+        return _find_failure(each, by_run.get(each[0].name, ()))
+
+    def is_unfinished(arm: str) -> bool:
+        return count_held(by_run.get(arm, ()), arm, {"L002"}) > 0
+
+    sweeps = [weigh(name, each, find_failure, is_unfinished) for name, each in arms.items()]
     about = {each.best.name for each in sweeps if each.best} | ({"base"} if sweeps[0].best is None else set())
     kept = tuple(each for each in findings if each.run in about)
     return Conclusion(answer=_answer(sweeps, kept), tables=(tabulate(sweeps),), findings=kept)

@@ -108,7 +108,8 @@ def test_says_where_no_gradient_comes(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_fault_of_single_layers_is_told_beside_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = carry_out(capsys, "gradients", "clip")
     assert outcome.answer.startswith("The gradient reaches every layer")
-    assert "% of the units of model." in outcome.answer
+    assert "But the first loss is " in outcome.answer  # the dead units follow from it, and stand below
+    assert "G003" in outcome.out
 
 
 def test_seeds_are_counted(capsys: pytest.CaptureFixture[str]) -> None:

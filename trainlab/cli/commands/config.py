@@ -56,5 +56,7 @@ def init(
         raise UserError("is there already; --force replaces it", key="FILE", value=str(file))
     path = find_config(like)
     streams.write(path.read_text(encoding="utf-8"), file)
-    command = next(name for name in ("gradients", "lr-sweep", "clip", "overfit") if path.stem.startswith(name) or name == "overfit")
+    command = next(
+        name for name in ("check", "gradients", "lr-sweep", "clip", "overfit") if path.stem.startswith(name) or name == "overfit"
+    )
     streams.write(f"wrote {file}; try: trainlab {command} {file}\n", None)

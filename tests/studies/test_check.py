@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.studies.plans import list_runs, make_finding, make_options, make_run, read_rows
+from trainlab.config import Config
+from trainlab.judging import list_rules
+from trainlab.plan import Conclusion
+from trainlab.report import Skipped
+from trainlab.studies import check
+
+CONFIG = Config()
+
+
+def conclude(*findings: Any, skipped: Any = (), **fields: Any) -> Conclusion:
+    given: dict[str, Any] = {"task": "binary", "metrics": {"train_accuracy": 0.99, "test_accuracy": 0.9, "train_loss": 0.1}}
+    trace = make_run("base", loss=[1.0, 0.5, 0.1], **{**given, **fields})
+    return check.conclude(CONFIG, make_options(CONFIG), [trace], findings, skipped)
+
+
+def test_every_rule_there_is_judges_every_arm_and_seed() -> None:
+    options = make_options(CONFIG, {"optimizer.lr": 0.5}, seeds=(0, 1))
+    plan = check.first(CONFIG, options)
+    assert plan.rules == tuple(
+        rule.name for rule in sorted(list_rules().values(), key=lambda rule: rule.name) if rule.code != "L006"
+    )
+    assert [(name, seed) for name, _, seed in list_runs(plan)] == [
+        ("base", 0),
+        ("base", 1),
+        ("optimizer.lr=0.5", 0),
+        ("optimizer.lr=0.5", 1),
+    ]
+    assert check.then(CONFIG, options, []) is None
+
+
+def test_healthy_says_what_was_judged_and_what_could_not_be() -> None:
+    answer = conclude(skipped=[Skipped(code="F001", reason="no test part")]).answer
+    judged = len(check.RULES) - 1
+    assert answer.text.startswith(
+        f"Healthy: {judged} rules found nothing wrong, 1 could not judge (F001). Right: 99.0 % on the train"
+    )
+    assert answer.values == {"healthy": True, "cause": None, "judged": judged, "not_judged": ["F001"]}
+
+
+def test_what_is_only_worth_knowing_is_no_fault() -> None:
+    conclusion = conclude(make_finding("C005", severity="info"))
+    assert conclusion.answer.values["healthy"] is True
+    assert len(conclusion.findings) == 1
+
+
+def test_the_first_line_names_the_cause_what_follows_and_what_stands_beside() -> None:
+    answer = conclude(
+        make_finding("L002", name="learning-rate-too-low", severity="warning"),
+        make_finding("F002", because="L002"),
+        make_finding("D001", severity="warning"),
+    ).answer
+    assert answer.text == (
+        "The likeliest cause of what is wrong: the steps are too short: the run stopped on the slope (L002). "
+        "From it follows F002. Beside it: D001. Right: 99.0 % on the train part, 90.0 % on the test part."
+    )
+    assert answer.values["cause"] == "L002"
+
+
+def test_where_and_in_how_many_seeds() -> None:
+    answer = conclude(make_finding("G003", name="dead-units", where="model.1", held=2, of=3)).answer
+    assert answer.text.startswith("The likeliest cause of what is wrong at model.1 in 2 of 3 seeds: ")
+
+
+@pytest.mark.parametrize(
+    ("task", "metrics", "ending"),
+    [
+        ("regression", {"train_r2": 0.5, "test_r2": 0.25}, "R2 is 0.5 on the train part, 0.25 on the test part."),
+        ("multiclass", {"train_accuracy": 0.5}, "Right: 50.0 % on the train part."),
+        ("none", {}, "found nothing wrong."),
+    ],
+)
+def test_what_was_reached(task: str, metrics: dict[str, float], ending: str) -> None:
+    assert conclude(task=task, metrics=metrics).answer.text.endswith(ending)
+
+
+def test_one_row_an_arm_with_its_own_verdict() -> None:
+    traces = [
+        make_run(name, patch, seed=seed, loss=[1.0, 0.5], task="binary", metrics={"train_accuracy": 0.5 + seed / 2})
+        for name, patch in (("base", None), ("optimizer.lr=9.0", {"optimizer.lr": 9.0}))
+        for seed in (0, 1)
+    ]
+    findings = [make_finding("L003", "optimizer.lr=9.0", name="diverged", held=1, of=2)]
+    conclusion = check.conclude(CONFIG, make_options(CONFIG, {"optimizer.lr": 9.0}, seeds=(0, 1)), traces, findings, [])
+    assert conclusion.answer.values["healthy"] is True
+    rows = read_rows(conclusion, "runs")
+    assert [(row["run"], row["verdict"], row["train accuracy"]) for row in rows] == [
+        ("base", "healthy", 0.75),
+        ("optimizer.lr=9.0", "diverged in 1 of 2 seeds", 0.75),
+    ]

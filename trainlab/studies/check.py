@@ -1,0 +1,163 @@
+"""What is wrong with this training? Every rule that one run can show, the likeliest cause first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from trainlab import plugins
+from trainlab.config import Config
+from trainlab.pages._rules import read_rules
+from trainlab.plan import Conclusion, Options, Plan
+from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
+from trainlab.settling import find_settling_epoch
+from trainlab.studies._arms import by_arm, drop_fraction, plan_runs, say_seeds
+
+PROBES = ("accuracy", "baselines")
+
+
+def _list_rules() -> tuple[str, ...]:
+    """Every rule that one run can show: all but those that set runs side by side."""
+    found = []
+    for name, module in plugins.load_all("trainlab.rules").items():
+        rule = getattr(module, "".join(part.capitalize() for part in name.split("-")))
+        if not hasattr(rule, "judge_study"):
+            found.append(name)
+    return tuple(found)
+
+
+RULES = _list_rules()
+
+
+def first(config: Config, options: Options) -> Plan:  # noqa: ARG001  # the base is the first of the arms
+    """The base and what is beside it, to their end."""
+    return Plan(runs=plan_runs(options.arms, options.seeds), probes=PROBES, rules=RULES)
+
+
+def then(config: Config, options: Options, traces: Sequence[Trace]) -> None:  # noqa: ARG001  # one plan is enough
+    """Nothing more."""
+    return
+
+
+def conclude(
+    config: Config,  # noqa: ARG001  # one signature for all studies
+    options: Options,  # noqa: ARG001
+    traces: Sequence[Trace],
+    findings: Sequence[Finding],
+    skipped: Sequence[Skipped],
+) -> Conclusion:
+    """The likeliest cause of what is wrong with the base, or that nothing is; what was reached."""
+    arms = by_arm(traces)
+    return Conclusion(
+        answer=_answer(next(iter(arms.values())), findings, skipped),
+        tables=(_tabulate(arms, findings),),
+        findings=tuple(findings),
+    )
+
+
+def _answer(base: Sequence[Trace], findings: Sequence[Finding], skipped: Sequence[Skipped]) -> Answer:
+    run = base[0].name
+    own = [each for each in findings if each.run == run]
+    faults = [each for each in own if each.severity != "info"]
+    silent = sorted({each.code for each in skipped if each.run == run and each.code != "run"})
+    values: dict[str, Any] = {"healthy": not faults, "cause": None, "judged": len(RULES) - len(silent), "not_judged": silent}
+    if not faults:
+        return Answer(text=f"Healthy: {_say_judged(values)}. {_say_reached(base)}".rstrip(), values=values)
+    cause = faults[0]
+    values["cause"] = cause.code
+    title = next(page.title for page in read_rules() if page.name == cause.name)
+    where = f" at {cause.where}" if cause.where else ""
+    seeds = say_seeds("", cause.seeds["held"], cause.seeds["of"])
+    text = f"The likeliest cause of what is wrong{where}{seeds}: {title[0].lower()}{title[1:].rstrip('.')} ({cause.code})."
+    return Answer(text=f"{text} {_say_rest(faults)}{_say_reached(base)}".rstrip(), values=values)
+
+
+def _say_judged(values: Mapping[str, Any]) -> str:
+    judged, silent = values["judged"], values["not_judged"]
+    text = f"{judged} rules found nothing wrong"
+    return f"{text}, {len(silent)} could not judge ({', '.join(silent)})" if silent else text
+
+
+def _say_rest(faults: Sequence[Finding]) -> str:
+    """What follows from the cause, and what stands beside it."""
+    following, codes = [], {faults[0].code}
+    for each in faults[1:]:  # causes come before what follows from them
+        if each.because in codes:
+            codes.add(each.code)
+            following.append(each.code)
+    beside = [each.code for each in faults if each.code not in codes]
+    text = f"From it follow{'s' * (len(set(following)) == 1)} {_join(following)}. " if following else ""
+    return text + (f"Beside it: {_join(beside)}. " if beside else "")
+
+
+def _join(codes: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(codes))
+
+
+def _say_reached(base: Sequence[Trace]) -> str:
+    """How well the base does at its end, in both parts; the empty string where nothing was learned from targets."""
+    measure = "r2" if base[0].task == "regression" else "accuracy"
+    reached = {part: _mean(base, f"{part}_{measure}") for part in ("train", "test")}
+    parts = [f"{_say_share(measure, value)} on the {part} part" for part, value in reached.items() if value is not None]
+    return f"{'R2 is ' if measure == 'r2' else 'Right: '}{', '.join(parts)}." if parts else ""
+
+
+def _say_share(measure: str, value: float) -> str:
+    return f"{value:.3g}" if measure == "r2" else f"{100 * value:.1f} %"
+
+
+def _mean(arm: Sequence[Trace], name: str) -> float | None:
+    values = [value for trace in arm if (value := trace.metrics.get(name)) is not None]
+    return float(np.mean(values)) if len(values) == len(arm) else None
+
+
+def _tabulate(arms: Mapping[str, Sequence[Trace]], findings: Sequence[Finding]) -> Table:
+    """One row an arm."""
+    classes = any("train_accuracy" in trace.metrics for arm in arms.values() for trace in arm)
+    what, measure = ("accuracy", "accuracy") if classes else ("R2", "r2")
+    kind: Literal["percent", "number"] = "percent" if classes else "number"
+    seeds = max(map(len, arms.values()))
+    return Table(
+        name="runs",
+        title="what was reached" + (f" (means over {seeds} seeds)" if seeds > 1 else ""),
+        columns=(
+            Column(name="run"),
+            Column(name="train loss", kind="number"),
+            Column(name="constant", kind="number", priority=3),
+            Column(name="linear", kind="number", priority=3),
+            Column(name=f"train {what}", kind=kind),
+            Column(name=f"test {what}", kind=kind),
+            Column(name="settles at epoch", kind="number", priority=2),
+            Column(name="loss", kind="curve", priority=1),
+            Column(name="verdict", kind="verdict"),
+        ),
+        rows=tuple(
+            (
+                name,
+                *(_mean(arm, f"{baseline}_loss") for baseline in ("train", "constant", "linear")),
+                *(_mean(arm, f"{part}_{measure}") for part in ("train", "test")),
+                _find_settling(arm),
+                _draw_loss(arm),
+                _say_verdict(name, findings),
+            )
+            for name, arm in arms.items()
+        ),
+    )
+
+
+def _find_settling(arm: Sequence[Trace]) -> float | None:
+    settles = [epoch for trace in arm if (epoch := find_settling_epoch(trace.series["loss"])) is not None]
+    return drop_fraction(float(np.median(settles))) if len(settles) == len(arm) else None
+
+
+def _draw_loss(arm: Sequence[Trace]) -> list[float] | None:
+    losses = [trace.series["loss"].values for trace in arm]
+    return np.median(losses, axis=0).tolist() if len({len(each) for each in losses}) == 1 else None
+
+
+def _say_verdict(run: str, findings: Sequence[Finding]) -> str:
+    """The name of the likeliest cause, or `healthy`."""
+    cause = next((each for each in findings if each.run == run and each.severity != "info"), None)
+    return say_seeds(cause.name.replace("-", " "), cause.seeds["held"], cause.seeds["of"]) if cause else "healthy"

@@ -52,13 +52,17 @@ ADAM: dict[str, Any] = {"name": "adam"}
 DIGITS: dict[str, Any] = {"data": {"name": "digits"}, "loss": "cross_entropy", "optimizer": ADAM}
 FILTERS: dict[str, Any] = DIGITS | {"model": {"kind": "cnn"}, "train": {"epochs": 1, "batch_size": 64}}
 GATED: dict[str, Any] = {
-    "model": {"kind": "gru"},
+    "model": {"kind": "gru", "width": 16},
     "data": {"name": "adding", "length": 50, "samples": 400},
     "loss": "mse",
     "optimizer": ADAM,
     "train": {"epochs": 1, "batch_size": 32},
 }
-ATTENDING: dict[str, Any] = DIGITS | {"model": {"kind": "transformer"}, "train": {"epochs": 1, "batch_size": 32, "updates": 10}}
+ATTENDING: dict[str, Any] = DIGITS | {
+    "model": {"kind": "transformer", "width": 32},
+    "train": {"epochs": 1, "batch_size": 32, "updates": 10},
+}
+WIDE: dict[str, Any] = GATED | {"model": {"kind": "gru", "width": 32}}
 LARGE: dict[str, Any] = DIGITS | {
     "model": {"kind": "resnet", "layers": 20},
     "train": {"epochs": 1, "batch_size": 64, "updates": 10},
@@ -73,8 +77,9 @@ CASES: dict[str, tuple[dict[str, Any], int, float]] = {
     "1-20-20-1, batch 100, Adam": (SMALL | {"optimizer": ADAM}, 64, 15.0),
     "20-100-1, batch 800, Adam": (OVERFIT, 64, 2.0),
     "CNN, 8x8 digits, batch 64, Adam": (FILTERS, 64, 1.6),
-    "GRU, 50 steps, batch 32, Adam": (GATED, 64, 8.0),
-    "transformer, batch 32, Adam": (ATTENDING, 64, 3.0),
+    "GRU of 16, 50 steps, batch 32": (GATED, 64, 8.0),
+    "GRU of 32, 50 steps, batch 32": (WIDE, 64, 5.5),
+    "transformer of 32, batch 32": (ATTENDING, 64, 3.0),
     "ResNet-20, batch 64 (4 runs)": (LARGE, 4, 0.98),
     "4 x 512, batch 256 (4 runs)": (WIDE, 4, 0.98),
 }

@@ -170,6 +170,10 @@ NETWORKS: dict[str, dict[str, Any]] = {
             "modules": [{"Unflatten": [1, [1, 3, 3]]}, {"Conv2d": [1, 3, 2]}, "ReLU", "Flatten", {"Linear": [12, 3]}],
         }
     },
+    "gates": {"model": {"kind": "gru", "width": 5}},
+    "cells": {"model": {"kind": "lstm", "width": 5, "layers": 2}},
+    "attention": {"model": {"kind": "transformer", "width": 6, "heads": 3}},
+    "attention and dropout": {"model": {"kind": "transformer", "width": 6, "heads": 2, "dropout": 0.2}},
     "random slopes": {"model": {"kind": "layers", "modules": [{"Linear": [9, 5]}, "RReLU", {"Linear": [5, 3]}]}},
     "noise": {"model": {"kind": "layers", "modules": [{"Linear": [9, 5]}, {"AlphaDropout": [0.3]}, "Mish", {"Linear": [5, 3]}]}},
     "not known": {"model": {"kind": "layers", "modules": [{"Linear": [9, 5]}, {"LPPool1d": [2.0, 1]}, {"Linear": [5, 3]}]}},
@@ -256,6 +260,7 @@ def test_why_a_network_is_not_stacked():
         data = {"name": "random", "samples": 8, "features": 9, "classes": 3}
         how[name] = train({**model, "data": data, "loss": "cross_entropy"}, probes=[])[0].how
     stacked = ["mlp", "mlp, sigmoid", "batch norm", "dropout", "dropout and norm", "filters"]
+    stacked += ["gates", "cells", "attention", "attention and dropout"]
     assert [name for name, reason in how.items() if reason == "stacked"] == stacked
     assert "randomness" in how["noise"]
     assert "rrelu" in how["random slopes"]

@@ -62,6 +62,12 @@ def test_the_width_helps_to_fill_them():
     assert multiple([100], norm="batch", width=64) == 1
 
 
+def test_the_shares_of_attention_count_where_the_network_stacks_itself():
+    small = {"kind": "transformer", "width": 4, "heads": 2, "activation": "relu"}
+    assert multiple([1], **small) == 16  # 2 heads of 3 by 3 shares
+    assert multiple([1], **small, dropout=0.1) == 1
+
+
 def test_the_loss_counts():
     assert multiple([100], loss="bce_logits") == 8
     assert multiple([100], loss="bce", output="sigmoid") == 8

@@ -54,3 +54,14 @@ def measure_growth(kind: str, gain: float, steps: int, **model: Any) -> float:
     inputs = (0.1 * draw(4, steps, 32)).requires_grad_()
     (slope,) = torch.autograd.grad(network.recurrent(inputs)[:, -1].sum(), inputs)
     return float(slope[:, 0].norm() / slope[:, -1].norm())
+
+
+def assert_last_is_enough(kind: str, **model: Any) -> None:
+    """In training a network that reads the last step only has the output and the gradients that reading all of them gives."""
+    ours, _ = make_pair(kind, layers=3, **model)
+    inputs, slope = draw(4, 7, FEATURES).requires_grad_(), draw(4, 3, seed=1)
+    outputs = [ours.train()(inputs), ours.head(ours.recurrent(inputs)[:, -1])]
+    assert torch.allclose(*outputs, rtol=0, atol=1e-14)
+    found, wanted = (torch.autograd.grad((each * slope).sum(), [inputs, *ours.parameters()]) for each in outputs)
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=1e-12)

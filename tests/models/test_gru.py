@@ -5,7 +5,7 @@ import torch
 from torch.func import functional_call, vmap
 
 from .networks import draw, make
-from .recurrent import assert_equals_torch
+from .recurrent import assert_equals_torch, assert_last_is_enough
 
 
 @pytest.mark.parametrize("model", [{}, {"layers": 1}, {"layers": 3, "bias": False}])
@@ -31,3 +31,8 @@ def test_runs_side_by_side_are_runs_by_themselves():
     for run in range(2):
         alone = functional_call(model, {name: each[run] for name, each in weights.items()}, (inputs,))
         assert torch.allclose(side_by_side[run], alone, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("model", [{}, {"residual": True}, {"dropout": 0.5}])
+def test_the_last_state_has_the_gradients_that_it_has_among_all(model):
+    assert_last_is_enough("gru", **model)

@@ -7,7 +7,7 @@ from torch.func import functional_call, vmap
 from trainlab.models.lstm import LSTMLayers
 
 from .networks import draw, list_names, make
-from .recurrent import assert_equals_torch, measure_growth
+from .recurrent import assert_equals_torch, assert_last_is_enough, measure_growth
 
 
 @pytest.mark.parametrize("model", [{}, {"layers": 1}, {"layers": 3, "bias": False}])
@@ -81,3 +81,8 @@ def test_autocast_lowers_every_layer(lower):
     gradients = [torch.autograd.grad(each.square().sum(), list(layers.parameters())) for each in (mixed, full)]
     assert all(torch.allclose(one, other, rtol=0, atol=20 * error) for one, other in zip(*gradients, strict=True))
     assert not all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
+
+
+@pytest.mark.parametrize("model", [{}, {"residual": True}, {"dropout": 0.5}])
+def test_the_last_state_has_the_gradients_that_it_has_among_all(model):
+    assert_last_is_enough("lstm", **model)

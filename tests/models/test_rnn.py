@@ -8,7 +8,7 @@ from trainlab.config import validate
 from trainlab.errors import UserError
 
 from .networks import draw, draw_tokens, list_kinds, list_names, make
-from .recurrent import assert_equals_torch, measure_growth
+from .recurrent import assert_equals_torch, assert_last_is_enough, measure_growth
 
 
 @pytest.mark.parametrize(
@@ -143,3 +143,8 @@ def test_can_be_differentiated_twice():
 def test_contradictions(model, message):
     with pytest.raises(UserError, match=message):
         validate({"model": {"kind": "rnn", **model}})
+
+
+@pytest.mark.parametrize("model", [{}, {"residual": True}, {"dropout": 0.5}])
+def test_the_last_state_has_the_gradients_that_it_has_among_all(model):
+    assert_last_is_enough("rnn", **model)

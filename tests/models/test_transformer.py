@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call
 
 from trainlab.config import validate
 from trainlab.errors import UserError
@@ -132,3 +133,41 @@ def test_can_be_differentiated_twice():
 def test_contradictions(model, message):
     with pytest.raises(UserError, match=message):
         validate({"model": {"kind": "transformer", **model}})
+
+
+STACKED: dict[str, dict[str, Any]] = {
+    "encoder": {},
+    "decoder": {"causal": True, "read": "last"},
+    "behind the sum": {"norm_first": False, "activation": "tanh"},
+    "rms": {"norm": "rms", "bias": False, "output": "softmax"},
+    "no scale": {"norm": {"name": "layer", "affine": False}, "residual": False},
+    "no norm": {"norm": "none", "heads": 6},
+    "every step": {"every_step": True},
+    "tokens": {"tokens": 9, "every_step": True},
+}
+
+
+@pytest.mark.parametrize("name", STACKED)
+def test_all_runs_at_once_are_the_runs_one_by_one(name):
+    model = make(
+        (5,) if "tokens" in STACKED[name] else (5, 3), kind="transformer", **{"width": WIDTH, "heads": HEADS, **STACKED[name]}
+    )
+    assert model.can_stack
+    weights = {key: torch.stack([each.detach(), 0.7 * each.detach() + 0.1]) for key, each in model.named_parameters()}
+    weights = {key: each.requires_grad_() for key, each in weights.items()}
+    inputs = draw_tokens(9, 2, 4, 5) if "tokens" in STACKED[name] else draw(2, 4, 5, 3).requires_grad_()
+    leaves = [*weights.values(), *([inputs] if inputs.requires_grad else [])]
+    together = model.forward_stacked(weights, inputs)
+    alone = torch.stack(
+        [functional_call(model, {key: each[run] for key, each in weights.items()}, (inputs[run],)) for run in range(2)]
+    )
+    assert torch.allclose(together, alone, rtol=0, atol=1e-12)
+    slope = draw(*alone.shape, seed=1)
+    found, wanted = (torch.autograd.grad((each * slope).sum(), leaves, materialize_grads=True) for each in (together, alone))
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("model", [{"dropout": 0.1}, {"activation": "prelu"}])
+def test_what_has_to_be_mapped(model):
+    assert not make((5, 3), kind="transformer", **model).can_stack

@@ -8,9 +8,9 @@ Which one a run takes depends on its config and device alone.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -83,8 +83,23 @@ class Program(Protocol):
         ...
 
 
+class KnowsStacks(Protocol):
+    """A network that says itself how many runs are computed at once."""
+
+    can_stack: bool
+
+    def forward_stacked(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """The output of each run, from its own weights, `{name: [run, ...]}`, and inputs, `[run, sample, ...]`."""
+        ...
+
+
+def can_stack(model: nn.Module) -> TypeGuard[KnowsStacks]:
+    """Whether the network does, with all that it is made of."""
+    return bool(getattr(model, "can_stack", False))
+
+
 class Stacked:
-    """All runs in one computation."""
+    """All runs in one computation: as the network says itself, or else as vmap makes it."""
 
     how = "stacked"
 
@@ -110,6 +125,10 @@ class Stacked:
 
     def _compute(self, flat: Tensor, fixed: dict[str, Tensor], inputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """What is minimised and the loss to report, `[run]`."""
+        if can_stack(self.model):
+            output = self.model.forward_stacked(self.layout.unflatten(flat) | fixed, inputs)
+            loss = self._judge(output, batch.target)
+            return (loss if batch.soft is None else self._judge(output, batch.soft)), loss
 
         def compute(
             parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor, target: Tensor | None, soft: Tensor | None
@@ -124,9 +143,16 @@ class Stacked:
         )
         return found
 
+    def _judge(self, output: Tensor, target: Tensor | None) -> Tensor:
+        found: Tensor = vmap(self.loss, in_dims=(0, None if target is None else 0))(output, target)
+        return found
+
     def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
         """See Program."""
         self.model.eval()
+        if can_stack(self.model):
+            with torch.no_grad():
+                return self.model.forward_stacked(self.layout.unflatten(weights.flat) | weights.fixed, inputs)
 
         def compute(parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor) -> Tensor:
             output: Tensor = functional_call(self.model, {**parameters, **fixed}, (inputs,))

@@ -125,8 +125,11 @@ def choose_rows(model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int
     portions: list[int] = []  # numbers a row, of each tensor that must fill whole registers
     sizes = sorted(set(sizes))
 
+    # Written out, a softmax takes the numbers of all rows together, as torch's own does not
+    each = EACH | {"Softmax"} if getattr(model, "can_stack", False) else EACH
+
     def note(module: nn.Module, _arguments: object, output: Tensor) -> None:
-        if type(module).__name__ in EACH:
+        if type(module).__name__ in each:
             portions.extend(size * output[0].numel() for size in sizes)
         elif isinstance(module, nn.BatchNorm1d):
             portions.append(module.num_features)  # runs lie beside each other as channels

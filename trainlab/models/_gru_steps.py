@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trainlab.models._steps import Steps, enter
+from trainlab.models._steps import Slopes, Steps, enter, show
 
 aten = torch.ops.aten
 
@@ -33,35 +33,42 @@ class GRUSteps(Steps):
             reset, stay = gates[step].sigmoid_().chunk(2, dim=1)
             new = news[step].addcmul_(reset, olds[step]).tanh_()
             torch.lerp(new, states[step], stay, out=states[step + 1])
-        return entered[1:, :, :width].permute(1, 0, 3, 2), entered, parts
+        return *show(entered, width), entered, parts
 
     @staticmethod
-    def differentiate(slope: Tensor, weights: Tensor, *kept: Tensor) -> tuple[Tensor, Tensor]:
+    def differentiate(slopes: Slopes, weights: Tensor, *kept: Tensor, at_inputs: bool) -> tuple[Tensor | None, Tensor]:
         """See Steps."""
         entered, parts = kept
         width = weights.shape[1] // 4
-        at_weights, at_entered = torch.zeros_like(weights), torch.empty_like(entered[:-1])
-        at_parts, transposed = torch.empty_like(parts[0]), weights.transpose(1, 2)
+        at_weights = weights.new_zeros(weights.mT.shape)  # turned, as the product is faster
+        at_entered = torch.empty_like(entered[:-1, :, width:-1]) if at_inputs else None
+        from_state, from_input = (
+            weights[:, width:, :width].mT.contiguous(),
+            weights[:, : 3 * width, width:-1].mT.contiguous(),
+        )
+        at_parts = torch.empty_like(parts[0])
         at_new, at_gates, at_old = at_parts.split_with_sizes([width, 2 * width, width], dim=1)
         at_reset, at_stay = at_gates.chunk(2, dim=1)
-        states, slopes = entered[:, :, :width].unbind(), slope.unbind()
+        states = entered[:, :, :width].unbind()
         news, gates, olds = (each.unbind() for each in parts.split_with_sizes([width, 2 * width, width], dim=2))
-        at_states, turned = at_entered[:, :, :width].unbind(), entered.transpose(2, 3).unbind()
-        at_state = torch.zeros_like(at_new)
+        resets, stays = (each.unbind() for each in parts[:, :, width : 3 * width].chunk(2, dim=2))
+        lying, slope = entered.unbind(), slopes.unbind(len(parts))
+        at_state = slopes.begin(at_new)
+        spare = torch.empty_like(at_state)
         for step in range(len(parts) - 1, -1, -1):
-            at_state.add_(slopes[step])
-            reset, stay = gates[step].chunk(2, dim=1)
+            if (more := slope[step]) is not None:
+                at_state.add_(more)
             torch.sub(states[step], news[step], out=at_stay).mul_(at_state)
-            torch.mul(at_state, stay, out=at_old)  # only lent
-            aten.tanh_backward(at_state.sub_(at_old), news[step], grad_input=at_new)
-            at_state.copy_(at_old)
-            torch.mul(at_new, reset, out=at_old)
+            torch.mul(at_state, stays[step], out=spare)
+            aten.tanh_backward(torch.sub(at_state, spare, out=at_new), news[step], grad_input=at_new)
+            torch.mul(at_new, resets[step], out=at_old)
             torch.mul(at_new, olds[step], out=at_reset)
             aten.sigmoid_backward(at_gates, gates[step], grad_input=at_gates)
-            at_weights.baddbmm_(at_parts, turned[step])
-            torch.bmm(transposed, at_parts, out=at_entered[step])
-            at_state.add_(at_states[step])
-        return at_entered, at_weights
+            at_weights.baddbmm_(lying[step], at_parts.mT)
+            if at_entered is not None:
+                torch.bmm(from_input, at_parts[:, : 3 * width], out=at_entered[step])
+            at_state, spare = spare.baddbmm_(from_state, at_parts[:, width:]), at_state
+        return at_entered, at_weights.mT
 
     @staticmethod
     def take_plainly(inputs: Tensor, weights: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trainlab.models._steps import Steps, enter
+from trainlab.models._steps import Slopes, Steps, enter, show
 
 aten = torch.ops.aten
 
@@ -35,30 +35,40 @@ class LSTMSteps(Steps):
             torch.mul(keep, cells[step], out=cells[step + 1]).addcmul_(take, new.tanh_())
             torch.tanh(cells[step + 1], out=curbed[step])
             torch.mul(out.sigmoid_(), curbed[step], out=entered[step + 1, :, :width])
-        return entered[1:, :, :width].permute(1, 0, 3, 2), entered, gates, cells, curbed
+        return *show(entered, width), entered, gates, cells, curbed
 
     @staticmethod
-    def differentiate(slope: Tensor, weights: Tensor, *kept: Tensor) -> tuple[Tensor, Tensor]:
+    def differentiate(slopes: Slopes, weights: Tensor, *kept: Tensor, at_inputs: bool) -> tuple[Tensor | None, Tensor]:
         """See Steps."""
         entered, gates, cells, curbed = kept
         width = weights.shape[1] // 4
-        at_weights, at_entered = torch.zeros_like(weights), torch.empty_like(entered[:-1])
-        at_gates, transposed = torch.empty_like(gates[0]), weights.transpose(1, 2)
-        at_take, at_keep, at_new, at_out = at_gates.chunk(4, dim=1)
-        at_state, at_cell = slope[-1], torch.zeros_like(cells[0])
+        at_weights = weights.new_zeros(weights.mT.shape)  # turned, as the product is faster
+        at_entered = torch.empty_like(entered[:-1, :, width:-1]) if at_inputs else None
+        from_state, from_input = weights[:, :, :width].mT.contiguous(), weights[:, :, width:-1].mT.contiguous()
+        at_gates = torch.empty_like(gates[0])
+        at_both, at_new, at_out = at_gates.split_with_sizes([2 * width, width, width], dim=1)
+        at_take, at_keep = at_both.chunk(2, dim=1)
+        boths = gates[:, :, : 2 * width].unbind()
+        takes, keeps, news, outs = (each.unbind() for each in gates.chunk(4, dim=2))
+        lying, slope = entered.unbind(), slopes.unbind(len(gates))
+        at_state, at_cell = slopes.begin(cells[0]), torch.zeros_like(cells[0])
+        spare = torch.empty_like(at_cell)
         for step in range(len(gates) - 1, -1, -1):
-            take, keep, new, out = gates[step].chunk(4, dim=1)
-            at_cell = at_cell + aten.tanh_backward(at_state * out, curbed[step])
-            aten.sigmoid_backward(at_cell * new, take, grad_input=at_take)
-            aten.sigmoid_backward(at_cell * cells[step], keep, grad_input=at_keep)
-            aten.tanh_backward(at_cell * take, new, grad_input=at_new)
-            aten.sigmoid_backward(at_state * curbed[step], out, grad_input=at_out)
-            at_weights.baddbmm_(at_gates, entered[step].transpose(1, 2))
-            torch.bmm(transposed, at_gates, out=at_entered[step])
-            at_cell = at_cell * keep
-            if step:
-                at_state = at_entered[step, :, :width] + slope[step - 1]
-        return at_entered, at_weights
+            if (more := slope[step]) is not None:
+                at_state.add_(more)
+            torch.mul(at_state, outs[step], out=spare)
+            at_cell.add_(aten.tanh_backward(spare, curbed[step], grad_input=spare))
+            torch.mul(at_cell, news[step], out=at_take)
+            torch.mul(at_cell, cells[step], out=at_keep)
+            aten.sigmoid_backward(at_both, boths[step], grad_input=at_both)
+            aten.tanh_backward(torch.mul(at_cell, takes[step], out=at_new), news[step], grad_input=at_new)
+            aten.sigmoid_backward(torch.mul(at_state, curbed[step], out=at_out), outs[step], grad_input=at_out)
+            at_weights.baddbmm_(lying[step], at_gates.mT)
+            if at_entered is not None:
+                torch.bmm(from_input, at_gates, out=at_entered[step])
+            torch.bmm(from_state, at_gates, out=at_state)
+            at_cell.mul_(keeps[step])
+        return at_entered, at_weights.mT
 
     @staticmethod
     def take_plainly(inputs: Tensor, weights: Tensor) -> Tensor:

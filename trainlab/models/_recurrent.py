@@ -62,18 +62,31 @@ class RecurrentLayers(nn.Module, ABC):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The hidden state of the last layer after every step."""
-        hidden = inputs
+        return self._take(inputs)[0]
+
+    def find_last(self, inputs: Tensor) -> Tensor:
+        """That after the last step only, `[sample, width]`, whose gradient costs less."""
+        return self._take(inputs)[1]
+
+    def _take(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        hidden, last = inputs, inputs[:, -1]
         for layer in range(self.layers):
             if layer and self.drops is not None:
                 hidden = self.drops[layer - 1](hidden)
+                last = hidden[:, -1]
             weights = LayerWeights(*(getattr(self, f"{name}_l{layer}", None) for name in LayerWeights._fields))  # type: ignore[arg-type]  # only biases may be missing
-            states = self.scan(hidden.transpose(0, 1), weights).transpose(0, 1)
-            hidden = hidden + states if self.residual and hidden.shape[2] == self.width else states
-        return hidden
+            states, end = self.scan(hidden.transpose(0, 1), weights)
+            adds = self.residual and hidden.shape[2] == self.width
+            last = last + end if adds else end
+            hidden = hidden + states.transpose(0, 1) if adds else states.transpose(0, 1)
+        return hidden, last
 
     @abstractmethod
-    def scan(self, inputs: Tensor, weights: LayerWeights) -> Tensor:
-        """The state after each step of one layer, `[step, sample, feature]` to `[step, sample, width]`, beginning with zeros."""
+    def scan(self, inputs: Tensor, weights: LayerWeights) -> tuple[Tensor, Tensor]:
+        """The state after each step of one layer, and after the last, beginning with zeros.
+
+        From `[step, sample, feature]` to `[step, sample, width]` and `[sample, width]`.
+        """
 
 
 class Recurrent(nn.Module):
@@ -95,8 +108,12 @@ class Recurrent(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """`[sample, step, feature]`, or `[sample, step]` of tokens, to `[sample, output]` or `[sample, step, output]`."""
-        hidden = self.recurrent(apply(self.embed, inputs))
-        return apply(self.output, self.head(read_steps(hidden, self.read)))
+        entered = apply(self.embed, inputs)
+        if self.training and self.read == "last":  # at rest, whoever looks at the layers sees every step
+            left = self.recurrent.find_last(entered)
+        else:
+            left = read_steps(self.recurrent(entered), self.read)
+        return apply(self.output, self.head(left))
 
 
 def _initialize(recurrent: RecurrentLayers, spec: Spec, activation: str) -> None:

@@ -7,14 +7,15 @@ there are (see `trainlab.engine._rows`).
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 
-def take_steps(steps: type[Steps], inputs: Tensor, weights: Tensor) -> Tensor:
-    """The state after each step `[step, sample, width]`, from `[step, sample, feature]`, beginning with zeros.
+def take_steps(steps: type[Steps], inputs: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The state after each step `[step, sample, width]` and after the last, from `[step, sample, feature]`, beginning with zeros.
 
     Args:
         steps: of which kind of layer.
@@ -23,9 +24,10 @@ def take_steps(steps: type[Steps], inputs: Tensor, weights: Tensor) -> Tensor:
             blocks on top of each other are for, the kind says.
     """
     if torch.is_autocast_enabled(inputs.device.type):  # which has to see each operation
-        return steps.take_plainly(inputs[None], weights[None])[0]
-    states: Tensor = steps.apply(inputs[None], weights[None])[0]  # type: ignore[no-untyped-call]
-    return states[0]
+        states = steps.take_plainly(inputs[None], weights[None])[0]
+        return states, states[-1]
+    found: tuple[Tensor, ...] = steps.apply(inputs[None], weights[None])  # type: ignore[no-untyped-call]
+    return found[0][0], found[1][0]
 
 
 def enter(inputs: Tensor, width: int) -> Tensor:
@@ -38,20 +40,46 @@ def enter(inputs: Tensor, width: int) -> Tensor:
     return entered
 
 
-class Steps(torch.autograd.Function):
-    """`[run, step, sample, feature]` and `[run, 4 * width, width + feature + 1]` to `[run, step, sample, width]`.
+def show(entered: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """The states, `[run, step, sample, width]`, and the last one besides, in what `enter` made."""
+    states = entered[1:, :, :width].permute(1, 0, 3, 2)
+    return states, states[:, -1].clone()
 
-    A kind of layer has `forward`, whose first result is the states and whose second what `enter` made, and the two functions below.
+
+class Slopes(NamedTuple):
+    """Gradients at the states, `[step, run, width, sample]`, and at the last one besides, `[run, width, sample]`; None is 0."""
+
+    states: Tensor | None
+    last: Tensor | None
+
+    def begin(self, like: Tensor) -> Tensor:
+        """What enters the last step from behind: new memory of the shape of `like`."""
+        return torch.zeros_like(like) if self.last is None else torch.empty_like(like).copy_(self.last)
+
+    def unbind(self, steps: int) -> Sequence[Tensor | None]:
+        """Those at the state after each of so many steps."""
+        return [None] * steps if self.states is None else self.states.unbind()
+
+
+class Steps(torch.autograd.Function):
+    """`[run, step, sample, feature]` and `[run, 4 * width, width + feature + 1]` to the states and the last of them.
+
+    They are `[run, step, sample, width]` and `[run, sample, width]`. Whoever reads the last only, takes it from there: its gradient,
+    cut out of all states, would be mostly zeros, to be added up.
+
+    A kind of layer has `forward`, whose results are the states, the last, what `enter` made and what else backward needs, and the
+    two functions below.
     """
 
     @staticmethod
-    def differentiate(slope: Tensor, weights: Tensor, *kept: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradients at what entered each step, `[step, run, width + feature + 1, sample]`, and at the weights.
+    def differentiate(slopes: Slopes, weights: Tensor, *kept: Tensor, at_inputs: bool) -> tuple[Tensor | None, Tensor]:
+        """Gradients at the inputs, `[step, run, feature, sample]`, and at the weights.
 
         Args:
-            slope: gradient at the states, `[step, run, width, sample]`.
+            slopes: gradients at the states.
             weights: of the forward pass.
             kept: what `forward` gave beside the states.
+            at_inputs: whether the first gradient is asked for.
         """
         raise NotImplementedError
 
@@ -63,23 +91,25 @@ class Steps(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
         """Keep what backward needs; only the states have a gradient."""
-        ctx.save_for_backward(*inputs, *output[1:])
-        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(*inputs, *output[2:])
+        ctx.mark_non_differentiable(*output[2:])
         ctx.set_materialize_grads(False)
 
     @classmethod
-    def backward(cls, ctx: Any, *slopes: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    def backward(cls, ctx: Any, *found: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """Gradients at inputs and weights; where those are to be differentiated again, by way of plain operations."""
-        slope, (inputs, weights, *kept) = slopes[0], ctx.saved_tensors
-        if slope is None:
+        slope, last, (inputs, weights, *kept) = found[0], found[1], ctx.saved_tensors
+        if slope is None and last is None:
             return None, None
         if torch.is_grad_enabled():
             inputs, weights = (each if each.requires_grad else each.detach().requires_grad_() for each in (inputs, weights))
             states = cls.take_plainly(inputs, weights)
-            return torch.autograd.grad(states, (inputs, weights), slope, create_graph=True)  # type: ignore[return-value]  # two of them
-        at_entered, at_weights = cls.differentiate(slope.permute(1, 0, 3, 2), weights, *kept)
-        width = weights.shape[1] // 4
-        return at_entered[:, :, width:-1].permute(1, 0, 3, 2), at_weights
+            told = [(each, at) for each, at in ((states, slope), (states[:, -1], last)) if at is not None]
+            outputs, slopes = zip(*told, strict=True)
+            return torch.autograd.grad(outputs, (inputs, weights), slopes, create_graph=True)  # type: ignore[return-value]  # two of them
+        lying = Slopes(None if slope is None else slope.permute(1, 0, 3, 2), None if last is None else last.transpose(1, 2))
+        at_entered, at_weights = cls.differentiate(lying, weights, *kept, at_inputs=ctx.needs_input_grad[0])
+        return None if at_entered is None else at_entered.permute(1, 0, 3, 2), at_weights
 
     @classmethod
     def vmap(cls, info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
@@ -90,5 +120,5 @@ class Steps(torch.autograd.Function):
         ]
         stacked = cls.apply(*(tensor.flatten(0, 1) for tensor in batched))  # type: ignore[no-untyped-call]
         runs = batched[0].shape[1]
-        parts = [each.unflatten(0 if place == 0 else 1, (info.batch_size, runs)) for place, each in enumerate(stacked)]
-        return tuple(parts), (0, *(1 for _ in parts[1:]))
+        parts = [each.unflatten(0 if place < 2 else 1, (info.batch_size, runs)) for place, each in enumerate(stacked)]
+        return tuple(parts), (0, 0, *(1 for _ in parts[2:]))

@@ -19,7 +19,7 @@ class GRULayers(RecurrentLayers):
 
     GATES = 3
 
-    def scan(self, inputs: Tensor, weights: LayerWeights) -> Tensor:
+    def scan(self, inputs: Tensor, weights: LayerWeights) -> tuple[Tensor, Tensor]:
         """See RecurrentLayers."""
         gates = 2 * self.width  # r and z, which see state and input together; what is new sees them apart
         state, entered = weights.weight_hh, weights.weight_ih

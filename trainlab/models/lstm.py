@@ -19,7 +19,7 @@ class LSTMLayers(RecurrentLayers):
 
     GATES = 4
 
-    def scan(self, inputs: Tensor, weights: LayerWeights) -> Tensor:
+    def scan(self, inputs: Tensor, weights: LayerWeights) -> tuple[Tensor, Tensor]:
         """See RecurrentLayers."""
         bias = weights.weight_hh.new_zeros(4 * self.width) if weights.bias is None else weights.bias
         return take_steps(LSTMSteps, inputs, torch.cat([weights.weight_hh, weights.weight_ih, bias[:, None]], dim=1))

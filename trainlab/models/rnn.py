@@ -20,7 +20,7 @@ class TanhRNNLayers(RecurrentLayers):
 
     GATES = 1
 
-    def scan(self, inputs: Tensor, weights: LayerWeights) -> Tensor:
+    def scan(self, inputs: Tensor, weights: LayerWeights) -> tuple[Tensor, Tensor]:
         """See RecurrentLayers."""
         return _scan(inputs, weights, torch.tanh)
 
@@ -30,7 +30,7 @@ class ReLURNNLayers(RecurrentLayers):
 
     GATES = 1
 
-    def scan(self, inputs: Tensor, weights: LayerWeights) -> Tensor:
+    def scan(self, inputs: Tensor, weights: LayerWeights) -> tuple[Tensor, Tensor]:
         """See RecurrentLayers."""
         return _scan(inputs, weights, torch.relu)
 
@@ -40,9 +40,9 @@ def build(spec: RNN, sizes: Sizes) -> nn.Module:
     return Recurrent(spec, TanhRNNLayers if spec.activation == "tanh" else ReLURNNLayers, sizes, spec.activation)
 
 
-def _scan(inputs: Tensor, weights: LayerWeights, activate: Callable[[Tensor], Tensor]) -> Tensor:
+def _scan(inputs: Tensor, weights: LayerWeights, activate: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
     hidden, states = inputs.new_zeros(inputs.shape[1], len(weights.weight_hh)), []
     for entered in F.linear(inputs, weights.weight_ih, weights.bias).unbind():
         hidden = activate(entered + hidden @ weights.weight_hh.T)
         states.append(hidden)
-    return torch.stack(states)
+    return torch.stack(states), hidden

@@ -12,7 +12,9 @@ from trainlab.config.model import Transformer, View
 from trainlab.models._parts import apply, build_dropout, build_norm, build_output, count_units
 from trainlab.models._sequences import build_embedding, choose_read, read_steps
 from trainlab.models._sizes import Sizes
+from trainlab.models._stacked import Stacked, apply_linear, apply_norm, attend, look_up
 from trainlab.models.activations import build_activation
+from trainlab.models.dropout import Dropout
 from trainlab.models.initializers import initialize
 
 VIEW: View = "sequence"
@@ -71,6 +73,24 @@ class Block(nn.Module):
         summed = inputs + left if self.residual else left
         return summed if self.norm_first else apply(norm, summed)
 
+    def forward_stacked(self, weights: Stacked, name: str, inputs: Tensor, steps: int) -> Tensor:
+        """`[run, sample * step, width]` to the same, for all runs; without dropout."""
+
+        def attend_all(hidden: Tensor) -> Tensor:
+            parts = apply_linear(weights, f"{name}.attention.qkv", hidden)
+            mixed = attend(parts.view(-1, steps, parts.shape[2]), heads=self.attention.heads, causal=self.attention.causal)
+            return apply_linear(weights, f"{name}.attention.out", mixed.reshape(hidden.shape))
+
+        def feed_forward(hidden: Tensor) -> Tensor:
+            return apply_linear(weights, f"{name}.contract", self.act(apply_linear(weights, f"{name}.expand", hidden)))
+
+        hidden = inputs
+        for part, norm, norm_name in ((attend_all, self.norm1, f"{name}.norm1"), (feed_forward, self.norm2, f"{name}.norm2")):
+            left = part(apply_norm(norm, weights, norm_name, hidden) if self.norm_first else hidden)
+            summed = hidden + left if self.residual else left
+            hidden = summed if self.norm_first else apply_norm(norm, weights, norm_name, summed)
+        return hidden
+
     def _feed_forward(self, hidden: Tensor) -> Tensor:
         return self.contract(self.act(self.expand(hidden)))  # type: ignore[no-any-return]
 
@@ -112,6 +132,26 @@ class Attending(nn.Module):
         """`[sample, step, feature]`, or `[sample, step]` of tokens, to `[sample, output]` or `[sample, step, output]`."""
         hidden = self.blocks(apply(self.drop, self.positions(self.embed(inputs))))
         return apply(self.output, self.head(read_steps(apply(self.norm, hidden), self.read)))
+
+    @property
+    def can_stack(self) -> bool:
+        """Whether `forward_stacked` knows all of it."""
+        return not any(isinstance(module, Dropout | nn.PReLU) for module in self.modules())
+
+    def forward_stacked(self, weights: Stacked, inputs: Tensor) -> Tensor:
+        """What `forward` gives for each run, `[run, sample, ...]` to the same, from the weights of all, `{name: [run, ...]}`."""
+        runs, samples, steps = inputs.shape[:3]
+        if isinstance(self.embed, nn.Embedding):
+            embedded = look_up(weights, "embed", inputs)
+        else:
+            embedded = apply_linear(weights, "embed", inputs.flatten(1, 2)).view(runs, samples, steps, -1)
+        hidden = (embedded + weights["positions.weight"][:, None]).flatten(1, 2)
+        for index, block in enumerate(self.blocks):
+            hidden = block.forward_stacked(weights, f"blocks.{index}", hidden, steps)  # type: ignore[operator]  # all are Blocks
+        hidden = apply_norm(self.norm, weights, "norm", hidden)
+        read = read_steps(hidden.view(runs * samples, steps, -1), self.read)
+        left = apply(self.output, apply_linear(weights, "head", read.reshape(runs, -1, read.shape[-1])))
+        return left.view(runs, samples, *read.shape[1:-1], -1)
 
 
 def build(spec: Transformer, sizes: Sizes) -> nn.Module:

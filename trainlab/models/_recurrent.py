@@ -109,7 +109,8 @@ class Recurrent(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """`[sample, step, feature]`, or `[sample, step]` of tokens, to `[sample, output]` or `[sample, step, output]`."""
         entered = apply(self.embed, inputs)
-        if self.training and self.read == "last":  # at rest, whoever looks at the layers sees every step
+        # Whoever looks at the layers sees every step: at rest, and where a hook is set.
+        if self.training and self.read == "last" and not self.recurrent._forward_hooks:
             left = self.recurrent.find_last(entered)
         else:
             left = read_steps(self.recurrent(entered), self.read)

@@ -64,7 +64,7 @@ class Slopes(NamedTuple):
 class Steps(torch.autograd.Function):
     """`[run, step, sample, feature]` and `[run, 4 * width, width + feature + 1]` to the states and the last of them.
 
-    They are `[run, step, sample, width]` and `[run, sample, width]`. Whoever reads the last only, takes it from there: its gradient,
+    They are `[run, step, sample, width]` and `[run, sample, width]`. Whoever reads the last only takes it from there: its gradient,
     cut out of all states, would be mostly zeros, to be added up.
 
     A kind of layer has `forward`, whose results are the states, the last, what `enter` made and what else backward needs, and the

@@ -58,11 +58,12 @@ GATED: dict[str, Any] = {
     "optimizer": ADAM,
     "train": {"epochs": 1, "batch_size": 32},
 }
+GATED_32: dict[str, Any] = GATED | {"model": {"kind": "gru", "width": 32}}
 ATTENDING: dict[str, Any] = DIGITS | {
-    "model": {"kind": "transformer", "width": 32},
+    "model": {"kind": "transformer", "width": 16},
     "train": {"epochs": 1, "batch_size": 32, "updates": 10},
 }
-WIDE: dict[str, Any] = GATED | {"model": {"kind": "gru", "width": 32}}
+ATTENDING_32: dict[str, Any] = ATTENDING | {"model": {"kind": "transformer", "width": 32}}
 LARGE: dict[str, Any] = DIGITS | {
     "model": {"kind": "resnet", "layers": 20},
     "train": {"epochs": 1, "batch_size": 64, "updates": 10},
@@ -78,8 +79,9 @@ CASES: dict[str, tuple[dict[str, Any], int, float]] = {
     "20-100-1, batch 800, Adam": (OVERFIT, 64, 2.0),
     "CNN, 8x8 digits, batch 64, Adam": (FILTERS, 64, 1.6),
     "GRU of 16, 50 steps, batch 32": (GATED, 64, 8.0),
-    "GRU of 32, 50 steps, batch 32": (WIDE, 64, 5.5),
-    "transformer of 32, batch 32": (ATTENDING, 64, 3.0),
+    "GRU of 32, 50 steps, batch 32": (GATED_32, 64, 8.0),
+    "transformer of 16, batch 32": (ATTENDING, 64, 3.0),
+    "transformer of 32, batch 32": (ATTENDING_32, 64, 3.0),
     "ResNet-20, batch 64 (4 runs)": (LARGE, 4, 0.98),
     "4 x 512, batch 256 (4 runs)": (WIDE, 4, 0.98),
 }

@@ -42,9 +42,10 @@ def test_ctrl_c_reports_what_was_measured(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
 
 
-def test_ctrl_c_while_torch_is_still_loading(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.2, 0.4, 0.5, 0.6])
+def test_ctrl_c_while_torch_is_still_loading(tmp_path: Path, seconds: float) -> None:
     process = begin("overfit", "--output", "t.txt", cwd=tmp_path)
-    time.sleep(0.5)
+    time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) in ((130, ""), (-signal.SIGINT, ""))

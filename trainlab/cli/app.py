@@ -7,6 +7,7 @@ import datetime
 import inspect
 import os
 import platform
+import signal
 import sys
 import tempfile
 import traceback
@@ -133,11 +134,18 @@ def _say(message: str) -> None:
         sys.stderr.write(f"{message}\n")
 
 
+def _leave(*_: object) -> None:
+    """On Ctrl-C before training and after it: libraries that are being imported swallow KeyboardInterrupt, and go on in pieces."""
+    os._exit(ExitCode.INTERRUPTED)
+
+
 def main() -> None:
     """The entry point of the process."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # for as long as the process lives
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
     code = run()
     if "pytest" not in sys.modules:
         # Taking torch apart at exit takes a quarter of a second and does nothing for anyone.

@@ -17,9 +17,14 @@ PROGRAM = [sys.executable, "-m", "trainlab"]
 
 
 def begin(*arguments: str, **options: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", **options
-    )  # type: ignore[call-overload,no-any-return]
+    """The program, heeding Ctrl-C even where whoever runs the tests in the background has had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return subprocess.Popen(
+            [*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", **options
+        )  # type: ignore[call-overload,no-any-return]
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_reader_that_has_gone_away_is_no_error() -> None:

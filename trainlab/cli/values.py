@@ -31,11 +31,8 @@ def parse_positive_number(text: str | None, option: str) -> float | None:
     """
     if text is None:
         return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number > 0):
+    number = _read_positive(text)
+    if number is None:
         raise UserError("must be a number above 0", key=option, value=text or repr(text))
     return number
 
@@ -50,13 +47,18 @@ def parse_positive_numbers(texts: Sequence[str] | None, option: str) -> tuple[fl
         return None
     numbers: list[float] = []
     for part in (part for text in texts for part in text.split(",")):
-        try:
-            number = float(part)
-        except ValueError:
-            number = math.nan
-        if not (math.isfinite(number) and number > 0):
+        number = _read_positive(part)
+        if number is None:
             raise UserError("must be numbers above 0, separated by commas", key=option, value=part.strip() or repr(",".join(texts)))
         if number in numbers:
             raise UserError("is given twice", key=option, value=part.strip())
         numbers.append(number)
     return tuple(numbers)
+
+
+def _read_positive(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number > 0 else None

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
+from trainlab.rules._course import find_end
 from trainlab.rules._series import read, say, say_count
 
 KEY = "optimizer.lr"
@@ -102,5 +103,5 @@ class EdgeOfSweep:
 
 def _find_end(trace: Trace) -> float:
     loss = read(trace, "loss")
-    tail = loss[-max(1, len(loss) // 10) :]
-    return float(np.median(tail)) if trace.nonfinite is None and len(tail) and np.isfinite(tail).all() else np.inf
+    end = find_end(loss) if trace.nonfinite is None and len(loss) else np.inf
+    return end if np.isfinite(end) else np.inf

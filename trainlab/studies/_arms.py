@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from trainlab.config import Config, apply_patch, name_patch
-from trainlab.plan import Arm, PlannedRun
+from trainlab.plan import Arm, Options, PlannedRun
 from trainlab.report import Finding, Trace
+
+SEEDS = 3  # of a search, where none are asked for
 
 
 def plan_runs(
@@ -28,6 +30,17 @@ def make_arm(config: Config, patch: Mapping[str, Any], beside: Mapping[str, Any]
     """The arm that `patch` makes of `config`, which is the base with the patch `beside`; named after both."""
     whole = {**(beside or {}), **patch}
     return Arm(name=name_patch(whole), patch=whole, config=apply_patch(config, dict(patch)).config)
+
+
+def list_seeds(options: Options) -> tuple[int, ...]:
+    """Those asked for; three where none are."""
+    first = options.seeds[0]
+    return options.seeds if options.seeds_given else tuple(range(first, first + SEEDS))
+
+
+def shorten(number: float, digits: int = 2) -> float:
+    """A number with so many significant digits."""
+    return float(f"{number:.{digits}g}")
 
 
 def by_arm(traces: Sequence[Trace]) -> dict[str, list[Trace]]:

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from trainlab.report import Column, Table, Trace
-from trainlab.studies._arms import find_end, say_seeds
+from trainlab.studies._arms import find_end, say_seeds, shorten
 from trainlab.studies._rates import MOVES, NEAR, Rate, Sweep, is_dead, weigh
 
 POINTS, LOW, HIGH = 25, 1e-6, 10.0
@@ -80,11 +80,6 @@ def make_grid(low: float = LOW, high: float = HIGH, points: int = POINTS) -> tup
     while step < 1 + 20 * 10.0**-digits:
         digits += 1
     return tuple(dict.fromkeys([low, *(shorten(rate, digits) for rate in exact[1:-1]), high]))
-
-
-def shorten(rate: float, digits: int = 2) -> float:
-    """The rate with so many significant digits."""
-    return float(f"{rate:.{digits}g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +174,7 @@ def _join(rates: Sequence[float | None]) -> Edge | None:
 def find_next(sweep: Sweep) -> tuple[float, ...]:
     """Rates to try beside those of the sweep: beyond the edge that the best lies on, else closer to it and to the first failure."""
     tried = [rate.lr for rate in sweep.rates]
-    failed = [rate.lr for rate in sweep.rates if _has_failed(rate)]
+    failed = [rate.lr for rate in sweep.rates if rate.has_failed]
     if sweep.best is None:
         if not failed:
             return _extend(tried, up=True)
@@ -197,10 +192,6 @@ def find_next(sweep: Sweep) -> tuple[float, ...]:
     wide = [(low, high) for low, high in dict.fromkeys(pairs) if high / low > FINE]
     between = [shorten(low * (high / low) ** (step / (INSIDE + 1))) for low, high in wide for step in range(1, INSIDE + 1)]
     return tuple(sorted(set(between) - set(tried)))
-
-
-def _has_failed(rate: Rate) -> bool:
-    return rate.verdict.startswith(("diverged", "collapsed", "unstable"))
 
 
 def _extend(tried: Sequence[float], *, up: bool) -> tuple[float, ...]:

@@ -11,10 +11,9 @@ import numpy as np
 
 from trainlab.plan import Arm, Conclusion, Options, Plan
 from trainlab.report import Answer, Column, Table, Trace
-from trainlab.studies._arms import by_arm, make_arm, plan_runs
-from trainlab.studies._band import HIGH, LOW, shorten
+from trainlab.studies._arms import by_arm, list_seeds, make_arm, plan_runs, shorten
+from trainlab.studies._band import HIGH, LOW
 from trainlab.studies._rates import MOVES
-from trainlab.studies._search import list_seeds
 
 PROBES = ("batch-loss",)
 RULES = ("non-finite",)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from trainlab.report import Column, Finding, Table, Trace
+from trainlab.report import Column, Finding, Patch, Table, Trace
 from trainlab.settling import find_final_swing, find_settling_epoch
 from trainlab.studies._arms import by_arm, drop_fraction, find_end
 
+KEY = "optimizer.lr"
 NEAR = 0.02  # of the fall from the first loss: as close as this to the lowest final loss is as good
 SAME = 0.01  # of the lowest final loss: among rates this close to it the quickest is the best
 SLOW = 3.0  # times the epochs of the quickest, and
@@ -41,6 +42,11 @@ class Rate:
     settles: float | None
     reached: float | None
     verdict: str
+
+    @property
+    def has_failed(self) -> bool:
+        """It cannot be used, as opposed to one that is only too low or too high."""
+        return self.verdict.startswith(("diverged", "collapsed", "unstable"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +170,11 @@ def _join(swings: Sequence[tuple[float, float] | None]) -> tuple[float, float] |
     return (min(low for low, _ in known), max(high for _, high in known)) if known else None
 
 
+def drop_rate(patch: Patch) -> dict[str, Any]:
+    """What the patch changes beside the rate: the same for all rates of one arm."""
+    return {key: value for key, value in patch.items() if key != KEY}
+
+
 def list_values(sweep: Sweep) -> dict[str, Any]:
     """The numbers of the answer."""
     good = [rate.lr for rate in sweep.rates if rate.verdict == "good"]
@@ -180,7 +191,7 @@ def list_values(sweep: Sweep) -> dict[str, Any]:
 def describe(rate: Rate, sweep: Sweep) -> str:
     """What a rate does instead of the best one, in a few words."""
     assert sweep.best is not None
-    if rate.verdict.startswith(("diverged", "collapsed", "unstable")):
+    if rate.has_failed:
         return f"{rate.lr:g} {rate.verdict}"
     if rate.verdict.startswith("too high") and rate.swing is not None and rate.swing[1] - rate.swing[0] > sweep.tolerance:
         return f"{rate.lr:g} never settles ({rate.swing[0]:.4g} to {rate.swing[1]:.4g} at the end)"

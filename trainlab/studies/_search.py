@@ -12,14 +12,24 @@ import numpy as np
 
 from trainlab.config.training import ConstantSchedule
 from trainlab.plan import Arm, Conclusion, Options, Plan
-from trainlab.report import Answer, Finding, Patch, Trace
+from trainlab.report import Answer, Finding, Trace
 from trainlab.studies import _band
-from trainlab.studies._arms import find_end, make_arm, plan_runs
+from trainlab.studies._arms import find_end, list_seeds, make_arm, plan_runs, shorten
 from trainlab.studies._band import Band, Check, Scale
-from trainlab.studies._rates import Rate, Sweep, list_failures, list_values, say_best, say_floor, say_own, tabulate, weigh
+from trainlab.studies._rates import (
+    KEY,
+    Rate,
+    Sweep,
+    drop_rate,
+    list_failures,
+    list_values,
+    say_best,
+    say_floor,
+    say_own,
+    tabulate,
+    weigh,
+)
 
-KEY = "optimizer.lr"
-SEEDS = 3  # where none are asked for
 FEW = 3  # arms beside the base that the answer tells one by one; more stand in the table
 LOWERED = {"schedule.name": "cosine"}  # tried where a rate is right early and too high late
 
@@ -56,12 +66,6 @@ class Found:
         return None
 
 
-def list_seeds(options: Options) -> tuple[int, ...]:
-    """Those asked for; three where none are."""
-    first = options.seeds[0]
-    return options.seeds if options.seeds_given else tuple(range(first, first + SEEDS))
-
-
 def plan(arms: Sequence[Arm], options: Options) -> Plan:
     """Every arm at every rate of the grid and at its own, with every seed."""
     chosen = options.chosen
@@ -94,7 +98,7 @@ def follow(arms: Sequence[Arm], options: Options, traces: Sequence[Trace]) -> Pl
     for each in found:
         if each.recommended is None:
             continue
-        rates = sorted({each.recommended if times == 1 else _band.shorten(each.recommended * times) for times in _band.TIMES})
+        rates = sorted({each.recommended if times == 1 else shorten(each.recommended * times) for times in _band.TIMES})
         fresh += _set_rates(each.arm, rates)
         if each.early is not None:
             lowered.append(make_arm(each.arm.config, {KEY: each.early.lr, **LOWERED}, each.arm.patch))
@@ -108,7 +112,7 @@ def _find(arms: Sequence[Arm], options: Options, traces: Sequence[Trace]) -> lis
     seeds = set(list_seeds(options))
     found = []
     for arm in arms:
-        own = [trace for trace in traces if _drop_rate(trace.patch) == _drop_rate(arm.patch)]
+        own = [trace for trace in traces if drop_rate(trace.patch) == drop_rate(arm.patch)]
         seen = [trace for trace in own if trace.seed in seeds]
         if not seen:
             continue
@@ -118,7 +122,7 @@ def _find(arms: Sequence[Arm], options: Options, traces: Sequence[Trace]) -> lis
         recommended = _band.choose_rate(sweep, band)
         fresh = [trace for trace in own if trace.seed not in seeds]
         early = None if recommended is None or not _is_constant(arm) else _band.find_early(sweep, recommended)
-        wanted = {**_drop_rate(arm.patch), **LOWERED}
+        wanted = {**drop_rate(arm.patch), **LOWERED}
         lowered = [find_end(trace) for trace in traces if early and trace.patch == {**wanted, KEY: early.lr}]
         found.append(
             Found(
@@ -133,10 +137,6 @@ def _find(arms: Sequence[Arm], options: Options, traces: Sequence[Trace]) -> lis
             )
         )
     return found
-
-
-def _drop_rate(patch: Patch) -> dict[str, Any]:
-    return {key: value for key, value in patch.items() if key != KEY}
 
 
 def _is_constant(arm: Arm) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from trainlab.report import Column, Table, Trace
-from trainlab.studies._band import shorten
+from trainlab.studies._arms import shorten
 
 QUANTILES = (0.5, 0.9, 0.99)
 PLAYBOOK = 0.9  # the quantile to clip at where the pilot survives

@@ -12,8 +12,7 @@ from trainlab.config import Config
 from trainlab.config.training import ClipBy, NoClip
 from trainlab.plan import Conclusion, Options, Plan
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
-from trainlab.studies._arms import by_arm, count_held, find_end, make_arm, plan_runs, say_seeds
-from trainlab.studies._search import list_seeds
+from trainlab.studies._arms import by_arm, count_held, find_end, list_seeds, make_arm, plan_runs, say_seeds
 from trainlab.studies._thresholds import propose, say_tail, tabulate_norms
 
 PROBES = ("total-norm", "used-norm", "clip-angle", "accuracy", "baselines", "gradient-norm", "gradient-max-abs")

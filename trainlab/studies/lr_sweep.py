@@ -12,8 +12,10 @@ from trainlab.report import Answer, Finding, Skipped, Trace
 from trainlab.studies import _ramp, _search
 from trainlab.studies._arms import count_held, make_arm, plan_runs, say_seeds
 from trainlab.studies._rates import (
+    KEY,
     Sweep,
     describe,
+    drop_rate,
     is_dead,
     list_failures,
     list_values,
@@ -29,7 +31,6 @@ FACTS = ("unscaled-features", "non-finite-data", "loss-mismatch", "output-mismat
 RATE = ("learning-rate-too-high", "learning-rate-too-low", "edge-of-sweep")
 COURSE = ("diverged", "stalled", "loss-spike", "collapsed", "non-finite", "underfitting")
 RULES = (*RATE, *COURSE, *FACTS)
-KEY = "optimizer.lr"
 OPTIMIZERS: tuple[dict[str, Any], ...] = (
     {"optimizer.name": "sgd"},
     {"optimizer.name": "sgd", "optimizer.momentum": 0.9},
@@ -90,7 +91,7 @@ def conclude(
         return replace(found, findings=tuple(each for each in found.findings if each.code != "L006"))
     arms: dict[str, list[Trace]] = {}
     for trace in traces:
-        arms.setdefault(name_patch({key: value for key, value in trace.patch.items() if key != KEY}) or "base", []).append(trace)
+        arms.setdefault(name_patch(drop_rate(trace.patch)) or "base", []).append(trace)
 
     by_run: dict[str, list[Finding]] = {}
     for finding in findings:

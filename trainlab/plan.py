@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainlab.config import Config
-    from trainlab.report import Answer, Comparison, Finding, Patch, Table
+    from trainlab.report import Answer, Comparison, Finding, Patch, Table, Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +59,10 @@ class Options:
     seeds: tuple[int, ...]
     seeds_given: bool = True
     chosen: Mapping[str, Any] = field(default_factory=dict)
+
+
+Find = Callable[[Sequence["Trace"]], Sequence["Finding"]]
+"""What the rules find in traces, the likeliest cause first; how a study of several plans learns what is wrong so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

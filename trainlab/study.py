@@ -115,6 +115,10 @@ def _run(
         stopped = stopped or late or not listen(progress)
         return not stopped
 
+    def find(measured: Sequence[Trace]) -> Sequence[Finding]:
+        return judge(rules, measured, reported)[0]
+
+    then = getattr(study, "then", None)
     cost = 0.0
     while plan is not None and not stopped:
         runs, works, left_out = prepare(plan.runs, device, must=not traces)
@@ -128,7 +132,7 @@ def _run(
             traces += engine.train(runs, works, [*plan.probes, *probes], heed, workers)
         except (MemoryError, RuntimeError) as error:
             raise _explain_memory(error) from error
-        plan = None if stopped else study.then(config, options, traces)
+        plan = None if stopped or then is None else then(config, options, traces, find)
     trained = time.perf_counter()
     measured = [trace for trace in traces if trace.updates]
     idle = Counter(run.name for run in begun) - Counter(trace.name for trace in measured)

@@ -73,24 +73,29 @@ class TestFirst:
         ]
 
 
+def find_nothing(_: Sequence[Trace]) -> list[Finding]:
+    """The rules are not what this study's second plan depends on."""
+    return []
+
+
 class TestThen:
     def test_thresholds_follow_from_a_pilot_that_survives(self) -> None:
-        plan = clip.then(PLAIN, make_options(PLAIN), [make_way({})])
+        plan = clip.then(PLAIN, make_options(PLAIN), [make_way({})], find_nothing)
         assert plan is not None
         assert [run.patch for run in plan.runs] == [{**VALUE, "clip.threshold": 2.0}, {**NORM, "clip.threshold": 2.0}]
 
     def test_every_decade_is_tried_where_it_dies(self) -> None:
-        plan = clip.then(PLAIN, make_options(PLAIN, seeds=(0, 1)), [explode({}), make_way({}, seed=1)])
+        plan = clip.then(PLAIN, make_options(PLAIN, seeds=(0, 1)), [explode({}), make_way({}, seed=1)], find_nothing)
         assert plan is not None
         assert {run.config.clip.threshold for run in plan.runs} == set(DECADES)
         assert {run.config.seed for run in plan.runs} == {0, 1}
 
     def test_nothing_where_the_forward_pass_overflows(self) -> None:
         trace = replace(explode({}, update=1), nonfinite=broken(update=1, direction="forward"))
-        assert clip.then(PLAIN, make_options(PLAIN), [trace]) is None
+        assert clip.then(PLAIN, make_options(PLAIN), [trace], find_nothing) is None
 
     def test_a_tenth_of_the_rate_where_clipping_would_have_to_be_the_rule(self) -> None:
-        plan = clip.then(PLAIN, make_options(PLAIN), [explode({}), make_way(NORM, share=0.9)])
+        plan = clip.then(PLAIN, make_options(PLAIN), [explode({}), make_way(NORM, share=0.9)], find_nothing)
         assert plan is not None
         assert list_runs(plan) == [("clip.mode=none,optimizer.lr=0.05", {"clip.mode": "none", "optimizer.lr": 0.05}, 0)]
         assert plan.runs[0].config.clip.mode == "none"
@@ -106,7 +111,7 @@ class TestThen:
         ],
     )
     def test_otherwise_nothing(self, traces: list[Trace]) -> None:
-        assert clip.then(PLAIN, make_options(PLAIN), traces) is None
+        assert clip.then(PLAIN, make_options(PLAIN), traces, find_nothing) is None
 
 
 class TestAnswer:

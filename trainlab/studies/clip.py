@@ -10,7 +10,7 @@ import numpy as np
 
 from trainlab.config import Config
 from trainlab.config.training import ClipBy, NoClip
-from trainlab.plan import Conclusion, Options, Plan
+from trainlab.plan import Conclusion, Find, Options, Plan
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.studies._arms import by_arm, count_held, find_end, list_seeds, make_arm, plan_runs, say_seeds
 from trainlab.studies._thresholds import propose, say_tail, tabulate_norms
@@ -86,7 +86,7 @@ def _list_seeds(options: Options) -> tuple[int, ...]:
     return options.seeds if _list_thresholds(options) else list_seeds(options)
 
 
-def then(config: Config, options: Options, traces: Sequence[Trace]) -> Plan | None:  # noqa: ARG001
+def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) -> Plan | None:  # noqa: ARG001
     """Both ways of clipping at what the pilot suggests; then a tenth of the rate unclipped, where clipping would be the rule.
 
     Advice is measured, not given.

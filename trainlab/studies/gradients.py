@@ -42,11 +42,6 @@ def first(config: Config, options: Options) -> Plan:  # noqa: ARG001  # the base
     return Plan(runs=plan_runs(options.arms, options.seeds, shorten), probes=PROBES, rules=RULES)
 
 
-def then(config: Config, options: Options, traces: Sequence[Trace]) -> None:  # noqa: ARG001  # one plan is enough
-    """Nothing more."""
-    return
-
-
 def conclude(
     config: Config,  # noqa: ARG001  # one signature for all studies
     options: Options,

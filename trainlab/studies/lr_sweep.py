@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from trainlab.config import Config, name_patch
-from trainlab.plan import Arm, Conclusion, Options, Plan
+from trainlab.plan import Arm, Conclusion, Find, Options, Plan
 from trainlab.report import Answer, Finding, Skipped, Trace
 from trainlab.studies import _ramp, _search
 from trainlab.studies._arms import count_held, make_arm, plan_runs, say_seeds
@@ -65,7 +65,7 @@ def first(config: Config, options: Options) -> Plan:  # noqa: ARG001  # the base
     return _complete(Plan(runs=plan_runs(planned, options.seeds)))
 
 
-def then(config: Config, options: Options, traces: Sequence[Trace]) -> Plan | None:  # noqa: ARG001
+def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) -> Plan | None:  # noqa: ARG001
     """Rates given are all, as is a ramp; a search goes on until it has found and verified."""
     done = options.chosen.get("range_test") or not _is_search(options)
     plan = None if done else _search.follow(_list_arms(options), options, traces)

@@ -64,11 +64,6 @@ def first(config: Config, options: Options) -> Plan:
     return Plan(runs=plan_runs(arms, options.seeds), probes=PROBES, rules=RULES)
 
 
-def then(config: Config, options: Options, traces: Sequence[Trace]) -> None:  # noqa: ARG001  # one plan is enough
-    """Nothing more."""
-    return
-
-
 def conclude(
     config: Config,  # noqa: ARG001  # one signature for all studies
     options: Options,  # noqa: ARG001

@@ -1,0 +1,360 @@
+"""Why does it not learn at all?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from trainlab.config import Config
+from trainlab.errors import UserError
+from trainlab.plan import Conclusion, Find, Options, Plan
+from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
+from trainlab.settling import find_settling_epoch
+from trainlab.studies._arms import by_arm, plan_runs
+from trainlab.studies._battery import Row, judge_checks
+from trainlab.studies._first_cause import Cause, Tried, find_cause
+from trainlab.studies._levels import (
+    FITS,
+    GAIN,
+    HELD_OUT,
+    LEARNED,
+    find_gain,
+    find_level,
+    find_measure,
+    read_mean,
+    say_gain,
+    say_score,
+)
+from trainlab.studies._trials import MENDS, Kind, Trial, list_trials
+
+PROBES = ("accuracy", "baselines", "total-norm")
+RULES = (
+    "non-finite-data",
+    "unscaled-features",
+    "unshuffled-data",
+    "label-noise",
+    "class-imbalance",
+    "outliers",
+    "uninformative-features",
+    "loss-mismatch",
+    "loss-broadcast",
+    "output-mismatch",
+    "batch-mixing",
+    "train-eval-disagreement",
+    "input-ignored",
+    "poor-initialisation",
+    "vanishing-gradient",
+    "exploding-gradient",
+    "dead-units",
+    "saturated-activation",
+    "no-gradient",
+    "non-finite",
+    "update-ratio",
+    "outlier-gradient",
+    "learning-rate-too-high",
+    "learning-rate-too-low",
+    "diverged",
+    "stalled",
+    "collapsed",
+    "clipping-too-much",
+    "underfitting",
+    "over-regularised",
+)
+GROUPS: dict[Kind, str] = {
+    "data": "other data settings do no better",
+    "loss": "another loss or output does no better",
+    "start": "another start does no better",
+    "rate": "other rates do no better",
+    "optimizer": "another optimizer does no better",
+    "penalty": "without penalties no better",
+    "capacity": "more capacity does no better",
+}
+
+
+def first(config: Config, options: Options) -> Plan:
+    """The base and what is beside it, to their end: the rest depends on what it shows.
+
+    Raises:
+        UserError: there is no target to learn.
+    """
+    if config.data.name == "ones":
+        raise UserError("these data have no target, so nothing is learned from them", key="data.name", value="ones")
+    if config.loss == "sum":
+        raise UserError("does not depend on the target, so nothing is learned from it; take mse or cross_entropy", key="loss", value="sum")
+    return Plan(runs=plan_runs(options.arms, options.seeds), probes=PROBES, rules=RULES)
+
+
+def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) -> Plan | None:
+    """What looks closer; and where something hinders it or there is more to learn, what may mend it."""
+    arms = by_arm(traces)
+    if not set(arms) <= {arm.name for arm in options.arms}:
+        return None
+    base = arms[options.arms[0].name]
+    hindered = bool(_find_faults(find(base), base)) or not find_level(base) >= LEARNED
+    trials = [each.arm for each in list_trials(config, base[0]) if each.arm and (hindered or each.kind not in MENDS)]
+    return Plan(runs=plan_runs([arm for arm in trials if arm.name not in arms], options.seeds))
+
+
+def conclude(
+    config: Config,
+    options: Options,
+    traces: Sequence[Trace],
+    findings: Sequence[Finding],
+    skipped: Sequence[Skipped],
+) -> Conclusion:
+    """The first cause, the battery of tests, and what was tried."""
+    arms = by_arm(traces)
+    base = arms[options.arms[0].name]
+    own = [each for each in findings if each.run == base[0].name]
+    silent = [each for each in skipped if each.run == base[0].name]
+    trials = list_trials(config, base[0])
+    tried = [
+        Tried(trial=trial, arm=arms[trial.arm.name], gain=find_gain(arms[trial.arm.name], base))
+        for trial in trials
+        if trial.arm and trial.arm.name in arms
+    ]
+    cause = find_cause(_find_faults(own, base), tried)
+    rows = [*_judge_fits(base, trials, tried, own, silent), *judge_checks(config, base, own, silent), *_judge_groups(base, trials, tried)]
+    cost = sum(trace.updates for trace in traces) / max(1, sum(trace.updates for trace in base) / len(base))
+    tables = [_tabulate_tests(rows), _tabulate_tried(arms, options, tried, base, cost), *_tabulate_losses(base, tried)]
+    return Conclusion(
+        answer=_answer(base, cause, rows, tried, own, cost),
+        tables=tuple(tables),
+        findings=tuple(own),
+        skipped=tuple(silent),
+    )
+
+
+def _find_faults(findings: Sequence[Finding], base: Sequence[Trace]) -> list[Finding]:
+    return [each for each in findings if each.run == base[0].name and each.severity != "info"]
+
+
+def _judge_fits(
+    base: Sequence[Trace], trials: Sequence[Trial], tried: Sequence[Tried], own: Sequence[Finding], silent: Sequence[Skipped]
+) -> list[Row]:
+    """Whether it learns a few samples by heart, more than simple predictors, and less of labels that mean nothing."""
+    trace, rows = base[0], []
+    for kind, test in (("batch", "fits one batch"), ("subset", "fits a tiny subset")):
+        trial = next(each for each in trials if each.kind == kind)
+        done = next((each for each in tried if each.trial is trial), None)
+        if done is None:
+            rows.append((test, trial.reason or None, None, "not judged"))
+            continue
+        level = find_level(done.arm)
+        rows.append((f"{test} ({_count(done)})", _say_level(trace, level), _say_level(trace, FITS), _say(level >= FITS, level)))
+    for name in ("constant", "linear"):
+        loss, limit = read_mean(base, "train_loss"), read_mean(base, f"{name}_loss")
+        found = [each for each in own if each.code == "F002" and (name == "linear" or each.severity == "error")]
+        known = loss is not None and limit is not None
+        verdict = "failed" if found else "passed" if known and (name == "constant" or not _lacks(silent, "F002")) else "not judged"
+        shown = None if loss is None else f"loss {loss:.4g}"
+        rows.append((f"does better than a {name} model" if name == "linear" else "does better than a constant", shown, None if limit is None else f"loss {limit:.4g}", verdict))
+    return [*rows, _judge_labels(base, tried)]
+
+
+def _lacks(silent: Sequence[Skipped], code: str) -> bool:
+    return any(each.code == code for each in silent)
+
+
+def _count(done: Tried) -> str:
+    return f"{done.arm[0].sizes['train']} samples"
+
+
+def _judge_labels(base: Sequence[Trace], tried: Sequence[Tried]) -> Row:
+    test = "random labels cost it something"
+    done = next((each for each in tried if each.trial.kind == "labels"), None)
+    if done is None:
+        return test, None, None, "not judged"
+    if find_level(base) < GAIN:
+        return test, "nothing learned to lose", None, "not judged"
+    costs = [find_level(base, part) - find_level(done.arm, part) for part in ("train", "test")]
+    cost = max(each for each in costs if not math.isnan(each))
+    return test, say_gain(base[0], -cost), say_gain(base[0], -HELD_OUT), _say(cost >= HELD_OUT, cost)
+
+
+def _judge_groups(base: Sequence[Trace], trials: Sequence[Trial], tried: Sequence[Tried]) -> list[Row]:
+    """One row a kind of change: passed where none helps."""
+    rows: list[Row] = []
+    for kind, test in GROUPS.items():
+        done = [each for each in tried if each.trial.kind == kind]
+        reasons = [each.reason for each in trials if each.kind == kind and each.reason]
+        if done:
+            best = max(done, key=lambda each: each.gain)
+            rows.append((test, say_gain(base[0], best.gain), say_gain(base[0], GAIN), "failed" if best.helps else "passed"))
+        elif reasons:
+            rows.append((test, reasons[0], None, "not judged"))
+    return rows
+
+
+def _say(holds: bool, value: float) -> str:
+    return "not judged" if math.isnan(value) else "passed" if holds else "failed"
+
+
+def _say_level(trace: Trace, level: float) -> str:
+    return f"R2 {level:.3g}" if trace.task == "regression" else f"{100 * level:.0f} % learned"
+
+
+def _tabulate_tests(rows: Sequence[Row]) -> Table:
+    counts = {word: sum(row[3] == word for row in rows) for word in ("passed", "failed", "not judged")}
+    return Table(
+        name="tests",
+        title=f"the battery: {', '.join(f'{count} {word}' for word, count in counts.items())}",
+        columns=(
+            Column(name="test"),
+            Column(name="measured"),
+            Column(name="limit", priority=1),
+            Column(name="verdict", kind="verdict"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _tabulate_tried(
+    arms: dict[str, list[Trace]], options: Options, tried: Sequence[Tried], base: Sequence[Trace], cost: float
+) -> Table:
+    measure = find_measure(base[0])
+    what = "R2" if measure == "r2" else "right"
+    given = [(arm.name, arms[arm.name], "") for arm in options.arms if arm.name in arms]
+    rows = [*given, *((each.trial.what, each.arm, _say_effect(each)) for each in tried)]
+    return Table(
+        name="tried",
+        title=f"what was tried ({cost:.3g} trainings of the config)",
+        columns=(
+            Column(name="change"),
+            Column(name=f"train {what}", kind="number" if measure == "r2" else "percent"),
+            Column(name=f"test {what}", kind="number" if measure == "r2" else "percent"),
+            Column(name="loss", kind="curve", priority=1),
+            Column(name="verdict", kind="verdict"),
+        ),
+        rows=tuple(
+            (name, read_mean(arm, f"train_{measure}"), read_mean(arm, f"test_{measure}"), _draw(arm), verdict)
+            for name, arm, verdict in rows
+        ),
+    )
+
+
+def _say_effect(done: Tried) -> str:
+    if done.trial.kind in MENDS:
+        return "helps" if done.helps else "no help"
+    return "" if done.trial.kind in ("labels", "contrast") else "fits" if find_level(done.arm) >= FITS else "fails"
+
+
+def _draw(arm: Sequence[Trace]) -> list[float] | None:
+    losses = [trace.series["loss"].values for trace in arm]
+    return np.median(losses, axis=0).tolist() if len({len(each) for each in losses}) == 1 else None
+
+
+def _tabulate_losses(base: Sequence[Trace], tried: Sequence[Tried]) -> list[Table]:
+    """The gradient at the start and what is reached, under each loss; nothing where there is only one."""
+    other = next((each for each in tried if each.trial.kind == "contrast" or each.trial.what == "cross-entropy"), None)
+    if other is None:
+        return []
+    rows = []
+    for arm in (base, other.arm):
+        norms = [trace.series["total-norm"].values[0] for trace in arm if "total-norm" in trace.series]
+        start = [trace.series["batch-loss"].values[0] for trace in arm if "batch-loss" in trace.series]
+        rows.append(
+            (
+                arm[0].config.loss,
+                float(np.mean(start)) if start else None,
+                float(np.mean(norms)) if norms else None,
+                read_mean(arm, "train_loss"),
+                read_mean(arm, "train_accuracy"),
+            )
+        )
+    return [
+        Table(
+            name="losses",
+            title="cross-entropy against the squared error, on the same network",
+            columns=(
+                Column(name="loss"),
+                Column(name="at the start", kind="number"),
+                Column(name="gradient there", kind="number"),
+                Column(name="at the end", kind="number"),
+                Column(name="train right", kind="percent"),
+            ),
+            rows=tuple(rows),
+        )
+    ]
+
+
+def _answer(
+    base: Sequence[Trace], cause: Cause | None, rows: Sequence[Row], tried: Sequence[Tried], own: Sequence[Finding], cost: float
+) -> Answer:
+    level = find_level(base)
+    settled = [find_settling_epoch(trace.series["loss"]) for trace in base]
+    settles = float(np.median([each for each in settled if each is not None])) if None not in settled else None
+    subset = _find_outcome(tried)
+    verdict = "hindered" if cause else "unexplained" if any(each.code == "F002" for each in own) else "healthy"
+    values: dict[str, Any] = {
+        "verdict": verdict,
+        "cause": cause.code or cause.kind if cause else None,
+        "learned": None if math.isnan(level) else level,
+        "subset": subset,
+        "settled_at": settles,
+        "proof": None,
+        "trainings": cost,
+        **{word.replace(" ", "_"): sum(row[3] == word for row in rows) for word in ("passed", "failed", "not judged")},
+    }
+    reached = _say_reached(base)
+    mends = [each for each in tried if each.trial.kind in MENDS]
+    if cause is None and verdict == "healthy":
+        beyond = f", and none of {len(mends)} changes gets it further" if mends else ""
+        return Answer(text=f"Nothing hinders it: {reached}{beyond}.", values=values)
+    state = "It learns" if level >= LEARNED else "It learns too little" if level >= 0.5 else "It does not learn"
+    if cause is None:
+        text = f"{state} ({reached}), and none of {len(mends)} changes tried mends it."
+    else:
+        text = f"{state} ({reached}): {cause.words}{f' ({cause.code})' if cause.code else ''}."
+        text += _say_proof(base[0], cause, values)
+    text += _say_subset(subset, tried, level) + (_say_course(settles, base) if level < LEARNED else "")
+    return Answer(text=text, values=values)
+
+
+def _say_proof(trace: Trace, cause: Cause, values: dict[str, Any]) -> str:
+    if cause.proof is None:
+        return ""
+    measure = find_measure(trace)
+    score = read_mean(cause.proof.arm, f"train_{measure}")
+    name = cause.proof.arm[0].name
+    values["proof"] = {"patch": dict(cause.proof.arm[0].patch), f"train_{measure}": score, "gain": cause.proof.gain}
+    doubt = f" {cause.doubt} was mended in vain." if cause.doubt else ""
+    return f" With {name}: {say_score(trace, score)}{'' if trace.task == 'regression' else ' right'}.{doubt}"
+
+
+def _find_outcome(tried: Sequence[Tried]) -> str | None:
+    """Of the few samples: `fails`, `fits`, or None where they were not trained."""
+    few = [each for each in tried if each.trial.kind in ("batch", "subset")]
+    return None if not few else "fits" if min(find_level(each.arm) for each in few) >= FITS else "fails"
+
+
+def _say_subset(outcome: str | None, tried: Sequence[Tried], level: float) -> str:
+    few = [each for each in tried if each.trial.kind in ("batch", "subset")]
+    if outcome is None or level >= LEARNED:
+        return ""
+    if outcome == "fails":
+        failed = next(each for each in few if not find_level(each.arm) >= FITS)
+        return f" It cannot even learn {_count(failed)} by heart: that is no matter of capacity."
+    return f" It learns {_count(few[-1])} by heart, but not all."
+
+
+def _say_course(settles: float | None, base: Sequence[Trace]) -> str:
+    """Underfitting is not the same as not converging."""
+    if any(trace.nonfinite for trace in base):
+        return ""
+    epochs = len(base[0].series["loss"].values)
+    return f" It settled at epoch {settles:g} of {epochs}." if settles is not None else " Its loss has not settled."
+
+
+def _say_reached(base: Sequence[Trace]) -> str:
+    trace, measure = base[0], find_measure(base[0])
+    if any(each.nonfinite for each in base):
+        return "the numbers became infinite"
+    own = say_score(trace, read_mean(base, f"train_{measure}"))
+    if trace.task == "regression":
+        return f"{own} on the training part"
+    beside = [f"a {'constant' if name == 'constant' else 'linear model'} {100 * value:.1f} %" for name in ("constant", "linear") if (value := read_mean(base, f"{name}_accuracy")) is not None]
+    return f"{own} of the training part right, {', '.join(beside)}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainlab.config import Config
-    from trainlab.report import Answer, Comparison, Finding, Patch, Skipped, Table, Trace
+    from trainlab.report import Answer, Comparison, Finding, Patch, Table, Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +75,9 @@ class Conclusion:
         comparisons: of arms with the base.
         findings: those that concern the question, of all that the rules found. A rate that a sweep tried and rejected is a row
             of its table, not a fault of the user's.
-        skipped: what could not be judged and concerns the question; None for all of it.
     """
 
     answer: Answer
     tables: tuple[Table, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     findings: tuple[Finding, ...] = ()
-    skipped: tuple[Skipped, ...] | None = None

@@ -138,10 +138,9 @@ def _run(
     idle = Counter(run.name for run in begun) - Counter(trace.name for trace in measured)
     skipped += [Skipped(code="run", run=name, reason=f"stopped before its first update{_say_times(idle[name])}") for name in idle]
     findings, unjudged, judged = judge(rules, measured, reported)
+    skipped += [each for each in unjudged if each.code in reported]
     nothing = Conclusion(answer=Answer(text="Nothing was measured: the study was stopped before its first update."))
     conclusion = study.conclude(config, options, measured, findings, unjudged) if measured else nothing
-    concerning = unjudged if conclusion.skipped is None else conclusion.skipped
-    skipped += [each for each in concerning if each.code in reported]
     kept = tuple(
         replace(each, known=(each.code, each.run, each.where) in settings.baseline)
         for each in causes.keep([each for each in conclusion.findings if each.code in reported])

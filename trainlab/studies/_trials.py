@@ -86,7 +86,7 @@ def _look(config: Config, base: Trace) -> Iterator[Trial]:
     samples, size, classes = base.sizes["train"], config.train.batch_size, count_classes(base)
     few = max(FEW, 2 * classes)
     if size is not None and 2 <= size <= samples // 2:
-        yield _try("batch", f"one batch ({size} samples)", config, _take(config, base, size))
+        yield _try("batch", f"{size} samples", config, _take(config, base, size))
     else:
         each = f"each update sees {'one sample' if size == 1 else 'all of them'}"
         yield Trial(kind="batch", what="one batch", reason=f"{each}: see the tiny subset")

@@ -30,7 +30,8 @@ from trainlab.studies._levels import (
 )
 from trainlab.studies._trials import MENDS, Kind, Trial, list_trials
 
-PROBES = ("accuracy", "baselines", "total-norm")
+COMPARED = ("accuracy", "batch-loss", "total-norm")
+PROBES = ("baselines", *COMPARED)
 RULES = (
     "non-finite-data",
     "unscaled-features",
@@ -93,9 +94,9 @@ def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) 
     if not set(arms) <= {arm.name for arm in options.arms}:
         return None
     base = arms[options.arms[0].name]
-    hindered = bool(_find_faults(find(base), base)) or not find_level(base) >= LEARNED
+    hindered = bool(_find_faults(find(base), base)) or not find_level(base, base) >= LEARNED
     trials = [each.arm for each in list_trials(config, base[0]) if each.arm and (hindered or each.kind not in MENDS)]
-    return Plan(runs=plan_runs([arm for arm in trials if arm.name not in arms], options.seeds))
+    return Plan(runs=plan_runs([arm for arm in trials if arm.name not in arms], options.seeds), probes=COMPARED, judged=False)
 
 
 def conclude(
@@ -123,8 +124,7 @@ def conclude(
     return Conclusion(
         answer=_answer(base, cause, rows, tried, own, cost),
         tables=tuple(tables),
-        findings=tuple(own),
-        skipped=tuple(silent),
+        findings=tuple(findings),
     )
 
 
@@ -143,8 +143,8 @@ def _judge_fits(
         if done is None:
             rows.append((test, trial.reason or None, None, "not judged"))
             continue
-        level = find_level(done.arm)
-        rows.append((f"{test} ({_count(done)})", _say_level(trace, level), _say_level(trace, FITS), _say(level >= FITS, level)))
+        level = find_level(done.arm, base)
+        rows.append((f"{test} ({trial.what})", _say_level(trace, level), _say_level(trace, FITS), _say(level >= FITS, level)))
     for name in ("constant", "linear"):
         loss, limit = read_mean(base, "train_loss"), read_mean(base, f"{name}_loss")
         found = [each for each in own if each.code == "F002" and (name == "linear" or each.severity == "error")]
@@ -159,18 +159,14 @@ def _lacks(silent: Sequence[Skipped], code: str) -> bool:
     return any(each.code == code for each in silent)
 
 
-def _count(done: Tried) -> str:
-    return f"{done.arm[0].sizes['train']} samples"
-
-
 def _judge_labels(base: Sequence[Trace], tried: Sequence[Tried]) -> Row:
     test = "random labels cost it something"
     done = next((each for each in tried if each.trial.kind == "labels"), None)
     if done is None:
         return test, None, None, "not judged"
-    if find_level(base) < GAIN:
+    if find_level(base, base) < GAIN:
         return test, "nothing learned to lose", None, "not judged"
-    costs = [find_level(base, part) - find_level(done.arm, part) for part in ("train", "test")]
+    costs = [find_level(base, base, part) - find_level(done.arm, base, part) for part in ("train", "test")]
     cost = max(each for each in costs if not math.isnan(each))
     return test, say_gain(base[0], -cost), say_gain(base[0], -HELD_OUT), _say(cost >= HELD_OUT, cost)
 
@@ -218,7 +214,7 @@ def _tabulate_tried(
     measure = find_measure(base[0])
     what = "R2" if measure == "r2" else "right"
     given = [(arm.name, arms[arm.name], "") for arm in options.arms if arm.name in arms]
-    rows = [*given, *((each.trial.what, each.arm, _say_effect(each)) for each in tried)]
+    rows = [*given, *((each.trial.what, each.arm, _say_effect(each, base)) for each in tried)]
     return Table(
         name="tried",
         title=f"what was tried ({cost:.3g} trainings of the config)",
@@ -236,10 +232,10 @@ def _tabulate_tried(
     )
 
 
-def _say_effect(done: Tried) -> str:
+def _say_effect(done: Tried, base: Sequence[Trace]) -> str:
     if done.trial.kind in MENDS:
         return "helps" if done.helps else "no help"
-    return "" if done.trial.kind in ("labels", "contrast") else "fits" if find_level(done.arm) >= FITS else "fails"
+    return "" if done.trial.kind in ("labels", "contrast") else "fits" if find_level(done.arm, base) >= FITS else "fails"
 
 
 def _draw(arm: Sequence[Trace]) -> list[float] | None:
@@ -284,10 +280,10 @@ def _tabulate_losses(base: Sequence[Trace], tried: Sequence[Tried]) -> list[Tabl
 def _answer(
     base: Sequence[Trace], cause: Cause | None, rows: Sequence[Row], tried: Sequence[Tried], own: Sequence[Finding], cost: float
 ) -> Answer:
-    level = find_level(base)
+    level = find_level(base, base)
     settled = [find_settling_epoch(trace.series["loss"]) for trace in base]
     settles = float(np.median([each for each in settled if each is not None])) if None not in settled else None
-    subset = _find_outcome(tried)
+    subset = _find_outcome(tried, base)
     verdict = "hindered" if cause else "unexplained" if any(each.code == "F002" for each in own) else "healthy"
     values: dict[str, Any] = {
         "verdict": verdict,
@@ -310,7 +306,7 @@ def _answer(
     else:
         text = f"{state} ({reached}): {cause.words}{f' ({cause.code})' if cause.code else ''}."
         text += _say_proof(base[0], cause, values)
-    text += _say_subset(subset, tried, level) + (_say_course(settles, base) if level < LEARNED else "")
+    text += _say_subset(cause, tried, base) + (_say_course(settles, base) if level < LEARNED else "")
     return Answer(text=text, values=values)
 
 
@@ -325,20 +321,22 @@ def _say_proof(trace: Trace, cause: Cause, values: dict[str, Any]) -> str:
     return f" With {name}: {say_score(trace, score)}{'' if trace.task == 'regression' else ' right'}.{doubt}"
 
 
-def _find_outcome(tried: Sequence[Tried]) -> str | None:
+def _find_outcome(tried: Sequence[Tried], base: Sequence[Trace]) -> str | None:
     """Of the few samples: `fails`, `fits`, or None where they were not trained."""
     few = [each for each in tried if each.trial.kind in ("batch", "subset")]
-    return None if not few else "fits" if min(find_level(each.arm) for each in few) >= FITS else "fails"
+    return None if not few else "fits" if min(find_level(each.arm, base) for each in few) >= FITS else "fails"
 
 
-def _say_subset(outcome: str | None, tried: Sequence[Tried], level: float) -> str:
+def _say_subset(cause: Cause | None, tried: Sequence[Tried], base: Sequence[Trace]) -> str:
+    """Which of three: it fails on few samples, it learns these and not all, or it learns both, which needs no words."""
     few = [each for each in tried if each.trial.kind in ("batch", "subset")]
-    if outcome is None or level >= LEARNED:
+    if not few or find_level(base, base) >= LEARNED:
         return ""
-    if outcome == "fails":
-        failed = next(each for each in few if not find_level(each.arm) >= FITS)
-        return f" It cannot even learn {_count(failed)} by heart: that is no matter of capacity."
-    return f" It learns {_count(few[-1])} by heart, but not all."
+    failed = next((each for each in few if not find_level(each.arm, base) >= FITS), None)
+    if failed is None:
+        return f" It learns {few[-1].trial.what} by heart, but not all."
+    larger = cause is not None and cause.kind == "capacity"
+    return f" It cannot even learn {failed.trial.what} by heart" + ("." if larger else ": more units would not help." )
 
 
 def _say_course(settles: float | None, base: Sequence[Trace]) -> str:

@@ -199,7 +199,7 @@ class TestExitCodes:
         assert outcome.code == 0
         document = json.loads(outcome.out)
         assert [each["known"] for each in document["findings"]] == [True]
-        assert document["summary"] == {"errors": 0, "warnings": 0, "exit_code": 0}
+        assert document["summary"] == {"errors": 0, "warnings": 0, "fail_on": "error", "exit_code": 0}
         assert carry_out(capsys, *line, "--baseline", "known.json", "--layers", "20").code == 1  # another place: a new fault
 
     def test_baselines(self, here: Path) -> None:

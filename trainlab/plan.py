@@ -27,12 +27,14 @@ class Plan:
     Attributes:
         runs: the base first; with several seeds, runs of the same name follow each other.
         probes: names of `trainlab.probes`, beside those that the rules need.
-        rules: names of `trainlab.rules`.
+        rules: names of `trainlab.rules`; those of the first plan judge the runs of all.
+        judged: False for runs that are only compared: they are measured by `probes` alone, which is quicker, and no rule judges them.
     """
 
     runs: tuple[PlannedRun, ...]
     probes: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    judged: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,6 +107,7 @@ def _run(
     probes = [name for rule in rules for name in rule.needs if name not in engine.ALWAYS]
     begun: list[PlannedRun] = []
     traces: list[Trace] = []
+    compared: set[int] = set()  # identities of those that no rule judges
     stopped = False
 
     def heed(progress: Progress) -> bool:
@@ -129,15 +130,17 @@ def _run(
             break  # nothing is left that could tell the study more
         begun += runs
         try:
-            traces += engine.train(runs, works, [*plan.probes, *probes], heed, workers)
+            more = engine.train(runs, works, [*plan.probes, *(probes if plan.judged else ())], heed, workers)
         except (MemoryError, RuntimeError) as error:
             raise _explain_memory(error) from error
+        traces += more
+        compared |= set() if plan.judged else set(map(id, more))
         plan = None if stopped or then is None else then(config, options, traces, find)
     trained = time.perf_counter()
     measured = [trace for trace in traces if trace.updates]
     idle = Counter(run.name for run in begun) - Counter(trace.name for trace in measured)
     skipped += [Skipped(code="run", run=name, reason=f"stopped before its first update{_say_times(idle[name])}") for name in idle]
-    findings, unjudged, judged = judge(rules, measured, reported)
+    findings, unjudged, judged = judge(rules, [trace for trace in measured if id(trace) not in compared], reported)
     skipped += [each for each in unjudged if each.code in reported]
     nothing = Conclusion(answer=Answer(text="Nothing was measured: the study was stopped before its first update."))
     conclusion = study.conclude(config, options, measured, findings, unjudged) if measured else nothing

@@ -28,7 +28,7 @@ class Plan:
         runs: the base first; with several seeds, runs of the same name follow each other.
         probes: names of `trainlab.probes`, beside those that the rules need.
         rules: names of `trainlab.rules`; those of the first plan judge the runs of all.
-        judged: False for runs that are only compared: they are measured by `probes` alone, which is quicker, and no rule judges them.
+        judged: False for runs that are only compared: measured by `probes` alone, which is quicker, and judged by no rule.
     """
 
     runs: tuple[PlannedRun, ...]

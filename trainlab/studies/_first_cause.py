@@ -22,7 +22,14 @@ PROVES: dict[str, tuple[Kind, ...]] = {
 """By the family of a rule: the kinds of change that would mend what it finds."""
 
 SINGLE = {"D003", "D004", "D005", "D006", "D008", "M003", "M008", "M011", "G009"}  # that no change of the config mends
-NEARLY = 0.5  # of the largest gain: a change that comes earlier in the order and gains this share of it is the first cause
+STARTS = {
+    "symmetric": "the units of a layer start as copies of each other",
+    "signal": "the initial weights lose the signal on its way",
+    "loss": "the initial weights make the first loss, and the first steps, giant",
+}
+"""What G007 found, by its kind."""
+
+NEARLY = 0.85  # of the largest gain: a change that comes earlier in the order and gains this share of it is the first cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +104,12 @@ def choose(tried: Sequence[Tried]) -> Tried | None:
 
 
 def say_rule(finding: Finding) -> str:
-    """The rule's own words."""
+    """The rule's own words, as far as the first colon; of a rule of several kinds, those of the kind."""
+    if finding.code == "G007" and finding.evidence.get("kind") in STARTS:
+        return STARTS[finding.evidence["kind"]]
     title = next(page.title for page in read_rules() if page.name == finding.name)
-    return f"{title[0].lower()}{title[1:].rstrip('.')}"
+    words = title.rstrip(".").partition(": ")[0]
+    return f"{words[0].lower()}{words[1:]}"
 
 
 def name_trial(tried: Tried) -> Cause:

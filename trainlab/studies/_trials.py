@@ -18,14 +18,15 @@ Kind = Literal["batch", "subset", "labels", "data", "loss", "start", "rate", "op
 MENDS: tuple[Kind, ...] = ("data", "loss", "start", "rate", "optimizer", "penalty", "capacity")
 """Kinds of change that may mend it, in the order in which causes are ruled out."""
 
-FEW = 16  # samples of the tiny subset, at least two of each class
+FEW = 16  # samples of the tiny subset; two for each class where those are more
 UPDATES = (200, 2000)  # fewest and most that a few samples are trained for; in between as many as the base
-TIMES = (0.01, 0.1, 10.0, 100.0)  # the rate
+TIMES = (0.001, 0.1, 10.0, 100.0, 1000.0)  # the rate
+LOWER = (0.0001, 0.001, 0.01, 0.1)  # the same where the base left the finite numbers: no higher rate would mend that
 WIDER = 4
 NUMBERS = ("mse", "l1", "huber")  # losses of numbers
 MOMENTUM = {"optimizer.name": "sgd", "optimizer.momentum": 0.9}
-OTHERS = {"sgd": ({"optimizer.name": "adam"}, (0.001, 0.01)), "adam": (MOMENTUM, (0.01, 0.1))}
-"""By the optimizer: what it is tried against, and at which rates; one that is not listed is tried against Adam."""
+MOMENTUM_RATES = (0.01, 0.1)  # of it where the config's optimizer is of the Adam family
+ADAM_RATES = (0.001, 0.01)  # of Adam where it is another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +84,8 @@ def _try(kind: Kind, what: str, config: Config, patch: Mapping[str, Any]) -> Tri
 
 
 def _look(config: Config, base: Trace) -> Iterator[Trial]:
-    samples, size, classes = base.sizes["train"], config.train.batch_size, count_classes(base)
-    few = max(FEW, 2 * classes)
+    samples, size = base.sizes["train"], config.train.batch_size
+    few = max(FEW, 2 * len(base.arrays.get("train-class-count", ())))
     if size is not None and 2 <= size <= samples // 2:
         yield _try("batch", f"{size} samples", config, _take(config, base, size))
     else:
@@ -95,7 +96,7 @@ def _look(config: Config, base: Trace) -> Iterator[Trial]:
         yield _try("subset", f"{few} samples", config, _take(config, base, few))
     else:
         yield Trial(kind="subset", what="a tiny subset", reason=f"there are {samples} samples in all")
-    yield _try("labels", "random labels", config, {"data.label_noise": _randomize(config, classes)})
+    yield _try("labels", "random labels", config, {"data.label_noise": _randomize(config, count_classes(base))})
     yield from _contrast(config, base)
 
 
@@ -105,7 +106,7 @@ def _take(config: Config, base: Trace, count: int) -> dict[str, Any]:
     patch: dict[str, Any] = {
         "data.fraction": count / base.sizes["train"] * getattr(config.data, "fraction", 1.0),
         "train.batch_size": None,
-        "train.epochs": min(max(base.updates, fewest), most),
+        "train.epochs": min(max(base.planned, fewest), most),
         "train.accumulate": 1,
         "train.updates": None,
         "train.early_stopping": {},
@@ -140,7 +141,7 @@ def _mend(config: Config, base: Trace) -> Iterator[Trial]:
     yield from _mend_data(config)
     yield from _mend_loss(config, base)
     yield from _mend_start(config)
-    yield from _mend_rate(config)
+    yield from _mend_rate(config, base)
     yield from _mend_penalties(config)
     yield from _enlarge(config)
 
@@ -154,8 +155,8 @@ def _mend_data(config: Config) -> Iterator[Trial]:
 
 def _mend_loss(config: Config, base: Trace) -> Iterator[Trial]:
     output = _read(config, "model.output")
-    free = {} if output in (None, "none") else {"model.output": "none"}
-    units = {} if _read(config, "model.outputs") is None else {"model.outputs": None}
+    free: dict[str, Any] = {} if output in (None, "none") else {"model.output": "none"}
+    units: dict[str, Any] = {} if _read(config, "model.outputs") is None else {"model.outputs": None}
     if base.task in ("binary", "multiclass") and config.loss in NUMBERS:
         yield _try("loss", "cross-entropy", config, {"loss": "cross_entropy", **free, **units})
     elif config.loss == "bce" and output not in ("sigmoid", None):
@@ -178,22 +179,22 @@ def _mend_start(config: Config) -> Iterator[Trial]:
         yield _try("start", f"{norm} norm{', shortcuts' if around else ''}", config, {"model.norm": norm, **around})
 
 
-def _mend_rate(config: Config) -> Iterator[Trial]:
+def _mend_rate(config: Config, base: Trace) -> Iterator[Trial]:
     rate = config.optimizer.lr
     if config.clip.mode != "none":
         yield _try("rate", "no clipping", config, {"clip.mode": "none"})
-    for times in TIMES if rate else ():
+    for times in (LOWER if base.nonfinite else TIMES) if rate else ():
         trial = _try("rate", f"rate times {times:g}", config, {"optimizer.lr": shorten(rate * times, 3)})
         yield replace(trial, lowers=times < 1)
     if config.schedule.name == "constant":
         yield _try("rate", "rate lowered along a cosine", config, {"schedule.name": "cosine"})
     else:
         yield _try("rate", "constant rate", config, {"schedule": {"name": "constant"}})
-    kind = "sgd" if config.optimizer.name == "sgd" else "adam" if config.optimizer.name in ("adam", "adamw", "nadam", "radam") else ""
-    other, rates = OTHERS.get(kind, OTHERS["sgd"])
-    for each in rates:
-        called = f"{'momentum' if kind == 'adam' else 'Adam'} at {each:g}"
-        yield _try("optimizer", called, config, {**other, "optimizer.lr": each})
+    adaptive = config.optimizer.name in ("adam", "adamw", "nadam", "radam")
+    for each in MOMENTUM_RATES if adaptive else ADAM_RATES:
+        patch = MOMENTUM if adaptive else {"optimizer.name": "adam"}
+        called = f"{'momentum' if adaptive else 'Adam'} at {each:g}"
+        yield _try("optimizer", called, config, {**patch, "optimizer.lr": each})
 
 
 def _mend_penalties(config: Config) -> Iterator[Trial]:

@@ -14,21 +14,18 @@ from trainlab.plan import Conclusion, Find, Options, Plan
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
 from trainlab.studies._arms import by_arm, plan_runs
-from trainlab.studies._battery import Row, judge_checks
+from trainlab.studies._battery import Row, judge_checks, judge_fits, judge_groups
 from trainlab.studies._first_cause import Cause, Tried, find_cause
 from trainlab.studies._levels import (
     FITS,
-    GAIN,
-    HELD_OUT,
     LEARNED,
     find_gain,
     find_level,
     find_measure,
     read_mean,
-    say_gain,
     say_score,
 )
-from trainlab.studies._trials import MENDS, Kind, Trial, list_trials
+from trainlab.studies._trials import MENDS, list_trials
 
 COMPARED = ("accuracy", "batch-loss", "total-norm")
 PROBES = ("baselines", *COMPARED)
@@ -64,15 +61,6 @@ RULES = (
     "underfitting",
     "over-regularised",
 )
-GROUPS: dict[Kind, str] = {
-    "data": "other data settings do no better",
-    "loss": "another loss or output does no better",
-    "start": "another start does no better",
-    "rate": "other rates do no better",
-    "optimizer": "another optimizer does no better",
-    "penalty": "without penalties no better",
-    "capacity": "more capacity does no better",
-}
 
 
 def first(config: Config, options: Options) -> Plan:
@@ -84,7 +72,9 @@ def first(config: Config, options: Options) -> Plan:
     if config.data.name == "ones":
         raise UserError("these data have no target, so nothing is learned from them", key="data.name", value="ones")
     if config.loss == "sum":
-        raise UserError("does not depend on the target, so nothing is learned from it; take mse or cross_entropy", key="loss", value="sum")
+        raise UserError(
+            "does not depend on the target, so nothing is learned from it; take mse or cross_entropy", key="loss", value="sum"
+        )
     return Plan(runs=plan_runs(options.arms, options.seeds), probes=PROBES, rules=RULES)
 
 
@@ -117,9 +107,15 @@ def conclude(
         for trial in trials
         if trial.arm and trial.arm.name in arms
     ]
-    cause = find_cause(_find_faults(own, base), tried)
-    rows = [*_judge_fits(base, trials, tried, own, silent), *judge_checks(config, base, own, silent), *_judge_groups(base, trials, tried)]
-    cost = sum(trace.updates for trace in traces) / max(1, sum(trace.updates for trace in base) / len(base))
+    faults = _find_faults(own, base)
+    cause = find_cause(faults, tried)
+    hindered = bool(faults) or not find_level(base, base) >= LEARNED
+    rows = [
+        *judge_fits(base, trials, tried, own, silent),
+        *judge_checks(config, base, own, silent),
+        *judge_groups(base, trials, tried, hindered=hindered),
+    ]
+    cost = sum(trace.updates for trace in traces) / max(1, base[0].planned)
     tables = [_tabulate_tests(rows), _tabulate_tried(arms, options, tried, base, cost), *_tabulate_losses(base, tried)]
     return Conclusion(
         answer=_answer(base, cause, rows, tried, own, cost),
@@ -130,67 +126,6 @@ def conclude(
 
 def _find_faults(findings: Sequence[Finding], base: Sequence[Trace]) -> list[Finding]:
     return [each for each in findings if each.run == base[0].name and each.severity != "info"]
-
-
-def _judge_fits(
-    base: Sequence[Trace], trials: Sequence[Trial], tried: Sequence[Tried], own: Sequence[Finding], silent: Sequence[Skipped]
-) -> list[Row]:
-    """Whether it learns a few samples by heart, more than simple predictors, and less of labels that mean nothing."""
-    trace, rows = base[0], []
-    for kind, test in (("batch", "fits one batch"), ("subset", "fits a tiny subset")):
-        trial = next(each for each in trials if each.kind == kind)
-        done = next((each for each in tried if each.trial is trial), None)
-        if done is None:
-            rows.append((test, trial.reason or None, None, "not judged"))
-            continue
-        level = find_level(done.arm, base)
-        rows.append((f"{test} ({trial.what})", _say_level(trace, level), _say_level(trace, FITS), _say(level >= FITS, level)))
-    for name in ("constant", "linear"):
-        loss, limit = read_mean(base, "train_loss"), read_mean(base, f"{name}_loss")
-        found = [each for each in own if each.code == "F002" and (name == "linear" or each.severity == "error")]
-        known = loss is not None and limit is not None
-        verdict = "failed" if found else "passed" if known and (name == "constant" or not _lacks(silent, "F002")) else "not judged"
-        shown = None if loss is None else f"loss {loss:.4g}"
-        rows.append((f"does better than a {name} model" if name == "linear" else "does better than a constant", shown, None if limit is None else f"loss {limit:.4g}", verdict))
-    return [*rows, _judge_labels(base, tried)]
-
-
-def _lacks(silent: Sequence[Skipped], code: str) -> bool:
-    return any(each.code == code for each in silent)
-
-
-def _judge_labels(base: Sequence[Trace], tried: Sequence[Tried]) -> Row:
-    test = "random labels cost it something"
-    done = next((each for each in tried if each.trial.kind == "labels"), None)
-    if done is None:
-        return test, None, None, "not judged"
-    if find_level(base, base) < GAIN:
-        return test, "nothing learned to lose", None, "not judged"
-    costs = [find_level(base, base, part) - find_level(done.arm, base, part) for part in ("train", "test")]
-    cost = max(each for each in costs if not math.isnan(each))
-    return test, say_gain(base[0], -cost), say_gain(base[0], -HELD_OUT), _say(cost >= HELD_OUT, cost)
-
-
-def _judge_groups(base: Sequence[Trace], trials: Sequence[Trial], tried: Sequence[Tried]) -> list[Row]:
-    """One row a kind of change: passed where none helps."""
-    rows: list[Row] = []
-    for kind, test in GROUPS.items():
-        done = [each for each in tried if each.trial.kind == kind]
-        reasons = [each.reason for each in trials if each.kind == kind and each.reason]
-        if done:
-            best = max(done, key=lambda each: each.gain)
-            rows.append((test, say_gain(base[0], best.gain), say_gain(base[0], GAIN), "failed" if best.helps else "passed"))
-        elif reasons:
-            rows.append((test, reasons[0], None, "not judged"))
-    return rows
-
-
-def _say(holds: bool, value: float) -> str:
-    return "not judged" if math.isnan(value) else "passed" if holds else "failed"
-
-
-def _say_level(trace: Trace, level: float) -> str:
-    return f"R2 {level:.3g}" if trace.task == "regression" else f"{100 * level:.0f} % learned"
 
 
 def _tabulate_tests(rows: Sequence[Row]) -> Table:
@@ -300,7 +235,7 @@ def _answer(
     if cause is None and verdict == "healthy":
         beyond = f", and none of {len(mends)} changes gets it further" if mends else ""
         return Answer(text=f"Nothing hinders it: {reached}{beyond}.", values=values)
-    state = "It learns" if level >= LEARNED else "It learns too little" if level >= 0.5 else "It does not learn"
+    state = "It learns" if level >= LEARNED else "It learns less than it could" if level >= 0.5 else "It does not learn"
     if cause is None:
         text = f"{state} ({reached}), and none of {len(mends)} changes tried mends it."
     else:
@@ -335,8 +270,8 @@ def _say_subset(cause: Cause | None, tried: Sequence[Tried], base: Sequence[Trac
     failed = next((each for each in few if not find_level(each.arm, base) >= FITS), None)
     if failed is None:
         return f" It learns {few[-1].trial.what} by heart, but not all."
-    larger = cause is not None and cause.kind == "capacity"
-    return f" It cannot even learn {failed.trial.what} by heart" + ("." if larger else ": more units would not help." )
+    larger = any(each.helps for each in tried if each.trial.kind == "capacity") or (cause is not None and cause.kind == "capacity")
+    return f" It cannot even learn {failed.trial.what} by heart{'' if larger else ': more units would not help'}."
 
 
 def _say_course(settles: float | None, base: Sequence[Trace]) -> str:
@@ -350,9 +285,14 @@ def _say_course(settles: float | None, base: Sequence[Trace]) -> str:
 def _say_reached(base: Sequence[Trace]) -> str:
     trace, measure = base[0], find_measure(base[0])
     if any(each.nonfinite for each in base):
-        return "the numbers became infinite"
+        first = min(each.nonfinite.update for each in base if each.nonfinite)
+        return f"its numbers are no longer finite from update {first} on"
     own = say_score(trace, read_mean(base, f"train_{measure}"))
     if trace.task == "regression":
         return f"{own} on the training part"
-    beside = [f"a {'constant' if name == 'constant' else 'linear model'} {100 * value:.1f} %" for name in ("constant", "linear") if (value := read_mean(base, f"{name}_accuracy")) is not None]
+    beside = [
+        f"a {'constant' if name == 'constant' else 'linear model'} {100 * value:.1f} %"
+        for name in ("constant", "linear")
+        if (value := read_mean(base, f"{name}_accuracy")) is not None
+    ]
     return f"{own} of the training part right, {', '.join(beside)}"

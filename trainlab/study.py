@@ -120,11 +120,12 @@ def _run(
         return judge(rules, measured, reported)[0]
 
     then = getattr(study, "then", None)
-    cost = 0.0
+    cost, unit = 0.0, 0
     while plan is not None and not stopped:
         runs, works, left_out = prepare(plan.runs, device, must=not traces)
         skipped += left_out
-        runs, works, cost, left_out = _afford(runs, works, cost, settings.trainings)
+        unit = unit or (works[0].updates if works else 0)
+        runs, works, cost, left_out = _afford(runs, works, cost, settings.trainings, unit)
         skipped += left_out
         if not runs:
             break  # nothing is left that could tell the study more
@@ -212,15 +213,14 @@ def _explain_memory(error: Exception) -> Exception:
 
 
 def _afford(
-    runs: list[PlannedRun], works: list[Work], cost: float, limit: float | None
+    runs: list[PlannedRun], works: list[Work], cost: float, limit: float | None, unit: int
 ) -> tuple[list[PlannedRun], list[Work], float, list[Skipped]]:
     """The runs that fit the budget: every arm with its first seed, then with its second, and so on.
 
-    A training of the first run costs 1, and the first run is always made.
+    A training of the base costs 1: that is `unit` updates. The first run of all is always made.
     """
     if limit is None or not works:
         return runs, works, cost, []
-    unit = works[0].updates
     planned = Counter(run.name for run in runs)
     seen: Counter[str] = Counter()
     turns: list[tuple[int, int]] = []  # how many seeds of its arm come before a run, and the run
@@ -260,7 +260,7 @@ def estimate(command: str, config: Config, options: Options, settings: Settings)
     plan = study.first(config, options)
     choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
     runs, works, skipped = prepare(plan.runs, device)
-    runs, works, _, left_out = _afford(runs, works, 0.0, settings.trainings)
+    runs, works, _, left_out = _afford(runs, works, 0.0, settings.trainings, works[0].updates)
     seconds, peak = engine.measure_cost(runs, works)
     return Estimate(
         runs=len(works), updates=sum(work.updates for work in works), bytes=peak, seconds=seconds, skipped=(*skipped, *left_out)

@@ -101,7 +101,7 @@ CHECKS = (
     ),
     Check(test="samples do not mix in a batch", codes=("M003",), read=_metric("mixing"), rule="batch-mixing", limit="mixing"),
     Check(test="trains and evaluates alike", codes=("M011",)),
-    Check(test="does better than on zeros", codes=("M007",), read=_ratio("own_loss", "zero_loss"), unit=" of the loss"),
+    Check(test="does better than on zeros", codes=("M007",), read=_ratio("own_loss", "zero_loss"), ),
     Check(
         test="loss at step 0 is as expected",
         codes=("G007",),
@@ -122,6 +122,7 @@ CHECKS = (
 GROUPS: dict[Kind, str] = {
     "data": "other data settings do no better",
     "loss": "another loss or output does no better",
+    "model": "biases do no better",
     "start": "another start does no better",
     "rate": "other rates do no better",
     "optimizer": "another optimizer does no better",
@@ -194,9 +195,9 @@ def _judge_baseline(base: Sequence[Trace], name: str, own: Sequence[Finding], si
     failed = any(each.code == "F002" and (name == "linear" or each.severity == "error") for each in own)
     judged = loss is not None and limit is not None and (name == "constant" or all(each.code != "F002" for each in silent))
     return (
-        "does better than a constant" if name == "constant" else "does what a linear model does",
-        None if loss is None else f"loss {loss:.4g}",
-        None if limit is None else f"loss {limit:.4g}",
+        "loss below that of a constant" if name == "constant" else "loss near that of a linear model",
+        None if loss is None else f"{loss:.4g}",
+        None if limit is None else f"{limit:.3g}",
         "failed" if failed else "passed" if judged else "not judged",
     )
 
@@ -207,7 +208,7 @@ def _judge_labels(base: Sequence[Trace], tried: Sequence[Tried]) -> Row:
     if done is None:
         return test, None, None, "not judged"
     if find_level(base, base) < GAIN:
-        return test, "nothing learned to lose", None, "not judged"
+        return test, "nothing learned", None, "not judged"
     costs = [find_level(base, base, part) - find_level(done.arm, base, part) for part in ("train", "test")]
     cost = max(each for each in costs if not math.isnan(each))
     return test, say_gain(base[0], -cost), say_gain(base[0], -HELD_OUT), _say(cost, HELD_OUT)
@@ -232,4 +233,4 @@ def _say(level: float, limit: float) -> Literal["passed", "failed", "not judged"
 
 
 def _say_level(trace: Trace, level: float) -> str:
-    return f"R2 {level:.3g}" if trace.task == "regression" else f"{100 * level:.0f} % learned"
+    return f"R2 {level:.3g}" if trace.task == "regression" else f"{100 * level:.0f} %"

@@ -123,7 +123,8 @@ def name_trial(tried: Tried) -> Cause:
         "rate": "the learning rate stays too high" if lr is None else "",
         "optimizer": f"the optimizer: no rate tried helps it, {before.optimizer.name} learns",
         "penalty": "too much regularisation",
-        "capacity": "the network has no biases" if "model.bias" in patch else "the network is too small",
+        "model": "the network has no biases",
+        "capacity": "the network is too small",
     }[trial.kind]
     if trial.kind == "rate" and "clip.mode" in patch:
         words = "the clipping leaves too little of the gradient"

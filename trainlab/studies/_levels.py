@@ -58,4 +58,4 @@ def say_score(trace: Trace, value: float | None) -> str:
 
 def say_gain(trace: Trace, gain: float) -> str:
     """A change of the level."""
-    return f"{gain:+.2f} R2" if trace.task == "regression" else f"{100 * gain:+.0f} % learned"
+    return f"R2 {gain:+.2f}" if trace.task == "regression" else f"{100 * gain:+.0f} %"

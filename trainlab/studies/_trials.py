@@ -13,9 +13,11 @@ from trainlab.plan import Arm
 from trainlab.report import Trace
 from trainlab.studies._arms import make_arm, shorten
 
-Kind = Literal["batch", "subset", "labels", "data", "loss", "start", "rate", "optimizer", "penalty", "capacity", "contrast"]
+Kind = Literal[
+    "batch", "subset", "labels", "data", "loss", "model", "start", "rate", "optimizer", "penalty", "capacity", "contrast"
+]
 
-MENDS: tuple[Kind, ...] = ("data", "loss", "start", "rate", "optimizer", "penalty", "capacity")
+MENDS: tuple[Kind, ...] = ("data", "loss", "model", "start", "rate", "optimizer", "penalty", "capacity")
 """Kinds of change that may mend it, in the order in which causes are ruled out."""
 
 FEW = 16  # samples of the tiny subset; two for each class where those are more
@@ -166,9 +168,11 @@ def _mend_loss(config: Config, base: Trace) -> Iterator[Trial]:
 
 
 def _mend_start(config: Config) -> Iterator[Trial]:
+    if _read(config, "model.bias") is False:
+        yield _try("model", "biases", config, {"model.bias": True})
     name = _read(config, "model.init.name")
     if name is not None and name != "auto":
-        yield _try("start", "initial weights for the activation", config, {"model.init": {"name": "auto"}})
+        yield _try("start", "init for the activation", config, {"model.init": {"name": "auto"}})
     activation = _read(config, "model.activation")
     if activation is not None and ACTIVATIONS[activation].bounds is not None and config.model.kind in ("mlp", "cnn", "resnet"):
         yield _try("start", "ReLU", config, {"model.activation": "relu"})
@@ -221,8 +225,6 @@ def _relax(config: Config) -> dict[str, Any]:
 
 def _enlarge(config: Config) -> Iterator[Trial]:
     model = config.model
-    if _read(config, "model.bias") is False:
-        yield _try("capacity", "biases", config, {"model.bias": True})
     if model.kind == "layers":
         yield Trial(kind="capacity", what="a larger network", reason="a list of modules has no width to change")
         return

@@ -27,6 +27,7 @@ from trainlab.studies._levels import (
 )
 from trainlab.studies._trials import MENDS, list_trials
 
+HALF = 0.5  # of what can be learned: what has learned less than this does not learn
 COMPARED = ("accuracy", "batch-loss", "total-norm")
 PROBES = ("baselines", *COMPARED)
 RULES = (
@@ -136,7 +137,7 @@ def _tabulate_tests(rows: Sequence[Row]) -> Table:
         columns=(
             Column(name="test"),
             Column(name="measured"),
-            Column(name="limit", priority=1),
+            Column(name="limit"),
             Column(name="verdict", kind="verdict"),
         ),
         rows=tuple(rows),
@@ -219,7 +220,8 @@ def _answer(
     settled = [find_settling_epoch(trace.series["loss"]) for trace in base]
     settles = float(np.median([each for each in settled if each is not None])) if None not in settled else None
     subset = _find_outcome(tried, base)
-    verdict = "hindered" if cause else "unexplained" if any(each.code == "F002" for each in own) else "healthy"
+    underfits = any(each.code == "F002" for each in own)
+    verdict = "hindered" if cause else "unexplained" if underfits else "limited" if level < HALF else "healthy"
     values: dict[str, Any] = {
         "verdict": verdict,
         "cause": cause.code or cause.kind if cause else None,
@@ -232,14 +234,16 @@ def _answer(
     }
     reached = _say_reached(base)
     mends = [each for each in tried if each.trial.kind in MENDS]
-    if cause is None and verdict == "healthy":
-        beyond = f", and none of {len(mends)} changes gets it further" if mends else ""
-        return Answer(text=f"Nothing hinders it: {reached}{beyond}.", values=values)
-    state = "It learns" if level >= LEARNED else "It learns less than it could" if level >= 0.5 else "It does not learn"
+    if cause is None and not underfits:
+        text = "Nothing hinders it" if verdict == "healthy" else "Nothing that was tried gets it further"
+        beyond = ", and none of {} changes gets it further: what is left is noise, or not in the inputs" if mends else ""
+        return Answer(text=f"{text}: {reached}{beyond.format(len(mends))}.", values=values)
+    state = "It learns" if level >= LEARNED else "It learns less than it could" if level >= HALF else "It does not learn"
     if cause is None:
         text = f"{state} ({reached}), and none of {len(mends)} changes tried mends it."
     else:
-        text = f"{state} ({reached}): {cause.words}{f' ({cause.code})' if cause.code else ''}."
+        learned = ", with a fault" if level >= LEARNED else ""
+        text = f"{state} ({reached}){learned}: {cause.words}{f' ({cause.code})' if cause.code else ''}."
         text += _say_proof(base[0], cause, values)
     text += _say_subset(cause, tried, base) + (_say_course(settles, base) if level < LEARNED else "")
     return Answer(text=text, values=values)

@@ -120,7 +120,9 @@ class TestTrials:
         assert trial.arm.config.train.epochs == epochs
 
     def test_a_full_batch_is_no_test_of_one_batch(self) -> None:
-        assert name_trials(make_config(train__batch_size=None))["batch"] == ["no: each update sees all of them: see the tiny subset"]
+        assert name_trials(make_config(train__batch_size=None))["batch"] == [
+            "no: each update sees all of them: see the tiny subset"
+        ]
         small = make_base(samples=(20, 5))
         assert name_trials(make_config(), small)["subset"] == ["no: there are 20 samples in all"]
 
@@ -233,7 +235,11 @@ class TestConclude:
     )
     def test_three_outcomes_of_few_samples(self, base: float, few: float, words: str) -> None:
         findings = [] if base == 1 else [make_finding("F002", name="underfitting")]
-        runs = [make_base(train=base, test=base), self.arm("data.fraction=0.11", train=few), self.arm("data.fraction=0.22", train=few)]
+        runs = [
+            make_base(train=base, test=base),
+            self.arm("data.fraction=0.11", train=few),
+            self.arm("data.fraction=0.22", train=few),
+        ]
         assert words in self.conclude(runs, findings).answer.text
 
     def test_a_rule_that_cannot_judge_passes_nothing(self) -> None:
@@ -245,9 +251,13 @@ class TestConclude:
 
     def test_labels_that_may_as_well_be_random_fail(self) -> None:
         noise = self.arm("data.label_noise", train=1.0, test=0.4)
-        rows = {row["test"]: row["verdict"] for row in read_rows(self.conclude([make_base(train=1.0, test=0.4), noise], []), "tests")}
+        rows = {
+            row["test"]: row["verdict"] for row in read_rows(self.conclude([make_base(train=1.0, test=0.4), noise], []), "tests")
+        }
         assert rows["random labels cost it something"] == "failed"
-        rows = {row["test"]: row["verdict"] for row in read_rows(self.conclude([make_base(train=1.0, test=0.9), noise], []), "tests")}
+        rows = {
+            row["test"]: row["verdict"] for row in read_rows(self.conclude([make_base(train=1.0, test=0.9), noise], []), "tests")
+        }
         assert rows["random labels cost it something"] == "passed"
 
     def test_a_number_beyond_its_limit_may_do_no_harm(self) -> None:

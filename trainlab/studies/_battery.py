@@ -101,7 +101,11 @@ CHECKS = (
     ),
     Check(test="samples do not mix in a batch", codes=("M003",), read=_metric("mixing"), rule="batch-mixing", limit="mixing"),
     Check(test="trains and evaluates alike", codes=("M011",)),
-    Check(test="does better than on zeros", codes=("M007",), read=_ratio("own_loss", "zero_loss"), ),
+    Check(
+        test="does better than on zeros",
+        codes=("M007",),
+        read=_ratio("own_loss", "zero_loss"),
+    ),
     Check(
         test="loss at step 0 is as expected",
         codes=("G007",),

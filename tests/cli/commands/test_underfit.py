@@ -27,9 +27,19 @@ RANDOM = "data={name: random, samples: 300, features: 6, classes: 3, test_fracti
             "the batches come unshuffled",
             id="unshuffled batches",
         ),
-        pytest.param((IRIS[0], "--epochs", "25", "--act", "tanh", "--width", "1"), "capacity", "the network is too small", id="too little capacity"),
+        pytest.param(
+            (IRIS[0], "--epochs", "25", "--act", "tanh", "--width", "1"),
+            "capacity",
+            "the network is too small",
+            id="too little capacity",
+        ),
         pytest.param((*IRIS, "--init", "zeros"), "G007", "copies of each other", id="bad initialisation"),
-        pytest.param((*IRIS, "--act", "sigmoid", "--layers", "8"), "G001", "the gradient shrinks", id="vanishing gradient"),
+        pytest.param(
+            (IRIS[0], "--epochs", "15", "--act", "sigmoid", "--layers", "10"),
+            "G001",
+            "the gradient shrinks",
+            id="vanishing gradient",
+        ),
         pytest.param(
             (*IRIS, "--layers", "8", "--set", "model.init={name: normal, std: 2.0}"),
             "G007",
@@ -61,7 +71,7 @@ def test_a_cause_alone_is_named_first(line: tuple[str, ...], cause: str, words: 
         pytest.param(WINE, id="wine"),
         pytest.param((str(ZOO / "tuning" / "mlp-moons-sigmoid-output.yaml"), "--epochs", "20"), id="moons"),
         pytest.param((str(ZOO / "tuning" / "mlp-linear-huber.yaml"), "--epochs", "30"), id="line"),
-        pytest.param((str(ZOO / "tuning" / "cnn-digits-adam.yaml"), "--epochs", "8", "--set", "data.samples=300"), id="cnn"),
+        pytest.param((str(ZOO / "tuning" / "cnn-digits-adam.yaml"), "--epochs", "8", "--set", "data.samples=600"), id="cnn"),
         pytest.param((*IRIS[:1], "--epochs", "20"), id="iris"),
     ],
 )
@@ -87,22 +97,13 @@ def test_the_source_chain_has_settled_and_underfits(capsys: pytest.CaptureFixtur
 
 def test_the_squared_error_gets_stuck_where_cross_entropy_learns(capsys: pytest.CaptureFixture[str]) -> None:
     """Confidently wrong from the start: next to no gradient under the squared error."""
-    options = "data={name: blobs, samples: 300, spread: 0.5, seed: 1},loss=mse,model.output=softmax,model.layers=1"
-    document = report(
-        capsys,
-        "underfit",
-        *IRIS,
-        "--set",
-        options,
-        "--set",
-        "model.init={name: normal, std: 20.0}",
-        "--set",
-        "data.standardize=true",
-    )
+    blobs = "data={name: blobs, samples: 300, spread: 0.5, seed: 1},loss=mse,model.output=softmax,model.layers=1"
+    start = "model.init={name: normal, std: 10.0},data.standardize=true"
+    document = report(capsys, "underfit", *IRIS, "--lr", "0.5", "--set", blobs, "--set", start, "--budget", "8x")
     squared, cross = find_table(document, "losses")
     assert (squared["loss"], cross["loss"]) == ("mse", "cross_entropy")
     assert squared["gradient there"] < 0.1 * cross["gradient there"]
-    assert squared["train right"] < cross["train right"] == 1
+    assert squared["train right"] < 0.5 < cross["train right"] == 1
 
 
 def test_the_budget_counts_trainings_of_the_config(capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,3 +146,12 @@ def test_the_first_screen_answers(capsys: pytest.CaptureFixture[str]) -> None:
     assert outcome.answer.startswith("It does not learn (")
     assert "With data.standardize=true: " in outcome.answer
     assert "trainings of the config)" in outcome.out
+
+
+def test_what_is_only_compared_is_judged_by_no_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "underfit", "--epochs", "20", "--budget", "4x")
+    base, *others = document["runs"]
+    assert len(others) == 3
+    assert {each["run"] for each in [*document["findings"], *document["skipped"]] if each.get("code") != "run"} == {"base"}
+    assert "update_ratio" in base["layers"][0]
+    assert all("update_ratio" not in run["layers"][0] for run in others)

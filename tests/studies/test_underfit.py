@@ -121,7 +121,7 @@ class TestTrials:
 
     def test_a_full_batch_is_no_test_of_one_batch(self) -> None:
         assert name_trials(make_config(train__batch_size=None))["batch"] == [
-            "no: each update sees all of them: see the tiny subset"
+            "no: each update sees half of them or more: see the tiny subset"
         ]
         small = make_base(samples=(20, 5))
         assert name_trials(make_config(), small)["subset"] == ["no: there are 20 samples in all"]

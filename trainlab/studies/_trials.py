@@ -91,7 +91,7 @@ def _look(config: Config, base: Trace) -> Iterator[Trial]:
     if size is not None and 2 <= size <= samples // 2:
         yield _try("batch", f"{size} samples", config, _take(config, base, size))
     else:
-        each = f"each update sees {'one sample' if size == 1 else 'all of them'}"
+        each = f"each update sees {'one sample' if size == 1 else 'half of them or more'}"
         yield Trial(kind="batch", what="one batch", reason=f"{each}: see the tiny subset")
     few += few if few == size else 0
     if few <= samples // 2:
@@ -106,13 +106,13 @@ def _take(config: Config, base: Trace, count: int) -> dict[str, Any]:
     """Learn `count` samples by heart: full batches, a constant rate, and nothing that keeps it from doing so."""
     fewest, most = UPDATES
     patch: dict[str, Any] = {
-        "data.fraction": count / base.sizes["train"] * getattr(config.data, "fraction", 1.0),
+        "data.fraction": shorten(count / base.sizes["train"] * getattr(config.data, "fraction", 1.0), 6),
         "train.batch_size": None,
         "train.epochs": min(max(base.planned, fewest), most),
         "train.accumulate": 1,
         "train.updates": None,
-        "train.early_stopping": {},
-        "schedule": {"name": "constant"},
+        "train.early_stopping.patience": None,
+        "schedule.name": "constant",
         "data.imbalance": 1.0,
         "data.bootstrap": None,
         **_relax(config),

@@ -59,7 +59,9 @@ def test_variance_holds_for_few(name: str, activation: Activation, gain: float, 
 
 
 def test_weights_that_start_too_large() -> None:
-    says("exploding-gradient", "multiplies the variance by n/2 in every layer", "100, 5e3, 2.5e5 and so on, 1e17 to 3e17 at layer 10")
+    says(
+        "exploding-gradient", "multiplies the variance by n/2 in every layer", "100, 5e3, 2.5e5 and so on, 1e17 to 3e17 at layer 10"
+    )
     courses = []
     for seed in DRAWS:
         stream = torch.Generator().manual_seed(seed)
@@ -97,7 +99,11 @@ def test_a_sigmoids_variance_over_samples_fades_with_xavier() -> None:
 def test_the_sigmoid_chain_is_not_saved_by_its_initialisation(
     name: str, weights: Callable[[torch.Generator], Tensor], median: float, smaller: float
 ) -> None:
-    says("vanishing-gradient", "(normal, median 1e-27) or nearly all (uniform, 4e-25)", "96 % (normal, 4e-24) or 76 % (uniform, 1e-21)")
+    says(
+        "vanishing-gradient",
+        "(normal, median 1e-27) or nearly all (uniform, 4e-25)",
+        "96 % (normal, 4e-24) or 76 % (uniform, 1e-21)",
+    )
     chain = weights(torch.Generator().manual_seed(0)).requires_grad_()
     signal = torch.ones(2000, dtype=torch.float64)
     for layer in chain:
@@ -204,6 +210,40 @@ def test_classes_as_numbers() -> None:
             right.append(float((said[:, 0].round().clamp(0, 2) == target).double().mean()))
         assert right[0] > 0.995
         assert 0.29 < right[1] < 0.365
+
+
+@pytest.mark.parametrize("rate", [0.1, 1.0])
+def test_from_a_confidently_wrong_start_only_cross_entropy_gets_away(rate: float) -> None:
+    says("cross-entropy", "the squared error goes from 1.333 to 1.333, accuracy 0.333; cross-entropy from 13.3 to 0.04 and 0.002")
+    labels = torch.arange(3).repeat_interleave(40)
+    centres = torch.tensor([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]], dtype=torch.float64)
+    inputs, one_hot = centres[labels] + 0.5 * draw(120, 2, seed=0), functional.one_hot(labels, 3)
+
+    def squared(logits: Tensor) -> Tensor:
+        return (logits.softmax(1) - one_hot).square().sum(1).mean()
+
+    def train(loss: Callable[[Tensor], Tensor]) -> tuple[float, float, float, float]:
+        layer = torch.nn.Linear(2, 3, dtype=torch.float64)
+        layer.weight.data.zero_()
+        layer.bias.data.copy_(torch.tensor([-10.0, 10.0, -10.0]))
+        course, firsts = [], []
+        for _ in range(500):
+            value = loss(layer(inputs))
+            gradients = torch.autograd.grad(value, [layer.weight, layer.bias])
+            course.append(value.item())
+            firsts.append(float(gradients[1].norm()))
+            for weight, gradient in zip((layer.weight, layer.bias), gradients, strict=True):
+                weight.data -= rate * gradient
+        return course[0], course[-1], float((layer(inputs).argmax(1) == labels).double().mean()), firsts[0]
+
+    start, end, right, gradient = train(squared)
+    assert (start, end, right) == pytest.approx((4 / 3, 4 / 3, 1 / 3), abs=1e-4)
+    assert gradient < 1e-7
+    start, end, right, gradient = train(lambda logits: functional.cross_entropy(logits, labels))
+    assert start == pytest.approx(13.3, abs=0.05)
+    assert end == pytest.approx({0.1: 0.04, 1.0: 0.002}[rate], rel=0.15)
+    assert right == 1
+    assert gradient > 0.5
 
 
 class TestOutlier:

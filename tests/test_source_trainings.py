@@ -57,13 +57,12 @@ def test_a_bad_initialisation_needs_more_epochs(digits: dict[str, Any]) -> None:
     )
     base = {"data": digits["rows"], "loss": "cross_entropy", "optimizer": {"lr": 0.02}, "train": {"epochs": 30, "batch_size": 32}}
     model = {"layers": 4, "width": 64, "activation": "relu"}
-    runs = [{**base, "seed": seed, "model": {**model, "init": init}} for init, *_ in INITS.values() for seed in range(2)]
-    losses = [trace.series["loss"].values for trace in train(*runs, probes=[])]
-    for loss, name in zip(losses, np.repeat(list(INITS), 2), strict=True):
-        _, low, high = INITS[name]
+    traces = train(*[{**base, "model": {**model, "init": init}} for init, *_ in INITS.values()], probes=[])
+    losses = [trace.series["loss"].values for trace in traces]
+    for loss, (name, (_, low, high)) in zip(losses, INITS.items(), strict=True):
         below = np.flatnonzero(loss < 0.2)
         assert low <= (below[0] + 1 if len(below) else 31) <= high, name
-    assert [loss[-1] for loss in losses[-4:]] == pytest.approx([np.log(10)] * 4, abs=2e-3)
+    assert [loss[-1] for loss in losses[-2:]] == pytest.approx([np.log(10)] * 2, abs=2e-3)
 
 
 DROPOUT = [(0.2, "0.2: 0.80–0.83", 0.79, 0.845), (0.5, "0.5: 0.83–0.85", 0.82, 0.865), (0.8, "0.8: 0.84–0.855", 0.83, 0.865)]
@@ -71,11 +70,11 @@ DROPOUT = [(0.2, "0.2: 0.80–0.83", 0.79, 0.845), (0.5, "0.5: 0.83–0.85", 0.8
 
 def test_dropout_closes_the_gap_a_little() -> None:
     # "dropout": 0.81 to 0.84, 0.84 to 0.855, 0.845 to 0.85, without it 0.805 to 0.82
-    traces = train(*[change(seed, model={"dropout": rate}) for rate, *_ in DROPOUT for seed in range(2)], probes=["accuracy"])
-    for place, (rate, figures, low, high) in enumerate(DROPOUT):
+    traces = train(*[change(seed, model={"dropout": rate}) for seed, (rate, *_) in enumerate(DROPOUT)], probes=["accuracy"])
+    for trace, (rate, figures, low, high) in zip(traces, DROPOUT, strict=True):
         says("dropout", figures)
-        assert all(low <= each <= high for each in find_tests(traces[2 * place : 2 * place + 2])), rate
-    right = [np.mean([trace.metrics["train_accuracy"] for trace in traces[place : place + 2]]) for place in (0, 2, 4)]
+        assert low <= trace.metrics["test_accuracy"] <= high, rate
+    right = [trace.metrics["train_accuracy"] for trace in traces]
     assert right == sorted(right, reverse=True)
     assert right[2] < 0.98
 
@@ -83,7 +82,7 @@ def test_dropout_closes_the_gap_a_little() -> None:
 def test_random_labels_are_fitted_and_nothing_is_learned() -> None:
     # "labels are white noise": right in training, a guess in test
     says("overfitting", "still gets 1.0 right in training, and 0.49 to 0.525 in test")
-    for trace in train(*[change(seed, data={"label_noise": 0.99}) for seed in range(5)], probes=["accuracy"]):
+    for trace in train(*[change(seed, data={"label_noise": 0.99}) for seed in range(3)], probes=["accuracy"]):
         assert trace.metrics["train_accuracy"] == 1
         assert 0.46 < trace.metrics["test_accuracy"] < 0.55
 
@@ -156,8 +155,8 @@ def test_batch_norm_keeps_the_start_and_an_initialisation_does_not() -> None:
     says("batch-norm", "activation from 0.4–0.5 to 3–6; with batch norm it goes from 1 to 1.4")
     model = {"layers": 10, "width": 64, "activation": "relu", "init": "he_normal"}
     base = {"data": {"name": "random"}, "loss": "cross_entropy", "optimizer": SGD, "train": {"epochs": 100}}
-    runs = [{**base, "seed": seed, "model": {**model, "norm": norm}} for norm in ("none", "batch") for seed in range(2)]
-    for trace, kind in zip(train(*runs, probes=["activations"]), ("Linear", "Linear", "BatchNorm1d", "BatchNorm1d"), strict=True):
+    runs = [{**base, "seed": seed, "model": {**model, "norm": norm}} for seed, norm in enumerate(("none", "batch"))]
+    for trace, kind in zip(train(*runs, probes=["activations"]), ("Linear", "BatchNorm1d"), strict=True):
         place = [index for index, module in enumerate(trace.modules) if module.kind == kind][8]
         start, end = (float(trace.arrays[f"{when}-variance"][place]) for when in ("initial", "activation"))
         if kind == "Linear":
@@ -208,7 +207,7 @@ def test_warm_up_starts_a_transformer_that_does_not_start_without_it(digits: dic
         "data": digits["rows"],
         "loss": "cross_entropy",
         "optimizer": {"name": "adam", "lr": 0.01},
-        "train": {"epochs": 15, "batch_size": 128},  # where it is after 300 updates, it is after 180 already
+        "train": {"epochs": 12, "batch_size": 128},  # where it is after 300 updates it nearly is after 144
     }
     without, warmed = train(base, {**base, "schedule": {"name": "constant", "warmup": 100}}, probes=["accuracy"])
     assert without.metrics["train_loss"] == pytest.approx(np.log(10), abs=0.05)

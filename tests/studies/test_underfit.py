@@ -13,7 +13,7 @@ from trainlab.report import Finding, Skipped, Trace
 from trainlab.studies import underfit
 from trainlab.studies._first_cause import Tried, find_cause
 from trainlab.studies._levels import find_gain, find_level
-from trainlab.studies._trials import Kind, Trial, list_trials
+from trainlab.studies._changes import Kind, Trial, list_trials
 
 WINE = {"data": {"name": "wine"}, "loss": "cross_entropy", "train": {"epochs": 10, "batch_size": 16}}
 

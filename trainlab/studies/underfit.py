@@ -25,7 +25,7 @@ from trainlab.studies._levels import (
     read_mean,
     say_score,
 )
-from trainlab.studies._trials import MENDS, list_trials
+from trainlab.studies._changes import MENDS, list_trials
 
 HALF = 0.5  # of what can be learned: what has learned less than this does not learn
 COMPARED = ("accuracy", "batch-loss", "total-norm")

@@ -229,6 +229,8 @@ def _number(value: float) -> Number:
 
 def _gather(weights: list[Weights]) -> Weights:
     """Rows of ended runs as one stack again."""
+    if len(weights) == 1:
+        return weights[0]
     return Weights(
         flat=torch.cat([each.flat for each in weights]),
         fixed={name: torch.cat([each.fixed[name] for each in weights]) for name in weights[0].fixed},

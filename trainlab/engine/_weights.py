@@ -43,7 +43,7 @@ class Weights:
 def stack_networks(networks: list[nn.Module], seeds: list[int]) -> Weights:
     """The weights of networks of one architecture as rows."""
     named = [dict(each.named_parameters()) for each in networks]
-    flat = torch.stack([torch.cat([p.detach().reshape(-1) for p in each.values() if p.requires_grad]) for each in named])
+    flat = lay_out([[p.detach() for p in each.values() if p.requires_grad] for each in named])
     frozen = [{name: p.detach() for name, p in each.items() if not p.requires_grad} for each in named]
     fixed = [{**held, **dict(each.named_buffers())} for held, each in zip(frozen, networks, strict=True)]
     names = fixed[0]

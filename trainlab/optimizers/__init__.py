@@ -11,6 +11,7 @@ run has the same bits in every stack.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -29,6 +30,11 @@ def name_family(spec: Optimizer) -> str:
     return type(spec).__name__.lower()
 
 
+@functools.cache  # finding a plug-in reads its directory, and every update asks for one
+def _load(family: str) -> ModuleType:
+    return plugins.load(__name__, family)
+
+
 def start(specs: Sequence[Optimizer], like: Tensor) -> tuple[Step, State, Columns]:
     """The step function, the first state and the hyperparameter columns for runs of one optimizer family.
 
@@ -42,7 +48,7 @@ def start(specs: Sequence[Optimizer], like: Tensor) -> tuple[Step, State, Column
         state: what the optimizer remembers before its first update.
         columns: `[run, 1]`, by hyperparameter; `lr` is the rate before any schedule.
     """
-    family: ModuleType = plugins.load(__name__, name_family(specs[0]))
+    family: ModuleType = _load(name_family(specs[0]))
     started: tuple[Step, State, Columns] = family.start(specs, like)
     return started
 
@@ -68,7 +74,7 @@ def step_apart(
         totals: their sums, one a run: a finite one means that all of them are.
         state: after the step.
     """
-    kind: ModuleType = plugins.load(__name__, family)
+    kind: ModuleType = _load(family)
     settings, moved = kind.plan_alone(state, columns)
     rows = {name: each for name, each in state.rows.items() if name not in moved}
     after: list[list[Tensor]] = []
@@ -100,5 +106,5 @@ def find_stride(family: str, state: State, columns: Columns) -> Tensor:
     Returns:
         `[run, size]` or `[run, 1]`.
     """
-    stride: Tensor = plugins.load(__name__, family).find_stride(state, columns)
+    stride: Tensor = _load(family).find_stride(state, columns)
     return stride

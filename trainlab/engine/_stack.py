@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
@@ -12,20 +11,18 @@ import torch
 from torch import Tensor
 
 from trainlab import clipping, optimizers, schedules
-from trainlab.config.regularize import Regularize
 from trainlab.config.training import ClipBy
 from trainlab.engine._alone import OneByOne
 from trainlab.engine._autopsy import find_nonfinite
 from trainlab.engine._precision import BACKOFF, HOPELESS, SMALLEST, Scaling, start_scaling
 from trainlab.engine._programs import Program
 from trainlab.engine._random import RandomState
+from trainlab.engine._regularizing import Regularizing
 from trainlab.engine._rows import PADDING, Rows
 from trainlab.engine._stopping import start_stopping
-from trainlab.engine._streams import Streams, find_dropouts
 from trainlab.engine._weights import Apart, Weights, lay_out, split_rows, stack_networks, take_apart
 from trainlab.engine._work import Work
 from trainlab.numerics import norm_rows
-from trainlab.regularizers import limit_norms, shrink, smooth
 from trainlab.report import LossScaling, NonFinite
 from trainlab.step import Batch, Step
 
@@ -113,11 +110,8 @@ class Stack:
         self._held: Weights | Apart = weights
         self._before: Weights | Apart = weights  # the latest update
         self._latest: _Update | None = None
-        self._streams = Streams([work.config.seed for work in works])
-        self._dropouts = find_dropouts(works[0].model, works[0].train.inputs[:2])
-        self._shares = {name: [getattr(work.model.get_submodule(name), "share", 0.0) for work in works] for name in self._dropouts}
         self._family = optimizers.name_family(works[0].config.optimizer)
-        self._strengths = _read_strengths([work.config.regularize for work in works])
+        self._regularizing = Regularizing(works, flat)
         self.begin_epoch()
 
     @property
@@ -199,7 +193,7 @@ class Stack:
         masks: dict[str, Tensor] = {}
         for batch in batches:
             random = weights.random
-            masks, noise, given = self._draw(weights, batch)
+            masks, noise, given = self._regularizing.draw(self.runs, batch, lambda: before)
             noisy = replace(weights, flat=before if noise is None else before + noise, fixed=weights.fixed | masks)
             drawn.append((noisy, given))
             loss, gradient, moved = self._backpropagate(program, noisy, given, range(len(self.rows)), scale)
@@ -215,7 +209,7 @@ class Stack:
         used = self._clip(raw)
         held = self._state
         after, self._state = optimizers.step_in_blocks(self._step, before, used, held, columns)
-        after = self._constrain(after, columns)
+        after = self._regularizing.constrain(self.runs, after, self._state, columns)
         told = loss
         if self._scaling is not None and skipped is not None:
             after, self._state = torch.where(skipped[:, None], before, after), self._state.hold(skipped[:, None], held)
@@ -249,11 +243,11 @@ class Stack:
         masks: dict[str, Tensor] = {}
         for batch in batches:
             random = weights.random
-            masks, noise, given = self._draw(weights, batch)
+            masks, noise, given = self._regularizing.draw(self.runs, batch, lambda: lay_out(before.parameters))
             noisy = replace(weights, fixed=weights.fixed | masks)
             if noise is not None:
                 noisy = replace(noisy, parameters=split_rows(lay_out(weights.parameters) + noise, layout))
-            given = self._attack(given, range(len(self.rows)), functools.partial(program.input_gradient, noisy, given))
+            given = self._regularizing.attack(self.runs, given, functools.partial(program.input_gradient, noisy, given))
             drawn.append((noisy, given))
             loss, gradient, moved = program.differentiate(noisy, given)
             weights = replace(weights, random=moved)
@@ -269,8 +263,8 @@ class Stack:
         gradients.clear()
         after, totals, self._state = optimizers.step_apart(self._family, before.parameters, slopes, self._state, columns)
         total = self._like.new_tensor(totals)
-        if self._strengths.keys() & {"l1", "max_norm"}:
-            flat = self._constrain(lay_out(after), columns)
+        if self._regularizing.constrains:
+            flat = self._regularizing.constrain(self.runs, lay_out(after), self._state, columns)
             after, total = split_rows(flat, layout), flat.sum(dim=1)
         loss = sum_weighted(losses, samples)
         self._held = replace(weights, parameters=after)
@@ -345,51 +339,13 @@ class Stack:
         """Of the positions that an update has broken, those whose runs end there: under a loss scale, when no hope is left."""
         return sorted({position for position in broken if position not in self._spared} | self._hopeless)
 
-    def _draw(self, held: Weights | Apart, batch: Batch) -> tuple[dict[str, Tensor], Tensor | None, Batch]:
-        """This update's masks, the noise on the weights, `[row, total]` or None, and one batch with its noise."""
-        runs = self.runs
-        samples = batch.inputs.shape[1]
-        masks = {
-            f"{name}.mask": self._streams.draw_mask(name, runs, self._shares[name], (samples, *shape), self._like)
-            for name, shape in self._dropouts.items()
-        }
-        strengths, noise = self._strengths, None
-        if "weight_noise" in strengths:
-            noise = self._streams.draw_normal("weight noise", runs, strengths["weight_noise"], _join(held).flat)
-        if "input_noise" in strengths:
-            moved = self._streams.draw_normal("input noise", runs, strengths["input_noise"], batch.inputs)
-            batch = replace(batch, inputs=batch.inputs + moved)
-        if batch.target is not None and "label_smoothing" in strengths:
-            share = self._column(strengths["label_smoothing"])
-            batch = replace(batch, soft=smooth(batch.target, share, classes=self.works[0].outputs).to(share))
-        return masks, noise, batch
-
     def _backpropagate(
         self, program: Program, noisy: Weights, batch: Batch, rows: Sequence[int], scale: Tensor | None
     ) -> tuple[Tensor, Tensor, Weights]:
         """See `Program.loss_and_gradient`; of some rows, on the samples that the adversary makes of theirs."""
-        attacked = self._attack(batch, rows, lambda: program.input_gradient(noisy, batch, scale))
+        runs = [self.runs[row] for row in rows]
+        attacked = self._regularizing.attack(runs, batch, lambda: program.input_gradient(noisy, batch, scale))
         return program.loss_and_gradient(noisy, attacked, scale)
-
-    def _attack(self, batch: Batch, rows: Sequence[int], find_gradient: Callable[[], Tensor]) -> Batch:
-        """The samples that the adversary makes of those of some rows, from the gradient at them."""
-        if "adversarial" not in self._strengths:
-            return batch
-        length = self._column(self._strengths["adversarial"])[list(rows)].view(-1, *[1] * (batch.inputs.dim() - 1))
-        return replace(batch, inputs=batch.inputs + length * find_gradient().sign())
-
-    def _column(self, values: Sequence[float]) -> Tensor:
-        """`[row]`, each with the value of its run."""
-        return torch.tensor([values[run] for run in self.runs], dtype=torch.float64).to(self._like)
-
-    def _constrain(self, flat: Tensor, columns: optimizers.Columns) -> Tensor:
-        """What comes after the optimizer's step."""
-        if "l1" in self._strengths:
-            stride = optimizers.find_stride(self._family, self._state, columns)
-            flat = shrink(flat, self._column(self._strengths["l1"])[:, None] * stride, self.works[0].layout)
-        if "max_norm" in self._strengths:
-            flat = limit_norms(flat, self._column(self._strengths["max_norm"]), self.works[0].layout)
-        return flat
 
     def _clip(self, gradient: Tensor) -> Tensor:
         value, norm = self._limits["value"], self._limits["norm"]
@@ -496,16 +452,6 @@ def sum_weighted(parts: Sequence[Tensor], samples: Sequence[int]) -> Tensor:
 
 def _list_true(rows: Tensor) -> list[int]:
     return [int(row) for row in rows.nonzero()[:, 0]]
-
-
-def _read_strengths(sections: Sequence[Regularize]) -> dict[str, list[float]]:
-    """Each regulariser that some run has, with its strength for every run: asked once, not at each update of each run."""
-    found = {}
-    for field in dataclasses.fields(Regularize):
-        values = [getattr(section, field.name) for section in sections]
-        if any(values):
-            found[field.name] = [math.inf if value is None else value for value in values]  # null is no limit
-    return found
 
 
 def _limit(clips: Sequence[object], mode: str, like: Tensor) -> Tensor | None:

@@ -81,7 +81,10 @@ def step_apart(
     totals: list[float] = []
     for row, (parts, slopes) in enumerate(zip(parameters, gradients, strict=True)):
         sizes = [part.numel() for part in parts]
-        held = [dict(zip(rows, each, strict=True)) for each in zip(*(rows[name][row].split_with_sizes(sizes) for name in rows), strict=True)]
+        held = [
+            dict(zip(rows, each, strict=True))
+            for each in zip(*(rows[name][row].split_with_sizes(sizes) for name in rows), strict=True)
+        ]
         moves: list[Tensor] = []
         total = 0.0
         for part, slope, memory in zip(parts, slopes, held or [{}] * len(parts), strict=True):

@@ -35,8 +35,8 @@ class WithRate(Setting):
 
     Attributes:
         lr: learning rate.
-        groups: parameters that have another rate, `[{match: "model.0.*", lr_scale: 0.1}]`: names (globs) and the factor on the rate,
-            at every update and whatever the rate; the first that matches counts.
+        groups: parameters that train at a fixed multiple of the rate, whatever that is: `[{match: "model.0.*", lr_scale: 0.1}]`.
+            `match` is a glob of names; the first group that matches counts.
     """
 
     name: str

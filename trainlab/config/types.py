@@ -208,17 +208,21 @@ class Group(Setting):
 
 def _check_groups(value: Any) -> Any:
     """A list of mappings, or of groups, as a tuple of groups."""
-    if isinstance(value, list | tuple):
-        entries = [{"match": each.match, "lr_scale": each.lr_scale} if isinstance(each, Group) else each for each in value]
-        if all(map(_is_group, entries)):
-            return tuple(Group(match=each["match"], lr_scale=float(each["lr_scale"])) for each in entries)
-    raise refuse("must be a list of names and factors above 0 (`[{match: model.0.*, lr_scale: 0.1}]`)")
+    groups = [_read_group(each) for each in value] if isinstance(value, list | tuple) else [None]
+    if None in groups:
+        raise refuse("must be a list of names and factors above 0 (`[{match: model.0.*, lr_scale: 0.1}]`)")
+    return tuple(groups)
 
 
-def _is_group(value: Any) -> bool:
+def _read_group(value: Any) -> Group | None:
+    if isinstance(value, Group):
+        return value
     if not isinstance(value, dict) or set(value) != {"match", "lr_scale"}:
-        return False
-    return isinstance(value["match"], str) and bool(value["match"]) and _is_factor(value["lr_scale"]) and value["lr_scale"] > 0
+        return None
+    match, scale = value["match"], value["lr_scale"]
+    return (
+        Group(match=match, lr_scale=float(scale)) if isinstance(match, str) and match and _is_factor(scale) and scale > 0 else None
+    )
 
 
 _BETA = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}

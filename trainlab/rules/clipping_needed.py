@@ -33,7 +33,7 @@ class ClippingNeeded:
         one stands out by, as a multiple of the median around it; both null where the run dies. `died`, `of`: seeds.
 
     See it:
-            trainlab clip
+            trainlab clip --set clip=none --threshold 100
 
         Unclipped the run is dead at update `3`; clipped by norm at `100` it trains.
 

@@ -12,13 +12,12 @@ from trainlab.config import Config
 from trainlab.config.training import ClipBy, NoClip
 from trainlab.plan import Conclusion, Find, Options, Plan
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
-from trainlab.studies._arms import by_arm, count_held, find_end, list_seeds, make_arm, plan_runs, say_seeds
+from trainlab.studies._arms import MISTAKES, by_arm, count_held, find_end, list_seeds, make_arm, plan_runs, say_seeds
 from trainlab.studies._thresholds import TIGHT, propose, say_guard, tabulate_norms
 
 PROBES = ("total-norm", "used-norm", "clip-angle", "accuracy", "baselines", "gradient-norm", "gradient-max-abs")
 CLIPPING = ("clipping-needed", "clipping-too-much", "clipping-turns-gradient", "clipping-idle")
-FACTS = ("outliers", "non-finite-data", "loss-mismatch", "output-mismatch", "loss-broadcast")
-RULES = ("non-finite", "diverged", "exploding-gradient", "outlier-gradient", *CLIPPING, *FACTS)
+RULES = ("non-finite", "diverged", "exploding-gradient", "outlier-gradient", *CLIPPING, "outliers", *MISTAKES)
 ROUNDING = 1e-5
 MOST = 0.5  # share of the updates: clipping more is a low learning rate in disguise
 TURN = 10.0  # degrees

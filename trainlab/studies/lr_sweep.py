@@ -10,7 +10,7 @@ from trainlab.config import Config, name_patch
 from trainlab.plan import Arm, Conclusion, Find, Options, Plan
 from trainlab.report import Answer, Finding, Skipped, Trace
 from trainlab.studies import _ramp, _search
-from trainlab.studies._arms import count_held, make_arm, plan_runs, say_seeds
+from trainlab.studies._arms import MISTAKES, count_held, make_arm, plan_runs, say_seeds
 from trainlab.studies._rates import (
     KEY,
     Sweep,
@@ -27,10 +27,9 @@ from trainlab.studies._rates import (
 )
 
 PROBES = ("accuracy", "baselines", "gradient-norm")
-FACTS = ("unscaled-features", "non-finite-data", "loss-mismatch", "output-mismatch", "loss-broadcast")
 RATE = ("learning-rate-too-high", "learning-rate-too-low", "edge-of-sweep")
 COURSE = ("diverged", "stalled", "loss-spike", "collapsed", "non-finite", "underfitting")
-RULES = (*RATE, *COURSE, *FACTS)
+RULES = (*RATE, *COURSE, "unscaled-features", *MISTAKES)
 OPTIMIZERS: tuple[dict[str, Any], ...] = (
     {"optimizer.name": "sgd"},
     {"optimizer.name": "sgd", "optimizer.momentum": 0.9},

@@ -85,6 +85,7 @@ class Stack:
         flat = weights.flat
         self._like = flat.new_empty(0)
         self._step, self._state, self._columns = optimizers.start([work.config.optimizer for work in own], flat)
+        self._scales = optimizers.find_scales([work.config.optimizer for work in own], works[0].layout, flat)
         self._scaling: Scaling | None = None
         self._spared: set[int] = set()  # positions that no scale saved at the latest update, and that go on
         self._hopeless: set[int] = set()
@@ -164,8 +165,10 @@ class Stack:
         """One update of every row, on the mean gradient of some batches; None if nobody looks at it."""
         self._latest = None  # the next gradients get its memory
         rate = self._pace.find_rates(self._clock(update))
-        columns = {**self._columns, "lr": rate.to(self._like)[:, None]}
-        if isinstance(program, OneByOne) and self._scaling is None and self._like.is_cpu:
+        rates = rate.to(self._like)[:, None]
+        columns = {**self._columns, "lr": rates if self._scales is None else rates * self._scales}
+        # Under a loss scale the state before the step may be needed again; each tensor by itself takes one rate a run
+        if isinstance(program, OneByOne) and self._scaling is None and self._scales is None and self._like.is_cpu:
             latest = self._advance_apart(program, batches, update, columns)
         else:
             latest = self._advance_together(program, batches, update, columns)
@@ -433,6 +436,7 @@ class Stack:
         self._state, self._pace = self._state.select(index), self._pace.select(index)
         self._stopping = self._stopping and self._stopping.select(positions)
         self._columns = {name: each[index.to(each.device)] for name, each in self._columns.items()}
+        self._scales = None if self._scales is None else self._scales[on_device]
         self._limits = {mode: None if each is None else each[on_device] for mode, each in self._limits.items()}
 
 

@@ -20,9 +20,22 @@ from torch import Tensor
 from trainlab import plugins
 from trainlab.config.training import Optimizer
 from trainlab.optimizers._blocks import step_in_blocks
+from trainlab.optimizers._groups import find_scales, list_unmatched
 from trainlab.optimizers._state import Columns, Pieces, State, Step
 
-__all__ = ["Columns", "Pieces", "State", "Step", "find_stride", "name_family", "start", "step_apart", "step_in_blocks"]
+__all__ = [
+    "Columns",
+    "Pieces",
+    "State",
+    "Step",
+    "find_scales",
+    "find_stride",
+    "list_unmatched",
+    "name_family",
+    "start",
+    "step_apart",
+    "step_in_blocks",
+]
 
 
 def name_family(spec: Optimizer) -> str:

@@ -17,7 +17,7 @@ from torch import Tensor
 from trainlab import plugins
 from trainlab.config.data import Data, NoisySource, Ones, Source
 from trainlab.config.model import View
-from trainlab.data._faults import add_noise, add_outliers, keep_fraction, mislabel, resample, unbalance
+from trainlab.data._faults import add_noise, add_outliers, augment, keep_fraction, mislabel, resample, unbalance
 from trainlab.data._samples import Samples, Task, select
 from trainlab.data._scale import fit_scale
 from trainlab.data._split import split
@@ -123,6 +123,7 @@ FAULTS: dict[str, Callable[[Samples, Any], Samples]] = {
     "label_noise": mislabel,
     "outliers": add_outliers,
     "noise": add_noise,
+    "augment": augment,
 }
 """What is done to the training part, by its key, in this order."""
 
@@ -149,6 +150,9 @@ def _find_problems(samples: Samples, spec: Source, own: tuple[str, ...]) -> Iter
     needs_numbers = {"standardize": spec.standardize}
     if isinstance(spec, NoisySource):
         needs_numbers |= {"noise": spec.noise > 0, "outliers": spec.outliers > 0 and (samples.task != "regression")}
+        needs_numbers |= {"augment": spec.augment.copies > 0}
+        if spec.augment.shift and not samples.tokens and samples.image is None and samples.inputs.dim() != 4:
+            yield Problem(message="needs images: digits and npz have", key="data.augment.shift", value=str(spec.augment.shift))
     for name, asked in needs_numbers.items():
         if asked and samples.tokens and name not in own:
             yield Problem(

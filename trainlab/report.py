@@ -221,12 +221,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows of plain values under named columns; a cell may be None."""
+    """Rows of plain values under named columns; a cell may be None.
+
+    Attributes:
+        compares: it shows what the report's comparisons say, so that no other table needs to.
+    """
 
     name: str
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
+    compares: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ class Dataset:
         task: what is to be learned.
         classes: number of classes, 0 where there are none.
         validation: the part to choose by, or None.
+        pool: the training part as it was before it was drawn anew (`bootstrap`); None where it was not.
         tokens: number of different tokens, where the inputs are such; else 0.
         image: channels, height and width, where the features of a vector are the pixels of an image.
     """
@@ -49,6 +50,7 @@ class Dataset:
     task: Task
     classes: int
     validation: Part | None = None
+    pool: Part | None = None
     tokens: int = 0
     image: tuple[int, int, int] | None = None
 
@@ -84,9 +86,8 @@ class Dataset:
         def see(part: Part) -> Part:
             return reshape(part[0], view, tokens=self.tokens, image=self.image), part[1]
 
-        validation = None if self.validation is None else see(self.validation)
-        test = None if self.test is None else see(self.test)
-        return replace(self, train=see(self.train), validation=validation, test=test)
+        validation, test, pool = (None if part is None else see(part) for part in (self.validation, self.test, self.pool))
+        return replace(self, train=see(self.train), validation=validation, test=test, pool=pool)
 
 
 @functools.lru_cache(maxsize=16)
@@ -114,6 +115,8 @@ def load(spec: Data) -> Dataset:
         scale = fit_scale(train.inputs)
         train = replace(train, inputs=scale(train.inputs))
         rest = {name: replace(part, inputs=scale(part.inputs)) for name, part in rest.items()}
+    if spec.bootstrap is not None:
+        rest["pool"] = train
     return _assemble(samples, resample(train, spec), rest)
 
 
@@ -134,6 +137,7 @@ def _assemble(samples: Samples, train: Samples, rest: dict[str, Samples]) -> Dat
         train=(train.inputs, train.target),
         test=parts.get("test"),
         validation=parts.get("validation"),
+        pool=parts.get("pool"),
         task=samples.task,
         classes=samples.classes,
         tokens=samples.tokens,

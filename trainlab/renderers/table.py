@@ -46,8 +46,9 @@ def render(report: Report, target: Target) -> str:
     places = {finding.where for finding in report.findings if finding.where}
     for table in report.tables:
         _write_table(page, table, places)
-    for table in _tabulate_comparisons(report.comparisons, plain=target.width is None or target.verbose):
-        _write_table(page, table, ())
+    if not any(table.compares for table in report.tables):
+        for table in _tabulate_comparisons(report.comparisons, plain=target.width is None or target.verbose):
+            _write_table(page, table, ())
     _write_suggestions(page, report.findings)
     _write_skipped(page, report.skipped)
     _write_notes(page, report.notes)

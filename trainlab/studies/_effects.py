@@ -171,11 +171,11 @@ def _say_plain(comparison: Comparison) -> str:
     return say_difference(replace(comparison, corrected=comparison.interval)).partition(" (")[2].rstrip(")")
 
 
-def say_difference(comparison: Comparison) -> str:
-    """`+5.5 (+1.0 to +10.3)`, in points of accuracy or in R2; the corrected interval."""
+def say_difference(comparison: Comparison, unit: str = "", to: str = " to ") -> str:
+    """`+5.5 points (+1.0 to +10.3)`, in points of accuracy or in R2; the corrected interval."""
     numbers = (comparison.difference, *comparison.corrected)
     told = [f"{number:+.3f}" if comparison.metric == "test_r2" else f"{100 * number:+.1f}" for number in numbers]
-    return f"{told[0]} ({told[1]} to {told[2]})"
+    return f"{told[0]}{unit} ({told[1]}{to}{told[2]})"
 
 
 def _join(entries: Sequence[Entry]) -> str:
@@ -214,7 +214,7 @@ def _tabulate_remedies(entries: Sequence[Entry], compared: Mapping[str, Comparis
                 train,
                 test,
                 None if train is None or test is None else train - test,
-                say_difference(comparison) if comparison else None,
+                say_difference(comparison, to=", ") if comparison else None,
                 _find_state(base, findings) if entry is base else _say_verdict(entry, comparison),
                 _say_plain(comparison) if comparison else None,
                 f"{scale * interval[0]:{form}} to {scale * interval[1]:{form}}" if interval else None,
@@ -281,7 +281,7 @@ def _tabulate_curve(curve: Sequence[tuple[float, Sequence[Trace]]], base: Entry,
         if comparison is not None:
             low, high = comparison.corrected
             turned = replace(comparison, difference=-comparison.difference, corrected=(-high, -low))
-            brought, verdict = say_difference(turned), FLIPPED.get(comparison.verdict, "no-difference").replace("-", " ")
+            brought, verdict = say_difference(turned, to=", "), FLIPPED.get(comparison.verdict, "no-difference").replace("-", " ")
         gap = None if train is None or test is None else train - test
         rows.append((f"{100 * share:g} %", runs[0].sizes.get("train"), train, test, gap, brought, verdict))
     return Table(

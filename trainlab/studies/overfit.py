@@ -15,7 +15,7 @@ from trainlab.report import Answer, Column, Comparison, Finding, Skipped, Table,
 from trainlab.settling import find_settling_epoch
 from trainlab.studies import _effects
 from trainlab.studies._arms import by_arm, count_held, drop_fraction, make_arm, plan_runs, say_seeds
-from trainlab.studies._effects import STATES
+from trainlab.studies._effects import STATES, say_difference
 from trainlab.studies._gap import gap_interval, judge_base, mean, name_measure, read_parts, say_gap
 from trainlab.studies._trials import PROBES as TRIED
 from trainlab.studies._trials import cut_folds, plan_chosen, plan_trials, wants_trials
@@ -127,25 +127,21 @@ def _answer(
 def _say_change(arms: Mapping[str, Sequence[Trace]], compared: Sequence[Comparison], values: dict[str, Any]) -> str:
     """What closes the gap: the change that helps most, by a difference that is no chance."""
     if not compared:
-        tests = {name: test for name, arm in arms.items() if (test := mean(arm, "test_r2")) is not None}
-        best = max(tests, key=lambda name: tests[name], default="")
-        if len(tests) < 2 or best == next(iter(arms)):
-            return " None of the changes tried raises the test R2." if len(tests) > 1 else ""
-        return f" The highest test R2 is that of {best}, {tests[best]:.3g}."
+        return ""
+    numbers = compared[0].metric == "test_r2"
+    what, points = ("R2", "") if numbers else ("accuracy", " points")
     helps = max((each for each in compared if each.verdict == "helps"), key=lambda each: each.difference, default=None)
     if helps is not None:
-        low, high = (100 * end for end in helps.corrected)
         values["helps"] = helps.run
-        reached = f"test accuracy {100 * (mean(arms[helps.run], 'test_accuracy') or 0):.1f} %"
-        return f" {helps.run} helps: {reached}, {100 * helps.difference:+.1f} points ({low:+.1f} to {high:+.1f})."
+        test = mean(arms[helps.run], helps.metric) or 0.0
+        return f" {helps.run} helps: test {what} {f'{test:.3g}' if numbers else f'{100 * test:.1f} %'}, {say_difference(helps, points)}."
     harms = [each.run for each in compared if each.verdict == "harms"]
     lower = f"{', '.join(harms)} {'lowers' if len(harms) == 1 else 'lower'}"
     if len(harms) == len(compared):
-        return f" {lower} the test accuracy."
+        return f" {lower} the test {what}."
     most = max(compared, key=lambda each: each.difference)
-    low, high = (100 * end for end in most.corrected)
-    nearest = f" (most: {most.run}, {100 * most.difference:+.1f} points, {low:+.1f} to {high:+.1f})" if most.difference > 0 else ""
-    text = f" None of the changes tried raises the test accuracy by more than chance could{nearest}."
+    nearest = f" (most: {most.run}, {say_difference(most, points)})" if most.difference > 0 else ""
+    text = f" None of the changes tried raises the test {what} by more than chance could{nearest}."
     return text + (f" {lower} it." if harms else "")
 
 

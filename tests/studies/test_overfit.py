@@ -145,7 +145,7 @@ class TestAnswer:
     def test_chance_is_named_with_the_change_that_came_nearest(self) -> None:
         traces = [make_classes("base", 1.0, 0.80), make_classes("a=1", 1.0, 0.81), make_classes("b=1", 1.0, 0.79)]
         text = conclude(traces).answer.text
-        assert "None of the changes tried raises the test accuracy by more than chance could (most: a=1, +1.0 points, " in text
+        assert "None of the changes tried raises the test accuracy by more than chance could (most: a=1, +1.0 points (" in text
 
     def test_changes_that_harm(self) -> None:
         base, worse, bad = make_classes("base", 1.0, 0.9), make_classes("a=1", 1.0, 0.5), make_classes("b=1", 1.0, 0.4)
@@ -231,4 +231,8 @@ class TestTable:
         traces = [make_classes("base", 1.0, test, seed=seed) for seed, test in enumerate((0.7, 0.9))]
         ends = [newcombe((400, 400), (right, 100)) for right in (70, 90)]
         assert gap_interval(traces) == pytest.approx(tuple(np.mean(ends, axis=0)))
-        assert gap_interval([make_numbers("base", 0.9, 0.3)]) is None
+        assert gap_interval([make_run("base", loss=[1.0], task="binary")]) is None
+
+    def test_folds_are_one_test_part(self) -> None:
+        folds = [make_classes("base", 1.0, test) for test in (0.7, 0.9)]
+        assert gap_interval(folds) == pytest.approx(newcombe((400, 400), (160, 200)))

@@ -136,8 +136,8 @@ def _say_effects(judged: Mapping[str, Sequence[Entry]], compared: Mapping[str, C
     elif equal:
         most = max(equal, key=lambda each: compared[each.name].difference)
         parts.append(
-            f"Nothing tried raises the test {_say_measure(most.runs)} by more than chance could at n = {samples} (most: {most.label}, "
-            f"{say_difference(compared[most.name])}{_say_alone(compared[most.name], len(compared))}){advice}."
+            f"Nothing tried raises the test {_say_measure(most.runs)} by more than chance could at n = {samples} "
+            f"(most: {most.label}, {say_difference(compared[most.name])}{_say_alone(compared[most.name], len(compared))}){advice}."
         )
     if helps and equal:
         parts.append(f"Not significant at n = {samples}: {_join(equal)}{advice}.")

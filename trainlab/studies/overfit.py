@@ -134,7 +134,8 @@ def _say_change(arms: Mapping[str, Sequence[Trace]], compared: Sequence[Comparis
     if helps is not None:
         values["helps"] = helps.run
         test = mean(arms[helps.run], helps.metric) or 0.0
-        return f" {helps.run} helps: test {what} {f'{test:.3g}' if numbers else f'{100 * test:.1f} %'}, {say_difference(helps, points)}."
+        reached = f"{test:.3g}" if numbers else f"{100 * test:.1f} %"
+        return f" {helps.run} helps: test {what} {reached}, {say_difference(helps, points)}."
     harms = [each.run for each in compared if each.verdict == "harms"]
     lower = f"{', '.join(harms)} {'lowers' if len(harms) == 1 else 'lower'}"
     if len(harms) == len(compared):

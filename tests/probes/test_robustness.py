@@ -31,3 +31,13 @@ def test_nothing_without_a_test_part_or_for_tokens() -> None:
     assert evaluate(rest([[1.0]], [[1.0]])) == {}
     tokens = torch.zeros(2, 3, dtype=torch.int64)
     assert evaluate(rest(tokens, tokens, test=(tokens, tokens))) == {}
+
+
+def test_shares_are_read_as_log_odds() -> None:
+    inputs = torch.linspace(-2, 2, 50)[:, None]
+    target = (inputs > 0).float()
+    logits, shares = (
+        evaluate(rest(inputs, target, test=(inputs, target), network=network, loss=loss, task="binary"))["shaken"].item()
+        for network, loss in ((lambda x: x, "bce_logits"), (torch.sigmoid, "bce"))
+    )
+    assert shares == pytest.approx(logits, rel=1e-4)

@@ -135,9 +135,11 @@ def _say_effects(judged: Mapping[str, Sequence[Entry]], compared: Mapping[str, C
         parts += [f"So {'does' if len(helps) == 2 else 'do'}, by less: {_join(helps[1:])}."] * (len(helps) > 1)
     elif equal:
         most = max(equal, key=lambda each: compared[each.name].difference)
+        change = compared[most.name]
+        nearest = f" (most: {most.label}, {say_difference(change)}{_say_alone(change, len(compared))})"
         parts.append(
-            f"Nothing tried raises the test {_say_measure(most.runs)} by more than chance could at n = {samples} "
-            f"(most: {most.label}, {say_difference(compared[most.name])}{_say_alone(compared[most.name], len(compared))}){advice}."
+            f"Nothing tried raises the test {_say_measure(most.runs)} by more than chance could at n = {samples}"
+            f"{nearest if change.difference > 0 else ''}{advice}."
         )
     if helps and equal:
         parts.append(f"Not significant at n = {samples}: {_join(equal)}{advice}.")

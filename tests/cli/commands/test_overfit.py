@@ -90,10 +90,8 @@ def test_the_answer_on_other_data(capsys: pytest.CaptureFixture[str], options: l
 
 
 def test_numbers_to_predict_are_compared_by_r2(capsys: pytest.CaptureFixture[str]) -> None:
-    document = report(
-        capsys, "overfit", "--quick", "--set", "data={name: diabetes, standardize: true}", "--set", "loss=mse", "--set", "model.output=none",
-        "--epochs", "50",
-    )  # fmt: skip
+    numbers = ("--set", "data={name: diabetes, standardize: true}", "--set", "loss=mse", "--set", "model.output=none")
+    document = report(capsys, "overfit", "--quick", *numbers, "--epochs", "50")
     row = find_table(document, "arms")[0]
     assert row["gap"] == pytest.approx(row["train R2"] - row["test R2"])
     assert [each["metric"] for each in document["comparisons"]] == ["test_r2"]

@@ -17,7 +17,7 @@ from trainlab.device import count_cores
 from trainlab.plan import Arm, Options
 
 AT_MOST = 1 / 3
-ROUNDS = 2
+ROUNDS = 1
 
 
 def train_plain(config: Config) -> float:

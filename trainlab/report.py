@@ -225,6 +225,7 @@ class Table:
 
     Attributes:
         compares: it shows what the report's comparisons say, so that no other table needs to.
+        shown: places of the rows that a short view is content with; empty for those that it chooses itself.
     """
 
     name: str
@@ -232,6 +233,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
     compares: bool = False
+    shown: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from trainlab.engine._alone import OneByOne
 from trainlab.engine._batches import expand
 from trainlab.engine._course import Course, Listen, Progress
 from trainlab.engine._grouping import count_bytes, count_rows_at_rest, find_way, group
-from trainlab.engine._looking import iterate_outputs, measure_samples, respond
+from trainlab.engine._looking import drop_out, iterate_outputs, measure_samples, respond
 from trainlab.engine._loop import STEERS, plan_measures, train_stack
 from trainlab.engine._memory import keep_freed_memory
 from trainlab.engine._mlp import HandWritten
@@ -168,10 +168,10 @@ def _train_group(
     parts = [len(part.inputs) for part in (work.train, work.validation, work.test) if part is not None]
     room = find_room(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
 
-    def rest(weights: Weights, before: Tensor) -> Evaluation:
+    def rest(weights: Weights, before: Tensor, members: Sequence[Work] = ()) -> Evaluation:
         rows = room.pad(list(range(len(before))))
         padded = weights if len(rows) == len(before) else weights.select([max(row, 0) for row in rows])
-        return _evaluation(work, program, room, padded, before)
+        return _evaluation(work, program, room, padded, before, members)
 
     measured: dict[str, Tensor] = {}
     starting = [probe for probe in probes.values() if hasattr(probe, "evaluate_start")]
@@ -182,7 +182,7 @@ def _train_group(
                 measured.update(probe.evaluate_start(rest(weights, weights.flat)))
     train_stack(stack, program, works, probes, find_due, recorder, rest, tick)
     last = torch.cat([each for each in stack.last if each is not None])
-    evaluation = rest(_gather([final for final in stack.final if final is not None]), last)
+    evaluation = rest(_gather([final for final in stack.final if final is not None]), last, works)
     with torch.no_grad():
         for probe in probes.values():
             if hasattr(probe, "evaluate"):
@@ -238,8 +238,11 @@ def _gather(weights: list[Weights]) -> Weights:
     )
 
 
-def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, before: Tensor) -> Evaluation:
-    """What probes see of the rows that `before` has; the others are padding, and stay out of sight."""
+def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, before: Tensor, members: Sequence[Work]) -> Evaluation:
+    """What probes see of the rows that `before` has; the others are padding, and stay out of sight.
+
+    The runs themselves, `members`, are asked for where dropout is to drop; without them it cannot.
+    """
     rows, runs = len(weights.flat), len(before)
 
     def compute(batch: Batch, at: Weights) -> Tensor:
@@ -252,8 +255,11 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
 
         return torch.cat([compute_piece(each) for each in pieces], dim=1)
 
-    def predict(batch: Batch) -> Tensor:
-        return compute(batch, weights)[:runs]
+    def predict(batch: Batch, *, stochastic: int | None = None) -> Tensor:
+        if stochastic is None:
+            return compute(batch, weights)[:runs]
+        networks, seeds = [each.model for each in members], [each.config.seed for each in members]
+        return drop_out(networks, work.layout, weights, batch, seeds, stochastic, work.config.train.precision)
 
     def loss_at(flat: Tensor, batch: Batch) -> Tensor:
         filled = torch.cat([flat, flat[:1].expand(rows - runs, -1)])
@@ -289,4 +295,6 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
         kinds=kinds,
         respond=lambda batch: respond(work.model, work.layout, weights, batch, runs, work.config.train.precision),
         batch_size=work.batch_size,
+        layout=work.layout,
+        pool=work.pool,
     )

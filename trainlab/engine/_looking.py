@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from trainlab.device import derive_seed, make_generator
 from trainlab.engine._precision import cast
+from trainlab.engine._random import fork_random, start_random
+from trainlab.engine._streams import find_dropouts
 from trainlab.engine._weights import Weights
 from trainlab.losses import LOSSES
+from trainlab.models.dropout import Dropout
 from trainlab.numerics import norm_rows
 from trainlab.step import Batch, Layout
 
@@ -41,6 +46,45 @@ def respond(model: nn.Module, layout: Layout, weights: Weights, batch: Batch, ru
     """The output of the first `runs` rows on `batch` `[sample, ...]`, batch norm normalising by these samples; moves nothing."""
     _normalize_by_batch(model, batch)
     return torch.stack([_call_row(model, layout, weights, row, batch.inputs, precision) for row in range(runs)]).to(weights.flat)
+
+
+def drop_out(
+    networks: Sequence[nn.Module],
+    layout: Layout,
+    weights: Weights,
+    batch: Batch,
+    seeds: Sequence[int],
+    number: int,
+    precision: str = "float32",
+) -> Tensor:
+    """The output of the first rows, one a network, on `batch` `[sample, ...]`, dropping as in training; all else is at rest.
+
+    Args:
+        networks: of the runs; what they share is the architecture, and how much they drop is their own.
+        layout: of their parameters.
+        weights: their rows.
+        batch: samples that all of them see.
+        seeds: of the runs.
+        number: of the pass: for each another draw.
+        precision: see `train.precision`.
+    """
+    model, device = networks[0], weights.flat.device
+    shapes = find_dropouts(model, batch.inputs[:2])
+    model.eval()
+    for module in model.modules():
+        module.training = isinstance(module, Dropout | nn.modules.dropout._DropoutNd)
+    outputs = []
+    for row, (network, seed) in enumerate(zip(networks, seeds, strict=True)):
+        masks = {}
+        for name, shape in shapes.items():
+            keep = 1 - getattr(network.get_submodule(name), "share", 0.0)
+            drawn = torch.empty(len(batch.inputs), *shape).bernoulli_(keep, generator=make_generator(seed, f"pass {number}/{name}"))
+            masks[f"{name}.mask"] = (drawn / keep).to(weights.flat)[None]
+        held = replace(weights.select([row]), fixed={name: each[row : row + 1] for name, each in weights.fixed.items()} | masks)
+        with fork_random(device):
+            start_random(derive_seed(seed, f"pass {number}"), device).restore()  # of torch's own dropout layers
+            outputs.append(_call_row(model, layout, held, 0, batch.inputs, precision))
+    return torch.stack(outputs).to(weights.flat)
 
 
 def _normalize_by_batch(model: nn.Module, batch: Batch) -> None:

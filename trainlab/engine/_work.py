@@ -33,6 +33,7 @@ class Work:
         train: the training part, `[sample, ...]`.
         validation: the part to choose by, or None.
         test: the test part, or None.
+        pool: the training part before it was drawn anew, or None.
         task: see `trainlab.report.Trace.task`.
         outputs: of the network.
         batch_size: samples a batch; all of them for the full batch.
@@ -49,6 +50,7 @@ class Work:
     outputs: int
     batch_size: int
     updates: int
+    pool: Batch | None = None
 
     @property
     def samples(self) -> int:
@@ -156,6 +158,7 @@ def _prepare(config: Config, device: torch.device) -> Work:
         train=train,
         validation=place(dataset.validation) if dataset.validation else None,
         test=place(dataset.test) if dataset.test else None,
+        pool=place(dataset.pool) if dataset.pool else None,
         task=dataset.task,
         outputs=output.shape[-1],
         batch_size=batch_size,

@@ -14,23 +14,24 @@ LEVEL = 0.05
 ROUNDING = 1e-9  # an end of an interval that differs from 0 by less is 0
 
 
-def compare_accuracy(arms: Sequence[Sequence[Trace]]) -> tuple[Comparison, ...]:
-    """Test accuracy of every arm next to the first one.
+def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test") -> tuple[Comparison, ...]:
+    """Accuracy of every arm on one part, next to the first one.
 
-    A bootstrap over seeds and test samples at once, paired: an arm and the base are resampled with the same seeds and the same
+    A bootstrap over seeds and samples at once, paired: an arm and the base are resampled with the same seeds and the same
     samples, so that what both have in common cancels (Efron & Tibshirani, 1993, chapter 8). The corrected interval is widened by
     Holm's (1979) step-down rule over the arms, and the verdict goes by it. Arms without a matching base run are left out.
 
     Args:
         arms: the traces of each arm, the base first; runs are paired by seed.
+        part: `test`, `validation` or `train`.
 
     Returns:
-        One comparison an arm that has `test-correct` in common with the base, in order.
+        One comparison an arm that has `{part}-correct` in common with the base, in order.
     """
     draws: dict[int, np.ndarray] = {}
     means: dict[int, float] = {}
     for position, arm in enumerate(arms[1:], start=1):
-        difference = _pair(arms[0], arm)
+        difference = _pair(arms[0], arm, f"{part}-correct")
         if difference is not None:
             draws[position] = _resample(difference)
             means[position] = float(difference.mean())
@@ -38,7 +39,7 @@ def compare_accuracy(arms: Sequence[Sequence[Trace]]) -> tuple[Comparison, ...]:
     return tuple(
         Comparison(
             run=arms[position][0].name,
-            metric="test_accuracy",
+            metric=f"{part}_accuracy",
             difference=means[position],
             interval=_interval(drawn, LEVEL),
             corrected=_interval(drawn, levels[position]),
@@ -48,12 +49,12 @@ def compare_accuracy(arms: Sequence[Sequence[Trace]]) -> tuple[Comparison, ...]:
     )
 
 
-def _pair(base: Sequence[Trace], arm: Sequence[Trace]) -> np.ndarray | None:
+def _pair(base: Sequence[Trace], arm: Sequence[Trace], name: str) -> np.ndarray | None:
     """Right minus right, `[seed, sample]`, for the seeds that both have."""
-    by_seed = {trace.seed: trace.arrays.get("test-correct") for trace in base}
+    by_seed = {trace.seed: trace.arrays.get(name) for trace in base}
     rows = []
     for trace in arm:
-        right, base_right = trace.arrays.get("test-correct"), by_seed.get(trace.seed)
+        right, base_right = trace.arrays.get(name), by_seed.get(trace.seed)
         if right is not None and base_right is not None and right.shape == base_right.shape:
             rows.append(np.nan_to_num(right) - np.nan_to_num(base_right))  # a diverged run gets nothing right
     return np.stack(rows) if rows else None

@@ -138,9 +138,10 @@ def _run(
     idle = Counter(run.name for run in begun) - Counter(trace.name for trace in measured)
     skipped += [Skipped(code="run", run=name, reason=f"stopped before its first update{_say_times(idle[name])}") for name in idle]
     findings, unjudged, judged = judge(rules, measured, reported)
-    skipped += [each for each in unjudged if each.code in reported]
     nothing = Conclusion(answer=Answer(text="Nothing was measured: the study was stopped before its first update."))
     conclusion = study.conclude(config, options, measured, findings, unjudged) if measured else nothing
+    about = conclusion.about
+    skipped += [each for each in unjudged if each.code in reported and (about is None or each.run in about)]
     kept = tuple(
         replace(each, known=(each.code, each.run, each.where) in settings.baseline)
         for each in causes.keep([each for each in conclusion.findings if each.code in reported])

@@ -55,6 +55,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         )
     with collect(problems):
         settings = check_settings(shared)
+        options = replace(options, budget=settings["trainings"]) if not problems else options
     if problems:
         raise UserError(problems)
     warn([*warnings, *more], shared)

@@ -25,5 +25,5 @@ class LooserClip:
         if config.clip.mode == "none":
             return
         yield {"clip.mode": "none"}
-        if finding is None or finding.code != "C005":
+        if finding is None or finding.code != "C005":  # one that is never reached cannot be too low
             yield {"clip.threshold": float(f"{100 * config.clip.threshold:.3g}")}

@@ -1,4 +1,4 @@
-"""Does `check` mend what is broken? `python -m tests.benchmarks.repair [--part P] [--only TEXT] [--every N] [--jobs N] [--verbose]`.
+"""Does `check` mend what is broken? `python -m tests.benchmarks.repair [--part P] [--only TEXT] [--every N] [--verbose]`.
 
 Every faulty network of the zoo whose fault a patch can undo is given to `trainlab check`, and what it would write is trained with
 three seeds that nothing was chosen by. It ends healthy if it does as well as its twin without the fault: a share right in the test

@@ -81,10 +81,13 @@ def is_data(case: Case) -> bool:
     return set(case.codes) <= DATA
 
 
-def repair(case: Case) -> Repair:
-    """Check a faulty network, and train what comes of it."""
+def repair(case: Case) -> Repair | None:
+    """Check a faulty network, and train what comes of it. None of a fault of degree that costs nothing here."""
     torch.set_num_threads(1)
     config = make_config(case, 0)
+    twin, faulty = try_out(undo(case)), try_out(config)
+    if not (case.is_fact or is_data(case)) and does_as_well(twin, faulty):
+        return None
     options = Options(arms=(Arm(name="base", patch={}, config=config),), seeds=(0,), chosen={"try": True}, budget=BUDGET)
     report = run("check", config, options, Settings())
     values = report.answer.values
@@ -94,11 +97,12 @@ def repair(case: Case) -> Repair:
         found = {"check": right, "nothing": False, "random": False}
         return Repair(case=case, named=values["cause"] or "", patch=patch, cost=values.get("cost", 1.0), scores={}, healthy=found)
     mended = apply_patch(config, patch).config if patch else config
-    arms = {"twin": undo(case), "check": mended, "nothing": config, "random": mend_at_random(case, config, values.get("tried", 0))}
-    traces = train(
-        [PlannedRun(name=name, patch={}, config=replace(arm, seed=seed)) for name, arm in arms.items() for seed in SEEDS]
-    )
-    by_arm = {name: [trace for trace in traces if trace.name == name] for name in arms}
+    by_arm = {
+        "twin": twin,
+        "check": try_out(mended) if patch else faulty,
+        "nothing": faulty,
+        "random": try_out(mend_at_random(case, config, values.get("tried", 0))),
+    }
     return Repair(
         case=case,
         named=values["cause"] or "",
@@ -107,6 +111,11 @@ def repair(case: Case) -> Repair:
         scores={name: read_score(each) for name, each in by_arm.items()},
         healthy={name: does_as_well(by_arm["twin"], by_arm[name]) for name in ARMS},
     )
+
+
+def try_out(config: Config) -> list[Trace]:
+    """One trace for each of the seeds that nothing was chosen by."""
+    return train([PlannedRun(name="base", patch={}, config=replace(config, seed=seed)) for seed in SEEDS])
 
 
 def undo(case: Case) -> Config:
@@ -122,8 +131,7 @@ def undo(case: Case) -> Config:
 def mend_at_random(case: Case, config: Config, count: int) -> Config:
     """The best of so many random patches, chosen as `check` chooses."""
     stream = random.Random(case.name)
-    findings = [None]
-    patches = [patch for remedy in load_remedies().values() for finding in findings for patch in remedy.propose(config, finding)]
+    patches = [patch for remedy in load_remedies().values() for patch in remedy.propose(config)]
     chosen = stream.sample(patches, min(count, len(patches)))
     held = {"data.validation_fraction": HELD_BACK} if getattr(config.data, "validation_fraction", None) == 0 else {}
     arms = {CONTROL: {}, **{str(place): patch for place, patch in enumerate(chosen)}}
@@ -224,9 +232,10 @@ def main() -> int:
         repairs = []
         with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
             for found in pool.map(repair, cases):
-                repairs.append(found)
-                if options.verbose:
-                    tell(found)
+                if found is not None:
+                    repairs.append(found)
+                    if options.verbose:
+                        tell(found)
         print(f"\n{part}\n\n{tabulate(repairs)}\n\n{time.perf_counter() - began:.0f} s", flush=True)
         mendable = [each.healthy["check"] for each in repairs if not each.is_data]
         holds = holds and (not mendable or bool(np.mean(mendable) >= 0.95))

@@ -8,12 +8,12 @@ from typing import ClassVar
 from trainlab.config import Config
 from trainlab.report import Finding, Patch
 
-FACTORS = (1 / 10, 1 / 100, 1 / 3, 1 / 1000)
+FACTORS = (1 / 10, 1 / 100, 1 / 3, 1 / 1000, 1 / 30, 1 / 300)
 SMALL = 1e-3  # updates that change this share of a weight or less are none to shorten
 
 
 class LowerRate:
-    """A lower learning rate: a tenth, a hundredth, a third, a thousandth.
+    """A lower learning rate: from a third to a thousandth.
 
     A rate that is too high shows in many ways: a loss that swings, updates as large as the weights, units that are dead after
     one giant step. Each step times the curvature has to stay below 2.

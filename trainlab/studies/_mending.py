@@ -148,8 +148,9 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
         options: list[tuple[Change, Standing]] = []
         best = standing
         for _ in range(STAGES):
-            portion = [change for change in queue[:STAGE] if room.take(change, keep=FRESH * (2 + len(chain)))]
-            queue = queue[STAGE:]
+            next_up = _choose_portion(queue, next((change for change, found in options if found is best), None), best)
+            portion = [change for change in next_up if room.take(change, keep=FRESH * (2 + len(chain)))]
+            queue = [change for change in queue if change not in next_up]
             tried |= {change.name: change for change in portion}
             asked += [run for change in portion for run in _plan(change, _once(change), held, seeds[:1])]
             if not asked:
@@ -162,8 +163,6 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
                 return Outcome(cost=measured.cost)
             options += [(change, found) for change in portion if (found := measured.read(_once(change))) is not None]
             best = choose([standing, *(found for _, found in options)])
-            if best is not standing and best.faults == (0, 0):
-                break
         if standing is None or best is None or best is standing:
             break
         current = next(change for change, found in options if found is best)
@@ -178,6 +177,13 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     if chain:
         measured = yield [run for change in (start, *chain) for run in _plan(change, _again(change), held, fresh)]
     return _conclude(measured, start, chain, tried, control)
+
+
+def _choose_portion(queue: Sequence[Change], best: Change | None, standing: Standing | None) -> list[Change]:
+    """The likeliest; once something leaves no fault, only its other strengths: the first one that mends need not be the best."""
+    if best is None or standing is None or standing.faults != (0, 0):
+        return list(queue[:STAGE])
+    return [change for change in queue if change.remedies == best.remedies][:STAGE]
 
 
 def _conclude(

@@ -24,6 +24,7 @@ from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Trace
 from trainlab.settling import find_settling_epoch
 
 NOTHING_JUDGED = 4
+FEW = 5  # names listed in a note
 MANY_SKIPPED = 0.05
 """Share of the updates of an fp16 run that may be skipped in silence: the first ones find the loss scale."""
 
@@ -348,4 +349,9 @@ def _explain_fallbacks(traces: Sequence[Trace]) -> tuple[str, ...]:
     for trace in traces:
         if trace.how != "stacked":
             slow.setdefault(trace.how, []).append(trace.name)
-    return tuple(f"trained {how} ({', '.join(dict.fromkeys(names))})" for how, names in slow.items())
+    return tuple(f"trained {how} ({_list_few(list(dict.fromkeys(names)))})" for how, names in slow.items())
+
+
+def _list_few(names: Sequence[str]) -> str:
+    more = len(names) - FEW
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:FEW])} and {more} more"

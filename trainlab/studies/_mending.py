@@ -24,6 +24,7 @@ STAGES = 2  # such portions, the second where the first has nothing that leaves 
 STEPS = 3  # patches combined at most
 FRESH = 3  # seeds that the search has not seen
 CONTROL = "control"
+ONCE, AGAIN = " (tried)", " (fresh seeds)"  # what the names of the two kinds of runs end with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,7 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     queue = propose(start, start, findings)
     if not queue or room.left < 2 + 2 * FRESH:
         return Outcome()
-    asked = _plan(start, CONTROL, held, seeds[:1])
+    asked = _plan(start, _once(start), held, seeds[:1])
     room.take(start)
     measured: Measured | None = None
     control: Standing | None = None
@@ -157,7 +158,7 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
                 break
             measured = yield asked
             asked = []
-            control = control or measured.read(CONTROL)
+            control = control or measured.read(_once(start))
             standing = standing or control
             if standing is None:
                 return Outcome(cost=measured.cost)
@@ -228,12 +229,12 @@ def _adds(before: Standing, after: Standing) -> bool:
 
 def _once(change: Change) -> str:
     """Name of the run that decides whether a change is dropped early; a `--vs` may have the same patch."""
-    return f"{change.name} (tried)"
+    return f"{change.name}{ONCE}"
 
 
 def _again(change: Change) -> str:
     """Name of its runs with fresh seeds."""
-    return f"{change.name} (fresh seeds)"
+    return f"{change.name}{AGAIN}"
 
 
 def _plan(change: Change, name: str, held: Patch, seeds: Sequence[int]) -> list[PlannedRun]:

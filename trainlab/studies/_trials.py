@@ -8,7 +8,7 @@ from typing import Any
 
 from trainlab.report import Answer, Column, Finding, Suggestion, Table
 from trainlab.studies._mending import Outcome, Trial
-from trainlab.studies._standing import Effect, list_values
+from trainlab.studies._standing import Effect, Standing, list_values, read_mean
 
 
 def say_outcome(answer: Answer, outcome: Outcome, findings: Sequence[Finding]) -> Answer:
@@ -20,7 +20,7 @@ def say_outcome(answer: Answer, outcome: Outcome, findings: Sequence[Finding]) -
         "tried": len(outcome.trials),
         "cost": outcome.cost,
     }
-    cost = f"({_count(len(outcome.trials), 'change')} tried, at the cost of {outcome.cost:.3g} trainings.)"
+    cost = f"Tried: {_count(len(outcome.trials), 'change')}, {outcome.cost:.3g} trainings in all."
     if kept is not None:
         rest = _say_rest(kept)
         text = f"{kept.change.name} {'mends it' if not rest else 'helps'}: {_say_effect(kept)}{rest}. {cost}"
@@ -36,8 +36,13 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
+def _list_left(standing: Standing) -> list[str]:
+    """Codes of the faults that follow from no other."""
+    return list(dict.fromkeys(each.code for each in standing.findings if each.severity != "info" and each.because is None))
+
+
 def _say_rest(trial: Trial) -> str:
-    left = list(dict.fromkeys(each.code for each in trial.standing.findings if each.severity != "info" and each.because is None))
+    left = _list_left(trial.standing)
     return f"; {', '.join(left)} {'is' if len(left) == 1 else 'are'} left" if left else ""
 
 
@@ -99,12 +104,11 @@ def suggest(findings: Sequence[Finding], outcome: Outcome, base: str) -> list[Fi
 
 
 def _measured(trial: Trial, outcome: Outcome) -> dict[str, Any]:
-    left = list(dict.fromkeys(each.code for each in trial.standing.findings if each.severity != "info"))
     return {
         "verdict": trial.verdict,
         "seeds": trial.seeds,
         **list_values(trial.effects),
-        "left": left,
+        "left": _list_left(trial.standing),
         "cost": outcome.cost,
     }
 
@@ -131,14 +135,29 @@ def tabulate_trials(outcome: Outcome) -> tuple[Table, ...]:
                 Column(name="still wrong"),
                 Column(name="verdict", kind="verdict"),
             ),
-            rows=tuple(_list_row(trial, metric) for trial in outcome.trials),
+            rows=(
+                (
+                    "nothing",
+                    None,
+                    None,
+                    *_list_control(outcome.control, metric),
+                    ", ".join(_list_left(outcome.control)) or None,
+                    "control",
+                ),
+                *(_list_row(trial, metric) for trial in outcome.trials),
+            ),
         ),
     )
 
 
+def _list_control(control: Standing, metric: str | None) -> tuple[Any, ...]:
+    """Seeds, the measure, and no difference."""
+    reached = read_mean(control, metric) if metric else None
+    return len(control.traces), reached, None, None
+
+
 def _list_row(trial: Trial, metric: str | None) -> tuple[Any, ...]:
     effect = next((each for each in trial.effects if each.metric == metric), None)
-    left = ", ".join(dict.fromkeys(each.code for each in trial.standing.findings if each.severity != "info"))
     return (
         trial.change.name,
         ", ".join(trial.change.remedies),
@@ -147,6 +166,6 @@ def _list_row(trial: Trial, metric: str | None) -> tuple[Any, ...]:
         effect.after if effect is not None and effect.after < 1e29 else None,
         _say_change(effect) if effect is not None else None,
         (_say_interval(effect) or None) if effect is not None else None,
-        left or None,
+        ", ".join(_list_left(trial.standing)) or None,
         trial.verdict,
     )

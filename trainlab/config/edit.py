@@ -10,6 +10,7 @@ from typing import Any
 from trainlab.config.config import Config
 from trainlab.config.load import load
 from trainlab.config.validate import to_values, validate
+from trainlab.errors import UserError
 
 TAGS = ("name", "kind", "mode")
 ENDLESS = 100_000  # columns: no line of the user's is broken
@@ -78,7 +79,6 @@ def _set(node: Any, plain: dict[str, Any], key: str, value: Any, whole: dict[str
     """Set one key to the shortest value that means the same."""
     if isinstance(value, Mapping):
         value = dict(value)
-        # Everything else is set before a section is made shorter, or the whole would not mean `config` for other reasons.
         for name in [name for name in value if name not in TAGS]:
             shorter = {other: setting for other, setting in value.items() if other != name}
             if _means_the_same(plain, key, value, shorter, whole):
@@ -86,12 +86,10 @@ def _set(node: Any, plain: dict[str, Any], key: str, value: Any, whole: dict[str
         if len(value) == 1 and _means_the_same(plain, key, value, only := next(iter(value.values())), whole):
             value = only
     plain[key] = value
-    node[key] = _flow(value) if isinstance(value, Mapping) else value
+    node[key] = _flow(value)
 
 
 def _means_the_same(plain: dict[str, Any], key: str, value: Any, shorter: Any, whole: dict[str, Any]) -> bool:
-    from trainlab.errors import UserError
-
     before = plain.get(key)
     had = key in plain
     try:
@@ -108,10 +106,15 @@ def _means_the_same(plain: dict[str, Any], key: str, value: Any, shorter: Any, w
             plain.pop(key, None)
 
 
-def _flow(value: Mapping[str, Any]) -> Any:
-    """A mapping on one line."""
-    from ruamel.yaml.comments import CommentedMap
+def _flow(value: Any) -> Any:
+    """Mappings and lists on one line."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-    node = CommentedMap(value)
+    if isinstance(value, Mapping):
+        node: Any = CommentedMap((key, _flow(item)) for key, item in value.items())
+    elif isinstance(value, list):
+        node = CommentedSeq(map(_flow, value))
+    else:
+        return value
     node.fa.set_flow_style()
     return node

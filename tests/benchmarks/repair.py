@@ -2,9 +2,9 @@
 
 Every faulty network of the zoo whose fault a patch can undo is given to `trainlab check --seeds 3`, and what it would write is
 trained with three seeds that nothing was chosen by. It ends healthy if it does as well as its twin without the fault: a share right
-in the test part, or an R2, less than 0.02 lower, or lower by what seeds and samples make of chance. The twin has the same data: noise,
-missing samples and sorted files stay, since no patch can bring back what is not there. Faults of degree that cost nothing do not
-count.
+in the test part, or an R2, less than 0.02 lower, or lower by what seeds and samples make of chance. The twin has the same data:
+noise, missing samples and sorted files stay, since no patch can bring back what is not there. Faults of degree that cost nothing do
+not count.
 
 Beside it, in the same table: to do nothing, and the best of as many patches, drawn at random from those of all remedies, chosen by
 the same measure. Faults that lie in the data count as right when they are named and nothing is patched.

@@ -76,7 +76,7 @@ def test_the_best_strength_is_kept_and_measured_with_fresh_seeds() -> None:
     assert (effect.before, effect.after) == pytest.approx((0.1, 0.95))
     fresh = [run for run in made if run.name.endswith(AGAIN)]
     assert sorted({run.config.seed for run in fresh}) == [1, 2, 3]
-    assert {run.name for run in fresh} == {f"control{AGAIN}", f"optimizer.lr=0.03{AGAIN}"}
+    assert {run.name for run in fresh} == {f"control{AGAIN}", f"optimizer.lr=0.03{AGAIN}", f"optimizer.lr=0.3{AGAIN}"}
     assert outcome.cost == len(made)
 
 
@@ -136,7 +136,7 @@ def test_faults_that_no_remedy_knows_are_left_alone_with_all_that_follows() -> N
 
 
 def test_the_budget_holds_and_keeps_room_for_fresh_seeds() -> None:
-    for budget in (10, 14, 20):
+    for budget in (14, 18, 22):
         outcome, _ = look(by_rate, too_high, budget=budget)
         assert outcome.cost <= budget
         assert outcome.kept is not None
@@ -184,3 +184,14 @@ def test_a_later_patch_takes_the_place_of_an_earlier_one() -> None:
     again: dict[str, Any] = {str(change.patch): change for change in propose(start(), first, [make_finding("L001")])}
     assert again["{'optimizer.lr': 0.03}"].remedies == ("lower-rate", "lower-rate")
     assert again["{'optimizer.lr': 0.3, 'schedule': {'name': 'cosine'}}"].config.schedule.name == "cosine"
+
+
+def test_the_second_best_takes_over_where_fresh_seeds_have_it_so() -> None:
+    """0.03 is the best with the first seed only."""
+
+    def share(config: Config) -> float:
+        return 0.3 if config.optimizer.lr == 0.03 and config.seed > 0 else by_rate(config)
+
+    outcome, _ = look(share, too_high)
+    assert outcome.kept is not None
+    assert outcome.kept.change.patch == {"optimizer.lr": 0.3}

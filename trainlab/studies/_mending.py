@@ -124,7 +124,7 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     """Try remedies until no fault is left or nothing helps, then see with fresh seeds what holds.
 
     Each step tries the likeliest patches with one seed, in portions, and goes on from the best. What was gained is measured again
-    next to the control, with seeds that have chosen nothing; a step that adds nothing is dropped.
+    next to the control, with seeds that have chosen nothing, as is what came second; a step that adds nothing is dropped.
 
     Args:
         config: the base.
@@ -136,7 +136,7 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     held = _hold_back(config)
     start = Change(name=CONTROL, patch={}, config=apply_patch(config, held).config)
     queue = propose(start, start, findings)
-    if not queue or room.left < 2 + 2 * FRESH:
+    if not queue or room.left < 2 + 3 * FRESH:
         return Outcome()
     asked = _plan(start, _once(start), held, seeds[:1])
     room.take(start)
@@ -145,12 +145,13 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     current, standing = start, None
     chain: list[Change] = []
     tried: dict[str, Change] = {}
+    second: list[Change] = []  # that came after the best of the last step: with one seed, the best is so by chance at times
     for step in range(STEPS):
         options: list[tuple[Change, Standing]] = []
         best = standing
         for _ in range(STAGES):
             next_up = _choose_portion(queue, next((change for change, found in options if found is best), None), best)
-            portion = [change for change in next_up if room.take(change, keep=FRESH * (2 + len(chain)))]
+            portion = [change for change in next_up if room.take(change, keep=FRESH * (3 + len(chain)))]
             queue = [change for change in queue if change not in next_up]
             tried |= {change.name: change for change in portion}
             asked += [run for change in portion for run in _plan(change, _once(change), held, seeds[:1])]
@@ -167,6 +168,10 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
         if standing is None or best is None or best is standing:
             break
         current = next(change for change, found in options if found is best)
+        others = [(change, found) for change, found in options if found is not best]
+        if others:
+            then = choose([standing, *(found for _, found in others)])
+            second = [change for change, found in others if found is then]
         standing = best
         chain.append(current)
         if standing.faults == (0, 0) or step == STEPS - 1:
@@ -176,8 +181,8 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
         return Outcome()
     fresh = range(max(seeds) + 1, max(seeds) + 1 + FRESH)
     if chain:
-        measured = yield [run for change in (start, *chain) for run in _plan(change, _again(change), held, fresh)]
-    return _conclude(measured, start, chain, tried, control)
+        measured = yield [run for change in (start, *chain, *second) for run in _plan(change, _again(change), held, fresh)]
+    return _conclude(measured, start, [*chain, *second], tried, control)
 
 
 def _choose_portion(queue: Sequence[Change], best: Change | None, standing: Standing | None) -> list[Change]:

@@ -204,12 +204,14 @@ def choose(standings: Sequence[Standing]) -> Standing:
 def _find_close(right: Sequence[np.ndarray | None]) -> list[bool]:
     """Which arms the samples cannot tell apart from the best one."""
     size = max((len(each) for each in right if each is not None), default=0)
+    if not size:
+        return [True] * len(right)
     filled = [np.zeros(size) if each is None or len(each) != size else np.nan_to_num(each) for each in right]
     best = max(filled, key=np.mean)
     close = []
     for each in filled:
         behind = best - each
-        close.append(bool(behind.mean() <= behind.std() / math.sqrt(max(1, size))))
+        close.append(bool(behind.mean() <= behind.std() / math.sqrt(size)))
     return close
 
 

@@ -79,7 +79,7 @@ def test_the_mended_config_is_written_and_checked_again(capsys: pytest.CaptureFi
     assert values["tried"] == len(rows) - 1
     assert values["cost"] == pytest.approx(len(document["runs"]), rel=0.3)  # a validation part takes some of the updates
     written = (broken.parent / "fixed.yaml").read_text(encoding="utf-8")
-    assert written.startswith("# mine\nmodel: {kind: mlp, layers: 2, width: 16} # small\n")
+    assert written.startswith("# mine\nmodel: {kind: mlp, layers: 2, width: 16}   # small\n")
     assert "validation_fraction" not in written
     assert carry_out(capsys, "check", "fixed.yaml").answer.startswith("Healthy")
     baseline = broken.parent / "report.json"

@@ -21,4 +21,4 @@ class AdaptiveOptimizer:
     def propose(self, config: Config, finding: Finding | None = None) -> Iterator[Patch]:  # noqa: ARG002  # whatever was found
         """See `Remedy`."""
         if config.optimizer.name in ("sgd", "adagrad"):
-            yield {"optimizer": {"name": "adam", "lr": RATE}}
+            yield {"optimizer.name": "adam", "optimizer.lr": RATE}

@@ -52,7 +52,8 @@ def _search(
     if not options.chosen.get("try", False) or all(each.severity == "info" for each in base):
         return Outcome()
     measured = Measured(traces=traces, findings=findings)
-    return follow(search(replace(config, vs=[]), base, options.seeds, options.budget), measured, last=last)
+    found = follow(search(replace(config, vs=[]), base, options.seeds, options.budget), measured, last=last)
+    return replace(found, cost=measured.cost) if isinstance(found, Outcome) else found
 
 
 def conclude(

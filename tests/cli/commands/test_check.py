@@ -105,7 +105,7 @@ def test_what_no_patch_mends_is_said_and_costs_nothing_more(capsys: pytest.Captu
     assert document["findings"][0]["code"] == "D006"
     assert "No remedy was tried" in document["answer"]["text"]
     assert document["answer"]["values"]["mended"] is None
-    assert len(document["runs"]) == 1
+    assert (len(document["runs"]), document["answer"]["values"]["cost"]) == (1, 1.0)
 
 
 def test_to_write_there_must_be_something_to_try_and_a_place(capsys: pytest.CaptureFixture[str], broken: Path) -> None:

@@ -16,7 +16,7 @@ from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
 from trainlab.studies._arms import by_arm, drop_fraction, plan_runs, say_seeds
 from trainlab.studies._mending import Measured, Outcome, follow, search
-from trainlab.studies._trials import say_outcome, suggest, tabulate_trials
+from trainlab.studies._telling import say_outcome, suggest, tabulate_trials
 
 PROBES = ("accuracy", "baselines")
 

@@ -11,9 +11,9 @@ from trainlab.config import Config, apply_patch
 from trainlab.plan import Arm
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.studies import underfit
+from trainlab.studies._changes import Kind, Trial, list_trials
 from trainlab.studies._first_cause import Tried, find_cause
 from trainlab.studies._levels import find_gain, find_level
-from trainlab.studies._changes import Kind, Trial, list_trials
 
 WINE = {"data": {"name": "wine"}, "loss": "cross_entropy", "train": {"epochs": 10, "batch_size": 16}}
 
@@ -64,7 +64,7 @@ class TestFirst:
         config = make_config()
         plan = underfit.first(config, make_options(config, seeds=(0, 1)))
         assert list_runs(plan) == [("base", {}, 0), ("base", {}, 1)]
-        assert plan.judged
+        assert plan.runs[0].judged
 
     @pytest.mark.parametrize("patch", [{"loss": "sum"}, {"data": {"name": "ones"}, "loss": "sum"}])
     def test_without_a_target_there_is_nothing_to_ask(self, patch: dict[str, Any]) -> None:
@@ -78,7 +78,7 @@ class TestThen:
         config = make_config()
         plan = underfit.then(config, make_options(config), [base], lambda _: findings)
         assert plan is not None
-        assert not plan.judged
+        assert not any(run.judged for run in plan.runs)
         return [run.name for run in plan.runs]
 
     def test_a_base_that_learned_is_looked_at_and_not_mended(self) -> None:

@@ -44,9 +44,15 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
     problems: list[Problem] = []
     with collect(problems):
         destinations = plan_output(command, shared)
+    if chosen.get("write") is not None:
+        from trainlab.cli.mending import check_mending
+
+        with collect(problems):
+            check_mending(chosen, [*(each.path for each in destinations), *([shared.plot] if shared.plot else [])])
     changes = read_changes(shared, problems)
     with collect(problems):
-        config, sources, warnings = load_config(find_base(command, shared.config), changes)
+        source = find_base(command, shared.config)
+        config, sources, warnings = load_config(source, changes)
         arms, more = make_arms(config, sources, shared)
         options = Options(
             arms=tuple(arms),
@@ -56,6 +62,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         )
     with collect(problems):
         settings = check_settings(shared)
+        options = replace(options, budget=settings["trainings"]) if not problems else options
     if problems:
         raise UserError(problems)
     warn([*warnings, *more], shared)
@@ -75,6 +82,13 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
             executor = stack.enter_context(open_executor(shared.executor)) if shared.executor is not None else None
             watcher = stack.enter_context(watch(quiet=shared.quiet))
             report = study.run(command, config, options, study.Settings(**settings), watcher, executor)
+            if "write" in options.chosen:
+                from trainlab.cli.mending import write_mended
+
+                def check(mended: Config, again: Options) -> Report:
+                    return study.run(command, mended, again, study.Settings(**settings), watcher, executor)
+
+                report = write_mended(report, source, config, options, check)
     except UserError as error:
         raise _locate(error, sources) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))

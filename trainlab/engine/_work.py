@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from trainlab import data, losses, models
+from trainlab import data, losses, models, optimizers
 from trainlab.config import Config
 from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, ConstantSchedule, EarlyStopping, NoClip, PlateauSchedule
@@ -33,6 +33,7 @@ class Work:
         train: the training part, `[sample, ...]`.
         validation: the part to choose by, or None.
         test: the test part, or None.
+        pool: the training part before it was drawn anew, or None.
         task: see `trainlab.report.Trace.task`.
         outputs: of the network.
         batch_size: samples a batch; all of them for the full batch.
@@ -49,6 +50,7 @@ class Work:
     outputs: int
     batch_size: int
     updates: int
+    pool: Batch | None = None
 
     @property
     def samples(self) -> int:
@@ -95,6 +97,8 @@ def prepare(config: Config, device: torch.device) -> Work:
         for name in ("input_noise", "adversarial"):
             if getattr(config.regularize, name):
                 raise UserError("needs numbers to move, and these inputs are tokens", key=f"regularize.{name}")
+    for pattern in optimizers.list_unmatched(config.optimizer, work.layout):
+        raise UserError("matches no parameter that trains", key="optimizer.groups", value=pattern, choices=work.layout.names[:8])
     if config.train.early_stopping.patience is not None and work.validation is None:
         remedy = (
             "set `data.validation_fraction`, to 0.2 for example"
@@ -154,6 +158,7 @@ def _prepare(config: Config, device: torch.device) -> Work:
         train=train,
         validation=place(dataset.validation) if dataset.validation else None,
         test=place(dataset.test) if dataset.test else None,
+        pool=place(dataset.pool) if dataset.pool else None,
         task=dataset.task,
         outputs=output.shape[-1],
         batch_size=batch_size,

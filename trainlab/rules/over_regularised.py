@@ -31,7 +31,7 @@ class OverRegularised:
         and of the best constant. `weight_decay`, `l1`: the penalties that were set.
 
     See it:
-            trainlab check overfit --weight-decay 3 --fail-on never
+            trainlab check overfit --weight-decay 3 --diagnose --fail-on never
 
         The training loss stays at `0.693`, that of a guess.
 

@@ -13,9 +13,9 @@ import numpy as np
 from trainlab import plugins
 from trainlab.config import Config
 from trainlab.report import Finding, Skipped, Trace
+from trainlab.studies._changes import Kind, Trial
 from trainlab.studies._first_cause import Tried
 from trainlab.studies._levels import FITS, GAIN, HELD_OUT, find_level, read_mean, say_gain
-from trainlab.studies._changes import Kind, Trial
 
 Row = tuple[str, str | None, str | None, Literal["passed", "failed", "not judged"]]
 """Test, measured, limit, verdict."""

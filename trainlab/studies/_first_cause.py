@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from trainlab.pages._rules import read_rules
 from trainlab.report import Finding, Trace
-from trainlab.studies._levels import GAIN
 from trainlab.studies._changes import MENDS, Kind, Trial
+from trainlab.studies._levels import GAIN
 
 SYMPTOMS = {"F002", "G008", "L003", "L004", "L008", "M007"}  # that it does not learn, not why
 PROVES: dict[str, tuple[Kind, ...]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
 from trainlab.studies._arms import by_arm, plan_runs
 from trainlab.studies._battery import Row, judge_checks, judge_fits, judge_groups
+from trainlab.studies._changes import MENDS, list_trials
 from trainlab.studies._first_cause import Cause, Tried, find_cause
 from trainlab.studies._levels import (
     FITS,
@@ -25,7 +27,6 @@ from trainlab.studies._levels import (
     read_mean,
     say_score,
 )
-from trainlab.studies._changes import MENDS, list_trials
 
 HALF = 0.5  # of what can be learned: what has learned less than this does not learn
 COMPARED = ("accuracy", "batch-loss", "total-norm")
@@ -87,7 +88,8 @@ def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) 
     base = arms[options.arms[0].name]
     hindered = bool(_find_faults(find(base), base)) or not find_level(base, base) >= LEARNED
     trials = [each.arm for each in list_trials(config, base[0]) if each.arm and (hindered or each.kind not in MENDS)]
-    return Plan(runs=plan_runs([arm for arm in trials if arm.name not in arms], options.seeds), probes=COMPARED, judged=False)
+    runs = plan_runs([arm for arm in trials if arm.name not in arms], options.seeds)
+    return Plan(runs=tuple(replace(run, judged=False) for run in runs), probes=COMPARED)
 
 
 def conclude(

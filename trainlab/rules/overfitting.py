@@ -53,7 +53,7 @@ class Overfitting:
     code: ClassVar[str] = "F001"
     name: ClassVar[str] = "overfitting"
     needs: ClassVar[tuple[str, ...]] = ("accuracy",)
-    causes: ClassVar[tuple[str, ...]] = ("D006", "D005", "D008", "D003", "D007", "D002", "D004")
+    causes: ClassVar[tuple[str, ...]] = ("D006", "D005", "D008", "D003", "D007", "D002", "D004", "G007")
     gap: float = 0.05
     r2_gap: float = 0.1
     min_samples: int = 10

@@ -15,6 +15,7 @@ from trainlab.rules._fit import judge_fit
 from trainlab.rules._series import find_typical_change, read, read_late_rate, say, say_count, say_rate
 
 RISING = 0.1  # of all movement over the second half, the share upwards above which a fall is not steady
+STRAIGHT = 1.5  # times the limit of the late share: a fall that is bending by then has other causes than short steps
 LOWERED = 0.1  # of the rate that was set: a schedule that has come below this is what makes the steps short
 
 
@@ -27,8 +28,8 @@ class LearningRateTooLow:
         of the epochs still made a tenth of the whole fall (a straight line makes 25 %, a run that has arrived next to nothing),
         and the fall still to come, if it goes on slowing down as it did, is at least a quarter of the fall so far. And each
         update changed the weights by less than a thousandth of themselves: a short run at a normal rate falls as fast, by
-        larger steps; only a run that has learned less than half of what a straight line does may take steps three times as
-        large. A flat loss is not slow but stuck, and has other causes. A run that early stopping has ended is judged only if the
+        larger steps; only a run that has learned less than half of what a straight line does, and whose last quarter made one and
+        a half times as much, may take steps three times as large. A flat loss is not slow but stuck, and has other causes. A run that early stopping has ended is judged only if the
         loss on the validation part was still falling as well.
 
     Why it matters:
@@ -88,8 +89,11 @@ class LearningRateTooLow:
             yield Skipped(
                 code=self.code, reason="the loss was still falling, but how far updates move the weights was not measured"
             )
-        elif change < self.update_ratio * (3 if judge_fit(trace) == "stuck" else 1):
-            share, rate, late_rate = (late - last) / fall, trace.config.optimizer.lr, read_late_rate(trace)
+            return
+        share = (late - last) / fall
+        slow = share >= STRAIGHT * self.late_share and judge_fit(trace) == "stuck"
+        if change < self.update_ratio * (3 if slow else 1):
+            rate, late_rate = trace.config.optimizer.lr, read_late_rate(trace)
             faster = f"{say(3 * rate)} or {say(10 * rate)}" if late_rate > LOWERED * rate else "a schedule that lowers it less"
             longer = "train longer" if trace.stopped is None else "a longer patience: early stopping ended it"
             yield Finding(

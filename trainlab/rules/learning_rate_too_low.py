@@ -29,8 +29,8 @@ class LearningRateTooLow:
         and the fall still to come, if it goes on slowing down as it did, is at least a quarter of the fall so far. And each
         update changed the weights by less than a thousandth of themselves: a short run at a normal rate falls as fast, by
         larger steps; only a run that has learned less than half of what a straight line does, and whose last quarter made one and
-        a half times as much, may take steps three times as large. A flat loss is not slow but stuck, and has other causes. A run that early stopping has ended is judged only if the
-        loss on the validation part was still falling as well.
+        a half times as much, may take steps three times as large. A flat loss is not slow but stuck, and has other causes. A run
+        that early stopping has ended is judged only if the loss on the validation part was still falling as well.
 
     Why it matters:
         The result is that of an unfinished training, and every comparison made with it is one of speed.

@@ -41,7 +41,8 @@ class Stalled:
         `kind`: `critical-point` or `swinging`. `gradient`: norm of the whole gradient over the last quarter of the updates,
         median, as a share of the largest of the first tenth. `end`: the training loss; `constant_loss`, `linear_loss`: of the
         best constant and the best linear predictor, null where not defined. `moved`: how far the loss moved over the second
-        half, as a share of its whole range, or of what a linear model gains over the constant if that is more. `update_ratio`: norm(change)/norm(weight), typical of the last quarter.
+        half, as a share of its whole range, or of what a linear model gains over the constant if that is more. `update_ratio`:
+        norm(change)/norm(weight), typical of the last quarter.
 
     See it:
             trainlab overfit --layers 12 --act sigmoid --optimizer sgd \

@@ -34,7 +34,8 @@ from trainlab.errors import UserError
 from trainlab.judging import list_rules
 from trainlab.plan import Arm, Options, PlannedRun
 from trainlab.report import Trace
-from trainlab.studies._mending import CONTROL, HELD_BACK, load_remedies
+from trainlab.studies._mending import CONTROL, HELD_BACK
+from trainlab.studies._remedies import load_remedies
 from trainlab.studies._standing import Standing, choose
 from trainlab.study import Settings, run
 

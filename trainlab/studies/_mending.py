@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
-from trainlab import causes, plugins
+from trainlab import causes
 from trainlab.config import Config, apply_patch, name_patch
 from trainlab.errors import UserError
 from trainlab.plan import PlannedRun
 from trainlab.report import Finding, Patch, Trace
+from trainlab.studies._remedies import load_remedies
 from trainlab.studies._standing import Effect, Standing, Verdict, choose, compare, judge
 
 HELD_BACK = 0.2  # of the samples, to choose by, where the config has no validation part
@@ -340,12 +340,3 @@ def _find_roots(findings: Sequence[Finding]) -> dict[str, str]:
             seen.add(root)
         roots[code] = root
     return roots
-
-
-@cache
-def load_remedies() -> dict[str, Any]:
-    """The remedies by name."""
-    return {
-        name: getattr(module, "".join(part.capitalize() for part in name.split("-")))()
-        for name, module in plugins.load_all("trainlab.remedies").items()
-    }

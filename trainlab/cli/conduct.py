@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainlab import plugins
+from trainlab import plugins, targets
 from trainlab.cli import streams
 from trainlab.cli.exits import ExitCode
 from trainlab.cli.options import Chosen, Shared
@@ -45,7 +45,9 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         destinations = plan_output(command, shared)
     changes = read_changes(shared, problems)
     with collect(problems):
-        config, sources, warnings = load_config(find_base(command, shared.config), changes)
+        base = find_base(command, shared.config)
+        targets.set_home(base.parent)
+        config, sources, warnings = load_config(base, changes)
         arms, more = make_arms(config, sources, shared)
         options = Options(
             arms=tuple(arms),

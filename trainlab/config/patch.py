@@ -227,7 +227,7 @@ def _is_valid(key: Key, setting: Any) -> bool:
 
 def _to_plain_default(key: Key) -> Any:
     default = key.default()
-    return to_plain(default if key.section is None else dataclasses.asdict(default))
+    return to_plain(dataclasses.asdict(default) if dataclasses.is_dataclass(default) and not isinstance(default, type) else default)
 
 
 def _set_free(node: Any, path: tuple[str, ...], value: Any) -> None:

@@ -50,7 +50,7 @@ def _describe_key(key: Key, meaning: str | None, definitions: dict[str, Any]) ->
         schema["description"] = meaning
     if key.default is not None:
         default = key.default()
-        schema["default"] = to_plain(dataclasses.asdict(default) if key.section else default)
+        schema["default"] = to_plain(dataclasses.asdict(default) if dataclasses.is_dataclass(default) else default)
     return schema
 
 

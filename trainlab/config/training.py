@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator
 
 from trainlab.config.types import (
+    Args,
     BatchSize,
     Beta,
     Betas,
@@ -21,11 +24,53 @@ from trainlab.config.types import (
     Share,
     Short,
     Tagged,
+    Target,
     UpToOne,
     refuse,
 )
 
-LossName = Literal["sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy"]
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NamedLoss(Setting):
+    """A loss by its name, which is all there is to say of it: `loss: mse`.
+
+    Attributes:
+        name: which.
+    """
+
+    name: Literal["sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy"] = "sum"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PythonLoss(Setting):
+    """A loss of your own: `loss(output, target)`, a number, the mean over the samples.
+
+    It is imported and run as the program that it is, and gets what the network returns and the target as the data have it.
+
+    Attributes:
+        target: `pkg.module:loss`, or a file, `./loss.py:Focal`, in the folder of this config or else in the working directory: a
+            function, a class of modules, or a module.
+        args: what a class is called with; what a function is given besides output and target.
+    """
+
+    name: Literal["python"]
+    target: Target
+    args: Args = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """As reports name it."""
+        return self.target
+
+
+def _shorten_loss(loss: NamedLoss | PythonLoss) -> str | PythonLoss:
+    return loss.name if isinstance(loss, NamedLoss) else loss
+
+
+if TYPE_CHECKING:
+    Loss = str | PythonLoss
+else:
+    # Written as `loss: mse`, and kept so
+    Loss = Annotated[NamedLoss | PythonLoss, Tagged("name", "sum"), AfterValidator(_shorten_loss)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -175,7 +220,32 @@ class RAdam(Setting):
     decoupled_weight_decay: Flag = False
 
 
-Optimizer = Annotated[SGD | AdaGrad | RMSProp | Adam | NAdam | RAdam, Tagged("name", "sgd")]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PythonOptimizer(Setting):
+    """An optimizer of your own: a class of `torch.optim.Optimizer`, or a function that returns one.
+
+    It is imported and run as the program that it is, and called as `target(parameters, lr=lr, **args)`, once for every run, each of
+    which it trains by itself. Schedules move the rate of all its groups by the same factor.
+
+    Attributes:
+        target: `torch.optim:Adamax`, or a file, `./optimizer.py:make`, in the folder of this config or else in the working directory.
+        args: what it is called with besides the parameters and the rate.
+        lr: learning rate.
+    """
+
+    name: Literal["python"] = "python"
+    target: Target
+    args: Args = field(default_factory=dict)
+    lr: NonNegative = 0.01
+
+    @property
+    def weight_decay(self) -> float:
+        """What its argument of that name says; 0 without one."""
+        given = self.args.get("weight_decay", 0.0)
+        return float(given) if isinstance(given, int | float) else 0.0
+
+
+Optimizer = Annotated[SGD | AdaGrad | RMSProp | Adam | NAdam | RAdam | PythonOptimizer, Tagged("name", "sgd")]
 
 Per = Literal["epoch", "update"]
 

@@ -193,6 +193,23 @@ def _check_names(value: Any) -> Any:
     raise refuse("must be a list of names")
 
 
+_TARGET = re.compile(r"(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*|.+\.py):[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+
+
+def _check_target(value: Any) -> Any:
+    if isinstance(value, str) and _TARGET.fullmatch(value):
+        return value
+    raise refuse("must be a module or a file, and a name in it: `pkg.module:build` or `./net.py:Net`")
+
+
+def _check_args(value: Any) -> Any:
+    if value is None:
+        return {}
+    if isinstance(value, dict) and all(isinstance(key, str) and key.isidentifier() for key in value):
+        return value
+    raise refuse("must map the names of arguments to values, as in `{width: 64}`")
+
+
 _BETA = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 _POSITIVE_INT = {"type": "integer", "minimum": 1}
 Widths = Annotated[
@@ -223,3 +240,7 @@ Factors = Annotated[
 Names = Annotated[
     tuple[str, ...], BeforeValidator(_check_names), WithJsonSchema({"type": "array", "items": {"type": "string", "minLength": 1}})
 ]
+Target = Annotated[
+    str, BeforeValidator(_check_target), WithJsonSchema({"type": "string", "pattern": r"^([\w.]+|.+\.py):[\w.]+$"})
+]
+Args = Annotated[dict[str, Any], BeforeValidator(_check_args), WithJsonSchema({"type": ["object", "null"]})]

@@ -14,15 +14,17 @@ from typing import Any
 
 from torch import Tensor
 
-from trainlab import plugins
-from trainlab.config.data import Data, NoisySource, Ones, Source
+from trainlab import plugins, targets
+from trainlab.config.data import Data, NoisySource, Ones, PythonData, Source
 from trainlab.config.model import View
 from trainlab.data._faults import add_noise, add_outliers, keep_fraction, mislabel, resample, unbalance
+from trainlab.data._loading import Loading
 from trainlab.data._samples import Samples, Task, select
 from trainlab.data._scale import fit_scale
 from trainlab.data._split import split
 from trainlab.data._views import reshape
 from trainlab.errors import Problem, UserError
+from trainlab.structure import Structure
 
 __all__ = ["Dataset", "Task", "load"]
 
@@ -42,6 +44,7 @@ class Dataset:
         validation: the part to choose by, or None.
         tokens: number of different tokens, where the inputs are such; else 0.
         image: channels, height and width, where the features of a vector are the pixels of an image.
+        structure: see `Samples`; and `goal` and `loading`.
     """
 
     train: Part
@@ -51,6 +54,9 @@ class Dataset:
     validation: Part | None = None
     tokens: int = 0
     image: tuple[int, int, int] | None = None
+    structure: Structure | None = None
+    goal: Structure | None = None
+    loading: Loading | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -89,14 +95,36 @@ class Dataset:
         return replace(self, train=see(self.train), validation=validation, test=test)
 
 
-@functools.lru_cache(maxsize=16)
 def load(spec: Data) -> Dataset:
+    """The samples of the `data` section; see `_load`. They are kept: many runs ask for the same ones."""
+    return _load(Asked(spec, f"{spec!r} {targets.note_place()}" if isinstance(spec, PythonData) else None))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A `data` section as a key; one whose arguments may be anything is told by its text, and by where its target is found."""
+
+    spec: Data
+    text: str | None
+
+    def __hash__(self) -> int:
+        """Of the text, where there is one."""
+        return hash(self.spec if self.text is None else self.text)
+
+    def __eq__(self, other: object) -> bool:
+        """By the text, where there is one."""
+        return isinstance(other, Asked) and (self.spec == other.spec if self.text is None else self.text == other.text)
+
+
+@functools.lru_cache(maxsize=16)
+def _load(asked: Asked) -> Dataset:
     """Draw, split, spoil and scale the samples of the `data` section, in the order that `trainlab.config.data` tells.
 
     Raises:
         UserError: a part of the split would be empty, a setting does not go with these samples, or a file cannot be read.
     """
-    source = plugins.load(__name__, type(spec).__name__.lower())
+    spec = asked.spec
+    source = plugins.load(__name__, type(spec).__name__.lower().removesuffix("data"))
     samples: Samples = source.draw(spec)
     if isinstance(spec, Ones):
         return _assemble(samples, samples, {})
@@ -137,6 +165,9 @@ def _assemble(samples: Samples, train: Samples, rest: dict[str, Samples]) -> Dat
         classes=samples.classes,
         tokens=samples.tokens,
         image=samples.image,
+        structure=samples.structure,
+        goal=samples.goal,
+        loading=samples.loading,
     )
 
 

@@ -19,7 +19,7 @@ from torch.func import functional_call, vmap
 from trainlab.engine._precision import cast, is_mixed
 from trainlab.engine._random import RandomState, fork_random, note_random, start_random
 from trainlab.engine._rows import find_inexact
-from trainlab.losses import LOSSES
+from trainlab.losses import Loss, find_loss
 from trainlab.numerics import norm_rows
 from trainlab.step import Batch, Layout
 
@@ -103,8 +103,8 @@ class Stacked:
 
     how = "stacked"
 
-    def __init__(self, model: nn.Module, layout: Layout, loss: str) -> None:
-        self.model, self.layout, self.loss = model, layout, LOSSES[loss]
+    def __init__(self, model: nn.Module, layout: Layout, loss: str | Loss) -> None:
+        self.model, self.layout, self.loss = model, layout, find_loss(loss)
 
     def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:
         """See Program."""
@@ -165,8 +165,8 @@ class Stacked:
 class OneByOne:
     """A loop over the runs, each with its own state of torch's global stream."""
 
-    def __init__(self, model: nn.Module, layout: Layout, loss: str, reason: str, precision: str = "float32") -> None:
-        self.model, self.layout, self.loss, self.precision = model, layout, LOSSES[loss], precision
+    def __init__(self, model: nn.Module, layout: Layout, loss: str | Loss, reason: str, precision: str = "float32") -> None:
+        self.model, self.layout, self.loss, self.precision = model, layout, find_loss(loss), precision
         self.how = f"one by one: {reason}"
         self._holders = _find_holders(model)
 
@@ -232,10 +232,19 @@ class OneByOne:
             for tensors, key, tensor in places:
                 tensors[key] = tensor
             output: Tensor = self.model(inputs)
+            if fixed and self.model.training:
+                self._take_back(fixed)
         finally:
             for tensors, key, tensor in own:
                 tensors[key] = tensor
         return output
+
+    def _take_back(self, fixed: dict[str, Tensor]) -> None:
+        """Keep a buffer that the network has not moved in place but set anew, as in `self.seen = self.seen + 1`."""
+        for name, held in fixed.items():
+            for tensors, key in self._holders[name]:
+                if tensors[key] is not held:
+                    held.copy_(tensors[key].detach())
 
     def _unflatten(self, flat: Tensor) -> dict[str, Tensor]:
         """`[total]` to `{name: [*shape]}`, views; differentiable."""
@@ -256,7 +265,7 @@ def _find_holders(model: nn.Module) -> dict[str, list[tuple[dict[str, Tensor], s
     return holders
 
 
-def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch, precision: str = "float32") -> Program:
+def choose_program(model: nn.Module, layout: Layout, loss: str | Loss, batch: Batch, precision: str = "float32") -> Program:
     """`Stacked` where two copies of the network compute stacked what they compute alone, else `OneByOne` with the reason.
 
     The copies have weights drawn here, not those of any run: the answer must not depend on which run happens to come first.
@@ -264,7 +273,7 @@ def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch, pr
     Args:
         model: the network.
         layout: of its parameters.
-        loss: name of the loss.
+        loss: name of the loss, or a function of the user's own.
         batch: the first batch, `[sample, ...]`.
         precision: see `train.precision`.
     """
@@ -277,13 +286,13 @@ def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch, pr
         target=None if batch.target is None else batch.target.expand(2, *batch.target.shape),
     )
     try:
-        loss_stacked, gradient_stacked, _ = stacked.loss_and_gradient(_draw_weights(model), pair)
+        loss_stacked, gradient_stacked, _ = stacked.loss_and_gradient(draw_weights(model), pair)
     except RuntimeError as error:
-        return OneByOne(model, layout, loss, f"torch cannot stack this network ({_first_line(error)})")
+        return OneByOne(model, layout, loss, f"torch cannot stack this network ({first_line(error)})")
     inexact = find_inexact(model)
     if inexact is not None:
         return OneByOne(model, layout, loss, f"{inexact} is not known to compute the same bits in every stack")
-    loss_alone, gradient_alone, _ = alone.loss_and_gradient(_draw_weights(model), pair)
+    loss_alone, gradient_alone, _ = alone.loss_and_gradient(draw_weights(model), pair)
     same = all(
         torch.allclose(got, wanted, rtol=1e-3, atol=1e-3 * _find_largest(wanted), equal_nan=True)
         for got, wanted in ((loss_stacked, loss_alone), (gradient_stacked, gradient_alone))
@@ -296,7 +305,7 @@ def _find_largest(values: Tensor) -> float:
     return float(torch.where(torch.isfinite(values), values.abs(), 0.0).max())
 
 
-def _draw_weights(model: nn.Module) -> Weights:
+def draw_weights(model: nn.Module) -> Weights:
     """Two rows of weights of a fair size, frozen ones too, the same at each call."""
     stream = torch.Generator().manual_seed(0)
     drawn: dict[str, Tensor] = {}
@@ -311,7 +320,7 @@ def _draw_weights(model: nn.Module) -> Weights:
     return replace(weights, flat=torch.stack([torch.cat(trained)] * 2), fixed=fixed)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0].split(". ")[0][:100]
 
 
@@ -361,7 +370,7 @@ SAMPLE_NUMBERS = 2**22
 """Gradients of single samples that are held at a time, in numbers: bounds memory."""
 
 
-def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weights, batch: Batch) -> Tensor:
+def measure_samples(model: nn.Module, layout: Layout, loss: str | Loss, weights: Weights, batch: Batch) -> Tensor:
     """Norm of the gradient of each sample's own loss, `[sample]`, for one run, in evaluation mode.
 
     The weights are laid out once a sample, so that one backward pass yields all gradients side by side; a network that cannot be
@@ -370,7 +379,7 @@ def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weight
     Args:
         model: the network.
         layout: of its parameters.
-        loss: name of the loss.
+        loss: name of the loss, or a function of the user's own.
         weights: one row.
         batch: `[sample, ...]`.
     """
@@ -378,7 +387,7 @@ def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weight
 
     def compute(parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor, target: Tensor | None) -> Tensor:
         output: Tensor = functional_call(model, {**parameters, **fixed}, (inputs[None],))
-        return LOSSES[loss](output, None if target is None else target[None])
+        return find_loss(loss)(output, None if target is None else target[None])
 
     fixed = {name: each[0] for name, each in weights.fixed.items()}
     mapped = vmap(compute, in_dims=(0, None, 0, None if batch.target is None else 0))

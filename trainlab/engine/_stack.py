@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trainlab import clipping, optimizers, schedules
 from trainlab.config.regularize import Regularize
-from trainlab.config.training import ClipBy
+from trainlab.config.training import ClipBy, PythonOptimizer
 from trainlab.engine._autopsy import find_nonfinite
 from trainlab.engine._precision import BACKOFF, HOPELESS, SMALLEST, Scaling, start_scaling
 from trainlab.engine._programs import OneByOne, Program, Weights, stack_networks
@@ -47,7 +47,9 @@ class Stack:
         self.rows = room.pad(list(range(len(works))))
         own = [works[run] for run in self.runs]
         self.weights = stack_networks([work.model for work in own], [work.config.seed for work in own])
-        self._step, self._state, self._columns = optimizers.start([work.config.optimizer for work in own], self.weights.flat)
+        self._step, self._state, self._columns = optimizers.start(
+            [work.config.optimizer for work in own], self.weights.flat, works[0].layout, [work.config.seed for work in own]
+        )
         self._scaling: Scaling | None = None
         self._spared: set[int] = set()  # positions that no scale saved at the latest update, and that go on
         self._hopeless: set[int] = set()
@@ -168,6 +170,8 @@ class Stack:
 
     def _find_step_in_place(self, program: Program) -> optimizers.StepInPlace | None:
         """Under a loss scale the state before the step may be needed again."""
+        if isinstance(self.works[0].config.optimizer, PythonOptimizer):
+            return optimizers.find_step_in_place(self._family)
         if not isinstance(program, OneByOne) or self._scaling is not None or not self.weights.flat.is_cpu:
             return None
         return optimizers.find_step_in_place(self._family)

@@ -98,7 +98,9 @@ def load_loss(spec: PythonLoss, device: torch.device, dtype: torch.dtype) -> Cal
         targets.check_call(made, spec.args, "loss", spec.target, None, None)
         return functools.partial(made, **spec.args) if spec.args else made
     if not callable(made):
-        raise UserError(f"must be a function of output and target, not a {type(made).__name__}", key="loss.target", value=spec.target)
+        raise UserError(
+            f"must be a function of output and target, not a {type(made).__name__}", key="loss.target", value=spec.target
+        )
     return made.to(device=device, dtype=dtype) if isinstance(made, nn.Module) else made
 
 

@@ -47,7 +47,7 @@ class Structure:
     @property
     def is_tensor(self) -> bool:
         """It is one tensor."""
-        return self.tree == 0
+        return isinstance(self.tree, int)
 
     @property
     def is_bits(self) -> bool:
@@ -68,7 +68,7 @@ class Structure:
         if self.is_tensor:
             return self._restore(rows if rows.dim() == len(self.leaves[0].shape) + 1 else rows.squeeze(-1), self.leaves[0], dtype)
         sizes = [math.prod(leaf.shape) for leaf in self.leaves]
-        parts = rows.split(sizes, dim=1)
+        parts = rows.split_with_sizes(sizes, dim=1)
         tensors = [
             self._restore(part.reshape(len(rows), *leaf.shape), leaf, dtype) for part, leaf in zip(parts, self.leaves, strict=True)
         ]

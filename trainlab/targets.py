@@ -82,8 +82,8 @@ def find(target: str, key: str) -> Any:
     found: Any = _import_file(place, key, target) if place.endswith(".py") else _import_module(place, key, target)
     for part in name.split("."):
         if not hasattr(found, part):
-            nearest = find_nearest(part, [each for each in vars(found) if not each.startswith("_")]) if hasattr(found, "__dict__") else None
-            raise UserError(f"{place} has no {part}", key=key, value=target, nearest=None if nearest is None else f"{place}:{nearest}")
+            near = find_nearest(part, [each for each in dir(found) if not each.startswith("_")])
+            raise UserError(f"{place} has no {part}", key=key, value=target, nearest=None if near is None else f"{place}:{near}")
         found = getattr(found, part)
     return found
 
@@ -115,7 +115,8 @@ def check_call(made: Callable[..., Any], args: Mapping[str, Any], key: str, targ
     try:
         signature.bind(*given, **args)
     except TypeError as error:
-        nearest = next((near for each in args if each not in signature.parameters and (near := find_nearest(each, signature.parameters))), None)
+        known = signature.parameters
+        nearest = next((near for each in args if each not in known and (near := find_nearest(each, known))), None)
         raise UserError(
             f"{_say_name(made)}{signature} does not take these arguments: {error}", key=f"{key}.args", value=target, nearest=nearest
         ) from None
@@ -227,10 +228,6 @@ def _find_file(place: str, key: str, target: str) -> Path:
             return (folder / given).resolve()
     beside = [each for folder in folders if (folder / given.parent).is_dir() for each in os.listdir(folder / given.parent)]
     near = find_nearest(given.name, [each for each in beside if each.endswith(".py")])
-    where = "" if given.is_absolute() else ", neither beside the config file nor in the working directory" if _home else ", in the working directory"
-    raise UserError(
-        f"there is no file {place}{where}",
-        key=key,
-        value=target,
-        nearest=None if near is None else f"{str(Path(place).with_name(near)) if not place.startswith('./') else './' + str(Path(place).with_name(near))}{target[len(place) :]}",
-    )
+    where = ", neither beside the config file nor in the working directory" if _home else ", in the working directory"
+    found = None if near is None else place.removesuffix(given.name) + near + target[len(place) :]
+    raise UserError(f"there is no file {place}{'' if given.is_absolute() else where}", key=key, value=target, nearest=found)

@@ -138,7 +138,8 @@ def _shared(  # read, never called
         str | None, typer.Option(metavar="KIND|TARGET", help="Network: mlp, cnn, ..., or your own, ./net.py:Net or pkg.mod:build.")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(metavar="NAME|TARGET", help="Data: digits, moons, ..., or your own, ./data.py:load or pkg.mod:load.")
+        str | None,
+        typer.Option(metavar="NAME|TARGET", help="Data: digits, moons, ..., or your own, ./data.py:load or pkg.mod:load."),
     ] = None,
     act: Annotated[str | None, typer.Option(metavar="NAME", help="Activation of the hidden layers.")] = None,
     layers: Annotated[str | None, typer.Option(metavar="N", help="Weight layers.")] = None,

@@ -362,6 +362,10 @@ class PythonData(NoisySource):
     label: Text | None = None
     task: Literal["classes", "numbers"] | None = None
 
+    def __hash__(self) -> int:
+        """Of its text: arguments may be lists and mappings."""
+        return hash(repr(self))
+
 
 Data = Annotated[
     Ones | Random | Linear | Classification | Shipped | Shape2D | Blobs | Adding | Summing | Copy | Chars | CSV | NPZ | PythonData,

@@ -228,7 +228,7 @@ class PythonOptimizer(Setting):
     which it trains by itself. Schedules move the rate of all its groups by the same factor.
 
     Attributes:
-        target: `torch.optim:Adamax`, or a file, `./optimizer.py:make`, in the folder of this config or else in the working directory.
+        target: `torch.optim:Adamax`, or a file, `./adam.py:make`, in the folder of this config or else in the working directory.
         args: what it is called with besides the parameters and the rate.
         lr: learning rate.
     """

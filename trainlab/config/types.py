@@ -240,7 +240,5 @@ Factors = Annotated[
 Names = Annotated[
     tuple[str, ...], BeforeValidator(_check_names), WithJsonSchema({"type": "array", "items": {"type": "string", "minLength": 1}})
 ]
-Target = Annotated[
-    str, BeforeValidator(_check_target), WithJsonSchema({"type": "string", "pattern": r"^([\w.]+|.+\.py):[\w.]+$"})
-]
+Target = Annotated[str, BeforeValidator(_check_target), WithJsonSchema({"type": "string", "pattern": r"^([\w.]+|.+\.py):[\w.]+$"})]
 Args = Annotated[dict[str, Any], BeforeValidator(_check_args), WithJsonSchema({"type": ["object", "null"]})]

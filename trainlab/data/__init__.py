@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
-from trainlab import plugins, targets
-from trainlab.config.data import Data, NoisySource, Ones, PythonData, Source
+from trainlab import plugins
+from trainlab.config.data import Data, NoisySource, Ones, Source
 from trainlab.config.model import View
 from trainlab.data._faults import add_noise, add_outliers, keep_fraction, mislabel, resample, unbalance
 from trainlab.data._loading import Loading
@@ -95,35 +95,17 @@ class Dataset:
         return replace(self, train=see(self.train), validation=validation, test=test)
 
 
-def load(spec: Data) -> Dataset:
-    """The samples of the `data` section; see `_load`. They are kept: many runs ask for the same ones."""
-    return _load(Asked(spec, f"{spec!r} {targets.note_place()}" if isinstance(spec, PythonData) else None))
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A `data` section as a key; one whose arguments may be anything is told by its text, and by where its target is found."""
-
-    spec: Data
-    text: str | None
-
-    def __hash__(self) -> int:
-        """Of the text, where there is one."""
-        return hash(self.spec if self.text is None else self.text)
-
-    def __eq__(self, other: object) -> bool:
-        """By the text, where there is one."""
-        return isinstance(other, Asked) and (self.spec == other.spec if self.text is None else self.text == other.text)
-
-
 @functools.lru_cache(maxsize=16)
-def _load(asked: Asked) -> Dataset:
+def load(spec: Data, place: str = "") -> Dataset:  # noqa: ARG001  # the same name is other data elsewhere
     """Draw, split, spoil and scale the samples of the `data` section, in the order that `trainlab.config.data` tells.
+
+    Args:
+        spec: the section.
+        place: of data of the user's own, where its target is found.
 
     Raises:
         UserError: a part of the split would be empty, a setting does not go with these samples, or a file cannot be read.
     """
-    spec = asked.spec
     source = plugins.load(__name__, type(spec).__name__.lower().removesuffix("data"))
     samples: Samples = source.draw(spec)
     if isinstance(spec, Ones):

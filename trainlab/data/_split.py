@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from trainlab.config.data import Source
 from trainlab.data._samples import Samples, Split, to_numpy_seed

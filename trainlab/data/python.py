@@ -95,7 +95,9 @@ def _tell_parts(made: Any, spec: PythonData) -> dict[str, Any]:
     if isinstance(made, tuple) and len(made) > 1 and all(map(_is_part, made)):
         if len(made) > 2:
             raise UserError(
-                f"gives {len(made)} parts: name them, {{'train': ..., 'validation': ..., 'test': ...}}", key="data", value=spec.target
+                f"gives {len(made)} parts: name them, {{'train': ..., 'validation': ..., 'test': ...}}",
+                key="data",
+                value=spec.target,
             )
         return dict(zip(("train", "test"), made, strict=True))
     return {"train": made}
@@ -137,7 +139,7 @@ def _read(part: Any, spec: PythonData) -> Read:
         batch = _join(_read_samples(part, indices, spec), default_collate, spec)
     else:
         raise UserError(
-            f"gives a {type(part).__name__}: it must be a Dataset, a DataLoader, tensors or arrays, or a tuple (train, test) of these",
+            f"gives a {type(part).__name__}: it must be a Dataset, a DataLoader, tensors or arrays, or (train, test) of these",
             key="data.target",
             value=spec.target,
         )
@@ -150,7 +152,7 @@ def _check_length(dataset: Any, spec: PythonData) -> None:
         length = len(dataset)
     except (TypeError, NotImplementedError, AttributeError):
         raise UserError(
-            f"the {type(dataset).__name__} has no length: give it a __len__, so that every run can draw its own order of the samples",
+            f"the {type(dataset).__name__} has no length: give it a __len__, so that every run can draw its own order",
             key="data.target",
             value=spec.target,
         ) from None
@@ -270,7 +272,9 @@ def _describe(tree: Any, name: str, what: str, spec: PythonData) -> Structure:
 def _say(structure: Structure | None) -> str:
     if structure is None:
         return "without one"
-    return ", ".join(f"{leaf.name} {list(leaf.shape)} {str(leaf.dtype).removeprefix('torch.')}".strip() for leaf in structure.leaves)
+    return ", ".join(
+        f"{leaf.name} {list(leaf.shape)} {str(leaf.dtype).removeprefix('torch.')}".strip() for leaf in structure.leaves
+    )
 
 
 def _read_target(values: Tensor, goal: Structure, spec: PythonData) -> tuple[Tensor, int]:
@@ -279,7 +283,7 @@ def _read_target(values: Tensor, goal: Structure, spec: PythonData) -> tuple[Ten
         return values, 0
     shape, whole = goal.leaves[0].shape, not values.is_floating_point()
     single = shape in ((), (1,))
-    marks = single and not whole and bool(((values == 0) | (values == 1)).all()) and len(values.unique()) == 2
+    marks = single and not whole and bool(((values == 0) | (values == 1)).all()) and int(values.min()) < int(values.max())
     if spec.task == "numbers" or (spec.task is None and not whole and not marks):
         return values.float(), 0
     if not whole and not bool((values == values.round()).all()):
@@ -305,7 +309,11 @@ def _check_finite(parts: dict[str, Read], spec: PythonData) -> None:
 
 def _check_split(spec: PythonData) -> None:
     """A sampler draws from all samples of its dataset, so none of them may be kept apart."""
-    asked = {"folds": spec.folds is not None, "test_fraction": spec.test_fraction > 0, "validation_fraction": spec.validation_fraction > 0}
+    asked = {
+        "folds": spec.folds is not None,
+        "test_fraction": spec.test_fraction > 0,
+        "validation_fraction": spec.validation_fraction > 0,
+    }
     for name in (name for name, is_asked in asked.items() if is_asked):
         raise UserError(
             "the DataLoader's own sampler draws from all samples: give data with a test part, (train, test), or set it to 0",

@@ -1,4 +1,4 @@
-"""Whether a network of the user's own may be stacked: its code may do anything, so it is tried, and its operations are looked up."""
+"""Whether a network of the user's own may be stacked: its code may do anything, so it is tried, and its operations looked up."""
 
 from __future__ import annotations
 
@@ -21,43 +21,165 @@ from trainlab.losses import Loss, find_loss
 from trainlab.step import Batch
 
 MOVED = frozenset(
-    "_reshape_alias _to_copy _unsafe_view alias as_strided cat chunk clone constant_pad_nd copy_ detach expand flatten index_select "
-    "lift_fresh permute repeat reshape select slice split split_with_sizes squeeze stack t transpose unbind unsqueeze view".split()
+    [
+        "_reshape_alias",
+        "_to_copy",
+        "_unsafe_view",
+        "alias",
+        "as_strided",
+        "cat",
+        "chunk",
+        "clone",
+        "constant_pad_nd",
+        "copy_",
+        "detach",
+        "expand",
+        "flatten",
+        "index_select",
+        "lift_fresh",
+        "permute",
+        "repeat",
+        "reshape",
+        "select",
+        "slice",
+        "split",
+        "split_with_sizes",
+        "squeeze",
+        "stack",
+        "t",
+        "transpose",
+        "unbind",
+        "unsqueeze",
+        "view",
+    ]
 )
 ROUNDED_ALIKE = frozenset(
-    "abs add add_ arange bitwise_not clamp clamp_min div div_ eq empty empty_like fill_ full full_like ge gt hardtanh hardtanh_ le "
-    "leaky_relu leaky_relu_ logical_and logical_not lt masked_fill maximum minimum mul mul_ ne neg ones ones_like reciprocal relu "
-    "relu_ rsub scalar_tensor sqrt square sub sub_ tanh tanh_ threshold where zero_ zeros zeros_like".split()
+    [
+        "abs",
+        "add",
+        "add_",
+        "arange",
+        "bitwise_not",
+        "clamp",
+        "clamp_min",
+        "div",
+        "div_",
+        "eq",
+        "empty",
+        "empty_like",
+        "fill_",
+        "full",
+        "full_like",
+        "ge",
+        "gt",
+        "hardtanh",
+        "hardtanh_",
+        "le",
+        "leaky_relu",
+        "leaky_relu_",
+        "logical_and",
+        "logical_not",
+        "lt",
+        "masked_fill",
+        "maximum",
+        "minimum",
+        "mul",
+        "mul_",
+        "ne",
+        "neg",
+        "ones",
+        "ones_like",
+        "reciprocal",
+        "relu",
+        "relu_",
+        "rsub",
+        "scalar_tensor",
+        "sqrt",
+        "square",
+        "sub",
+        "sub_",
+        "tanh",
+        "tanh_",
+        "threshold",
+        "where",
+        "zero_",
+        "zeros",
+        "zeros_like",
+    ]
 )
 LAYERS = frozenset(
-    "_log_softmax _native_batch_norm_legit _softmax addmm avg_pool2d _adaptive_avg_pool2d bmm convolution embedding "
-    "max_pool2d_with_indices mm native_batch_norm native_group_norm native_layer_norm prelu _prelu_kernel".split()
+    [
+        "_log_softmax",
+        "_native_batch_norm_legit",
+        "_softmax",
+        "addmm",
+        "avg_pool2d",
+        "_adaptive_avg_pool2d",
+        "bmm",
+        "convolution",
+        "embedding",
+        "max_pool2d_with_indices",
+        "mm",
+        "native_batch_norm",
+        "native_group_norm",
+        "native_layer_norm",
+        "prelu",
+        "_prelu_kernel",
+    ]
 )
-LOSSES = frozenset("binary_cross_entropy_with_logits mse_loss nll_loss_forward huber_loss smooth_l1_loss mean sum".split())
+LOSSES = frozenset(
+    ["binary_cross_entropy_with_logits", "mse_loss", "nll_loss_forward", "huber_loss", "smooth_l1_loss", "mean", "sum"]
+)
 EXACT = MOVED | ROUNDED_ALIKE | LAYERS | LOSSES
 """Operations that give a run the same bits in every stack of two rows or more."""
 
 EACH = frozenset(
-    "celu elu erf exp expm1 gelu hardsigmoid hardswish log log1p log_sigmoid_forward mish pow rsqrt selu sigmoid sigmoid_ silu silu_ "
-    "sin cos softplus binary_cross_entropy_with_logits smooth_l1_loss".split()
+    [
+        "celu",
+        "elu",
+        "erf",
+        "exp",
+        "expm1",
+        "gelu",
+        "hardsigmoid",
+        "hardswish",
+        "log",
+        "log1p",
+        "log_sigmoid_forward",
+        "mish",
+        "pow",
+        "rsqrt",
+        "selu",
+        "sigmoid",
+        "sigmoid_",
+        "silu",
+        "silu_",
+        "sin",
+        "cos",
+        "softplus",
+        "binary_cross_entropy_with_logits",
+        "smooth_l1_loss",
+    ]
 )
 """Operations that do so where the numbers of all rows fill whole registers."""
 
 
-class Operations(TorchDispatchMode):  # type: ignore[misc]  # torch does not type it
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch does not type it
     """Notes every operation, and how many numbers those put out that go by registers."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.unknown: str | None = None
         self.numbers: list[int] = []
 
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002  # torch's form
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # torch's form
         """Do it, and note it."""
         output = function(*args, **(kwargs or {}))
         name = str(function.overloadpacket).rpartition(".")[2]
         if name in EACH:
-            self.numbers += [each.numel() for each in (output if isinstance(output, tuple) else (output,)) if isinstance(each, Tensor)]
+            self.numbers += [
+                each.numel() for each in (output if isinstance(output, tuple) else (output,)) if isinstance(each, Tensor)
+            ]
         elif "batch_norm" in name and args[0].dim() < 4:
             self.numbers.append(args[0].shape[1])  # runs lie beside each other as channels
         elif name not in EXACT:

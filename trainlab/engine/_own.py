@@ -1,4 +1,4 @@
-"""What is asked of the user's own network, loss and optimizer before the first update, so that a fault is told and not met later."""
+"""What is asked of the user's own network and loss before the first update, so that a fault is told and not met later."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from trainlab.config import Config
 from trainlab.config.data import PythonData
 from trainlab.config.model import PythonModel
 from trainlab.config.training import PythonLoss, PythonOptimizer
-from trainlab.data import Dataset
+from trainlab.data import Dataset, Task
 from trainlab.engine._precision import cast
 from trainlab.engine._random import fork_random
-from trainlab.errors import UserError
+from trainlab.errors import Problem, UserError
 from trainlab.losses import Loss
 from trainlab.models import find_calling
 from trainlab.step import Batch
@@ -37,7 +37,7 @@ def import_targets(config: Config) -> None:
     Raises:
         UserError: with those that cannot be.
     """
-    problems = []
+    problems: list[Problem] = []
     with torch.random.fork_rng(devices=[]):
         for key, target in list_targets(config).items():
             torch.default_generator.manual_seed(0)
@@ -137,13 +137,15 @@ def try_update(model: nn.Module, loss: Loss, batch: Batch, config: Config) -> No
         except Exception as error:
             raise targets.explain(error, "the backward pass fails", "model", target) from error
         if all(each is None for each in gradients):
-            raise UserError("no parameter that is trained reaches the loss: is there a detach() or a no_grad()?", key="model", value=target)
+            raise UserError(
+                "no parameter that is trained reaches the loss: is there a detach() or a no_grad()?", key="model", value=target
+            )
         found.append(value.detach())
-    if not torch.allclose(*found, rtol=1e-3, equal_nan=True):
+    if not torch.allclose(found[0], found[1], rtol=1e-3, equal_nan=True):
         raise UserError(
-            f"gives a loss of {float(found[0]):.6g}, and then of {float(found[1]):.6g}, on the same batch with the same weights: it keeps "
-            "something that is neither a parameter nor a buffer, which one run would leave to the next, or draws random numbers that "
-            "are not torch's",
+            f"gives a loss of {float(found[0]):.6g}, and then of {float(found[1]):.6g}, on the same batch with the same weights: it "
+            "keeps something that is neither parameter nor buffer, which one run would leave to the next, or draws random numbers "
+            "that are not torch's",
             key="model",
             value=target,
         )
@@ -165,12 +167,14 @@ def measure_loss(loss: Loss, output: Tensor, target: Tensor | None, config: Conf
         shapes += "" if target is None else f" and a target of shape {list(target.shape)}"
         raise targets.explain(error, f"the loss cannot take {shapes},", "loss", name) from error
     if not isinstance(value, Tensor) or value.dim() or not value.is_floating_point():
-        given = f"a tensor of shape {list(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        given = (
+            f"a tensor of shape {list(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        )
         raise UserError(f"must give one number, the mean over the samples, and gives {given}", key="loss", value=name)
     return value
 
 
-def find_task(dataset: Dataset, output: Tensor) -> str:
+def find_task(dataset: Dataset, output: Tensor) -> Task:
     """What a loss of the user's own is about, as far as output and target tell: classes, numbers, or `none`."""
     target = dataset.train[1]
     if target is None or (dataset.goal is not None and not dataset.goal.is_tensor):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from trainlab import data, losses, models, targets
 from trainlab.config import Config
+from trainlab.config.data import PythonData
 from trainlab.config.model import PythonModel
 from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, ConstantSchedule, EarlyStopping, NoClip, PlateauSchedule, PythonLoss, PythonOptimizer
@@ -163,7 +164,9 @@ def _prepare(config: Config, device: torch.device) -> Work:
     dtype = KEPT[config.train.precision]
     if dtype == torch.float64 and device.type == "mps":
         raise UserError("MPS has no float64", key="train.precision", value="float64")
-    dataset = data.load(config.data).seen_as(models.find_view(config.model))
+    dataset = data.load(config.data, targets.note_place() if isinstance(config.data, PythonData) else "").seen_as(
+        models.find_view(config.model)
+    )
     named = config.loss if isinstance(config.loss, str) else None
     outputs = losses.count_outputs(named or "sum", dataset.task, dataset.classes, dataset.targets)
     model = models.build(
@@ -178,7 +181,9 @@ def _prepare(config: Config, device: torch.device) -> Work:
     batch_size = min(config.train.batch_size or (samples if loading is None else loading.batch_size), samples)
     per_epoch = samples if loading is None else loading.count(samples, batch_size)
     if not per_epoch:
-        raise UserError(f"leaves nothing of {samples} samples, the DataLoader dropping a batch that is not full", key="train.batch_size")
+        raise UserError(
+            f"leaves nothing of {samples} samples, the DataLoader dropping a batch that is not full", key="train.batch_size"
+        )
     _check_batch_norm(config, model, per_epoch, batch_size)
 
     def place_inputs(inputs: Tensor) -> Tensor:
@@ -191,7 +196,9 @@ def _prepare(config: Config, device: torch.device) -> Work:
             torch.default_generator.manual_seed(derive_seed(config.seed, "lazy weights"))
             models.wake_lazy_modules(model, first)
     elif dataset.structure is not None and not dataset.structure.is_tensor:
-        raise UserError("these data have several inputs a sample, which only a network of your own takes: set it to python", key="model.kind")
+        raise UserError(
+            "these data have several inputs a sample, which only a network of your own takes: set it to python", key="model.kind"
+        )
     with cast(config.train.precision, device):
         output = _try_one_batch(model, first, getattr(config.model, "target", None))
     if is_mixed(config.train.precision):
@@ -264,9 +271,14 @@ def _try_optimizer(config: Config, spec: PythonOptimizer, work: Work) -> None:
         UserError: it fails, or does not go with another setting.
     """
     if config.train.precision == "fp16":
-        raise UserError("must not be fp16 with an optimizer of your own, whose memory a skipped update would have to restore", key="train.precision")
+        raise UserError(
+            "must not be fp16 with an optimizer of your own, whose memory a skipped update would have to restore",
+            key="train.precision",
+        )
     if config.regularize.l1:
-        raise UserError("needs to know how far the optimizer moves a weight, which one of your own does not tell", key="regularize.l1")
+        raise UserError(
+            "needs to know how far the optimizer moves a weight, which one of your own does not tell", key="regularize.l1"
+        )
     key = f"{replace(spec, lr=0.0)!r} {work.layout.shapes} {targets.note_place()}"
     if key not in _tried:
         like = torch.cat([each.detach().reshape(1, -1) for each in work.model.parameters() if each.requires_grad], dim=1)
@@ -323,8 +335,8 @@ def _check_output(output: Tensor, config: Config, outputs: int | None, steps: Te
     if config.model.kind == "python" and config.loss == "cross_entropy" and outputs and output.dim() == (2 if steps is None else 3):
         if output.shape[-1] < outputs:
             raise UserError(
-                f"the target holds class {outputs - 1}, and the network has {output.shape[-1]} outputs: classes are numbers from 0 on, "
-                "below the number of outputs",
+                f"the target holds class {outputs - 1}, and the network has {output.shape[-1]} outputs: classes are numbers from 0 "
+                "to one below that",
                 key=key,
                 value=config.model.target,
             )
@@ -366,7 +378,5 @@ def _try_one_batch(model: nn.Module, inputs: Tensor, target: str | None = None) 
     if not output.is_floating_point():
         raise UserError(f"the network must give numbers that have a gradient, but gives {output.dtype}", key="model", value=target)
     if trial._version:
-        raise UserError(
-            "the network overwrites its own inputs: its first module must not work in place", key="model", value=target
-        )
+        raise UserError("the network overwrites its own inputs: its first module must not work in place", key="model", value=target)
     return output

@@ -96,7 +96,9 @@ def _choose_style(model: nn.Module, structure: Structure, target: str) -> Callab
     what = {_call_named: "a mapping of ", _call_spread: "", _call_alone: ""}[ways[0][0]]
     told = ", ".join(f"{leaf.name.strip('[]') or 'a tensor'} {list(leaf.shape)}" for leaf in structure.leaves)
     raise UserError(
-        f"{type(model).__name__}.forward{signature} does not take what the data give: {what}{told} a sample", key="model", value=target
+        f"{type(model).__name__}.forward{signature} does not take what the data give: {what}{told} a sample",
+        key="model",
+        value=target,
     )
 
 

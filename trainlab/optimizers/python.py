@@ -53,9 +53,7 @@ class OwnState(State):
         return OwnState({}, self.updates, tuple(chosen))
 
 
-def start(
-    specs: Sequence[PythonOptimizer], like: Tensor, layout: Layout, seeds: Sequence[int]
-) -> tuple[Step, State, Columns]:
+def start(specs: Sequence[PythonOptimizer], like: Tensor, layout: Layout, seeds: Sequence[int]) -> tuple[Step, State, Columns]:
     """See `trainlab.optimizers.start`; there is only a step in place.
 
     Raises:
@@ -95,11 +93,13 @@ def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: C
 
 
 def _make(spec: PythonOptimizer, row: Tensor, layout: Layout, seed: int) -> Own:
-    parts = zip(row.detach().clone().split(list(layout.sizes)), layout.shapes, strict=True)
+    parts = zip(row.detach().clone().split_with_sizes(list(layout.sizes)), layout.shapes, strict=True)
     parameters = [nn.Parameter(part.view(shape)) for part, shape in parts]
     made = targets.find(spec.target, "optimizer.target")
     if not callable(made):
-        raise UserError(f"must be a class of torch.optim.Optimizer, or a function, not a {type(made).__name__}", key="optimizer.target")
+        raise UserError(
+            f"must be a class of torch.optim.Optimizer, or a function, not a {type(made).__name__}", key="optimizer.target"
+        )
     optimizer = targets.call(made, {"lr": spec.lr, **spec.args}, "optimizer", spec.target, parameters)
     if not isinstance(optimizer, torch.optim.Optimizer):
         kind = type(optimizer).__name__
@@ -128,11 +128,11 @@ def try_out(spec: PythonOptimizer, like: Tensor, layout: Layout) -> None:
     try:
         step_in_place(like.clone(), torch.full_like(like, 1e-3), state, columns)
     except Exception as error:
-        closure = isinstance(error, TypeError) and "closure" in str(error)
-        what = "its step needs a closure, and trainlab gives none;" if closure else "its first step"
-        raise targets.explain(error, f"{what} fails", "optimizer", spec.target) from error
+        if isinstance(error, TypeError) and "closure" in str(error):
+            raise UserError("its step() needs a closure, and trainlab gives it none", key="optimizer", value=spec.target) from error
+        raise targets.explain(error, "its first step fails", "optimizer", spec.target) from error
 
 
-def find_stride(state: State, columns: Columns) -> Tensor:
+def find_stride(state: State, columns: Columns) -> Tensor:  # noqa: ARG001  # one signature for all optimizers
     """The rate: how far such an optimizer moves a weight is not known."""
     return columns["lr"]

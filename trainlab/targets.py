@@ -100,7 +100,7 @@ def call(made: Callable[..., Any], args: Mapping[str, Any], key: str, target: st
     except UserError:
         raise
     except Exception as error:
-        raise explain(error, f"{_say_name(made)}() fails", key, target) from error
+        raise explain(error, f"{_say_name(made)}() fails", f"{key}.target", target) from error
 
 
 def check_call(made: Callable[..., Any], args: Mapping[str, Any], key: str, target: str, *given: Any) -> None:

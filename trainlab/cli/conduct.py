@@ -180,7 +180,10 @@ def load_config(path: Path, changes: Sequence[Change]) -> tuple[Config, dict[str
         patched = apply_patch(config, {key: value for _, key, value in changes})
     except UserError as error:
         raise error.located(origins) from None
-    dropped = [f"{key} does not apply any more and is dropped" for key in patched.dropped]
+    # Who asks for another network does not mean the settings of the one before
+    asked = tuple(f"{key.partition('.')[0]}." for option, key, _ in changes if option.startswith(("--model ", "--data ")))
+    lost = [key for key in patched.dropped if not (asked and key.startswith(asked))]
+    dropped = [f"{key} does not apply any more and is dropped" for key in lost]
     return patched.config, dict(document.sources) | origins, dropped
 
 

@@ -56,7 +56,9 @@ def read_loading(loader: DataLoader[Any], target: str) -> tuple[Loading, list[in
     batches = loader.batch_sampler
     if not (isinstance(batches, BatchSampler) and type(batches) is BatchSampler):
         reason = "has no batch size" if batches is None else f"makes its batches by a {type(batches).__name__}"
-        raise UserError(f"the DataLoader {reason}: give it a batch size and, where need be, a sampler", key="data", value=target)
+        raise UserError(
+            f"the DataLoader {reason}: give it a batch size and, where need be, a sampler", key="data.target", value=target
+        )
     sampler, size = batches.sampler, int(batches.batch_size)
     everything = list(range(len(loader.dataset)))  # type: ignore[arg-type]  # who calls has seen that it has a length
     if isinstance(sampler, SubsetRandomSampler):
@@ -77,4 +79,4 @@ def _count(sampler: Any, target: str) -> int:
     try:
         return len(sampler)
     except TypeError:
-        raise UserError(f"the sampler, a {type(sampler).__name__}, must have a length", key="data", value=target) from None
+        raise UserError(f"the sampler, a {type(sampler).__name__}, must have a length", key="data.target", value=target) from None

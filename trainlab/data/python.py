@@ -58,11 +58,11 @@ def draw(spec: PythonData) -> Samples:
             if each != kinds.get("train"):
                 raise UserError(
                     f"a sample of the {name} part is {_say(each)}, and one of the train part {_say(kinds.get('train'))}",
-                    key="data",
+                    key="data.target",
                     value=spec.target,
                 )
     if goals and goals.keys() != parts.keys():
-        raise UserError("some parts have a target and others have none", key="data", value=spec.target)
+        raise UserError("some parts have a target and others have none", key="data.target", value=spec.target)
     structure, goal = structures["train"], goals.get("train")
     inputs = torch.cat([structure.pack(parts[name].inputs) for name in PARTS if name in parts])
     inputs = inputs.float() if inputs.is_floating_point() else inputs
@@ -90,13 +90,13 @@ def _tell_parts(made: Any, spec: PythonData) -> dict[str, Any]:
     """What the target gives, by part."""
     if isinstance(made, Mapping) and made and all(name in PARTS for name in made):
         if "train" not in made:
-            raise UserError(f"there is no train part among {', '.join(made)}", key="data", value=spec.target)
+            raise UserError(f"there is no train part among {', '.join(made)}", key="data.target", value=spec.target)
         return dict(made)
     if isinstance(made, tuple) and len(made) > 1 and all(map(_is_part, made)):
         if len(made) > 2:
             raise UserError(
                 f"gives {len(made)} parts: name them, {{'train': ..., 'validation': ..., 'test': ...}}",
-                key="data",
+                key="data.target",
                 value=spec.target,
             )
         return dict(zip(("train", "test"), made, strict=True))
@@ -171,7 +171,7 @@ def _take_first(dataset: Any, spec: PythonData) -> list[Any]:
     try:
         return list(itertools.islice(iter(dataset), spec.samples))
     except Exception as error:
-        raise targets.explain(error, f"the {type(dataset).__name__} cannot be read", "data", spec.target) from error
+        raise targets.explain(error, f"the {type(dataset).__name__} cannot be read", "data.target", spec.target) from error
 
 
 def _read_samples(dataset: Any, indices: list[int], spec: PythonData) -> list[Any]:
@@ -180,7 +180,7 @@ def _read_samples(dataset: Any, indices: list[int], spec: PythonData) -> list[An
         try:
             samples.append(dataset[index])
         except Exception as error:
-            raise targets.explain(error, f"sample {index} cannot be read", "data", spec.target) from error
+            raise targets.explain(error, f"sample {index} cannot be read", "data.target", spec.target) from error
     return samples
 
 
@@ -197,10 +197,10 @@ def _join(samples: list[Any], collate: Callable[[Any], Any], spec: PythonData) -
             raise UserError(
                 f"samples differ: sample {first} is {one}, sample {second} is {other}; pad them, or give a DataLoader whose "
                 "collate_fn does",
-                key="data",
+                key="data.target",
                 value=spec.target,
             ) from error
-        raise targets.explain(error, "the samples cannot be put into one batch", "data", spec.target) from error
+        raise targets.explain(error, "the samples cannot be put into one batch", "data.target", spec.target) from error
 
 
 def _show(sample: Any) -> str:
@@ -244,12 +244,14 @@ def _count_samples(inputs: Any, target: Any, spec: PythonData) -> int:
         try:
             sizes |= {f"{what}{name}": len(each) for name, each in walk(tree)} if tree is not None else {}
         except TypeError as error:
-            raise UserError(f"must be made of tensors and arrays; the {what} have {error}", key="data", value=spec.target) from None
+            raise UserError(
+                f"must be made of tensors and arrays; the {what} have {error}", key="data.target", value=spec.target
+            ) from None
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"{size} in {name}" for name, size in sizes.items())
-        raise UserError(f"every tensor must have as many samples: {told}", key="data", value=spec.target)
+        raise UserError(f"every tensor must have as many samples: {told}", key="data.target", value=spec.target)
     if not sizes or not min(sizes.values()):
-        raise UserError("holds no samples", key="data", value=spec.target)
+        raise UserError("holds no samples", key="data.target", value=spec.target)
     return next(iter(sizes.values()))
 
 
@@ -265,7 +267,7 @@ def _choose(part: Read, spec: PythonData) -> Read:
 def _describe(tree: Any, name: str, what: str, spec: PythonData) -> Structure:
     structure = read_structure(tree)
     if any(leaf.dtype.is_complex for leaf in structure.leaves):
-        raise UserError(f"the {what} of the {name} part hold complex numbers", key="data", value=spec.target)
+        raise UserError(f"the {what} of the {name} part hold complex numbers", key="data.target", value=spec.target)
     return structure
 
 
@@ -290,7 +292,9 @@ def _read_target(values: Tensor, goal: Structure, spec: PythonData) -> tuple[Ten
         raise UserError("classes are whole numbers, and the target holds others", key="data.task", value="classes")
     numbers = (values.flatten() if single else values).long()
     if int(numbers.min()) < 0:
-        raise UserError(f"classes are numbers from 0 on, and the target holds {int(numbers.min())}", key="data", value=spec.target)
+        raise UserError(
+            f"classes are numbers from 0 on, and the target holds {int(numbers.min())}", key="data.target", value=spec.target
+        )
     return numbers, int(numbers.max()) + 1
 
 
@@ -298,11 +302,15 @@ def _check_finite(parts: dict[str, Read], spec: PythonData) -> None:
     """Where whole numbers stand beside others, no rule can see what is not finite."""
     for name, part in parts.items():
         for place, each in walk(part.inputs):
-            bad = [] if not each.is_floating_point() else (~torch.isfinite(each)).flatten(1).any(dim=1).nonzero()[:, 0].tolist()
+            bad = (
+                []
+                if not each.is_floating_point()
+                else (~torch.isfinite(each)).reshape(len(each), -1).any(dim=1).nonzero()[:, 0].tolist()
+            )
             if bad:
                 raise UserError(
                     f"inputs{place} hold NaN or infinity in {len(bad)} samples of the {name} part, sample {bad[0]} first",
-                    key="data",
+                    key="data.target",
                     value=spec.target,
                 )
 

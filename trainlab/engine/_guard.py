@@ -20,147 +20,29 @@ from trainlab.engine._work import Work
 from trainlab.losses import Loss, find_loss
 from trainlab.step import Batch
 
-MOVED = frozenset(
-    [
-        "_reshape_alias",
-        "_to_copy",
-        "_unsafe_view",
-        "alias",
-        "as_strided",
-        "cat",
-        "chunk",
-        "clone",
-        "constant_pad_nd",
-        "copy_",
-        "detach",
-        "expand",
-        "flatten",
-        "index_select",
-        "lift_fresh",
-        "permute",
-        "repeat",
-        "reshape",
-        "select",
-        "slice",
-        "split",
-        "split_with_sizes",
-        "squeeze",
-        "stack",
-        "t",
-        "transpose",
-        "unbind",
-        "unsqueeze",
-        "view",
-    ]
-)
-ROUNDED_ALIKE = frozenset(
-    [
-        "abs",
-        "add",
-        "add_",
-        "arange",
-        "bitwise_not",
-        "clamp",
-        "clamp_min",
-        "div",
-        "div_",
-        "eq",
-        "empty",
-        "empty_like",
-        "fill_",
-        "full",
-        "full_like",
-        "ge",
-        "gt",
-        "hardtanh",
-        "hardtanh_",
-        "le",
-        "leaky_relu",
-        "leaky_relu_",
-        "logical_and",
-        "logical_not",
-        "lt",
-        "masked_fill",
-        "maximum",
-        "minimum",
-        "mul",
-        "mul_",
-        "ne",
-        "neg",
-        "ones",
-        "ones_like",
-        "reciprocal",
-        "relu",
-        "relu_",
-        "rsub",
-        "scalar_tensor",
-        "sqrt",
-        "square",
-        "sub",
-        "sub_",
-        "tanh",
-        "tanh_",
-        "threshold",
-        "where",
-        "zero_",
-        "zeros",
-        "zeros_like",
-    ]
-)
-LAYERS = frozenset(
-    [
-        "_log_softmax",
-        "_native_batch_norm_legit",
-        "_softmax",
-        "addmm",
-        "avg_pool2d",
-        "_adaptive_avg_pool2d",
-        "bmm",
-        "convolution",
-        "embedding",
-        "max_pool2d_with_indices",
-        "mm",
-        "native_batch_norm",
-        "native_group_norm",
-        "native_layer_norm",
-        "prelu",
-        "_prelu_kernel",
-    ]
-)
-LOSSES = frozenset(
-    ["binary_cross_entropy_with_logits", "mse_loss", "nll_loss_forward", "huber_loss", "smooth_l1_loss", "mean", "sum"]
-)
-EXACT = MOVED | ROUNDED_ALIKE | LAYERS | LOSSES
+MOVED = """
+_reshape_alias _to_copy _unsafe_view alias as_strided cat chunk clone constant_pad_nd copy_ detach expand flatten gather index
+index_select lift_fresh new_zeros permute repeat reshape select slice split split_with_sizes squeeze stack t transpose unbind
+unsqueeze view
+"""
+ROUNDED = """
+abs add add_ amax amin arange bitwise_not clamp clamp_min div div_ empty empty_like eq fill_ full full_like ge gt hardtanh
+hardtanh_ le leaky_relu leaky_relu_ logical_and logical_not lt masked_fill maximum minimum mul mul_ ne neg ones ones_like
+reciprocal relu relu_ rsub scalar_tensor sqrt square sub sub_ tanh tanh_ threshold where zero_ zeros zeros_like
+"""
+LAYERS = """
+_adaptive_avg_pool2d _log_softmax _native_batch_norm_legit _prelu_kernel _softmax addmm avg_pool2d bmm convolution embedding
+max_pool2d_with_indices mm native_batch_norm native_group_norm native_layer_norm
+"""
+LOSSES = "huber_loss mean mse_loss nll_loss_forward sum"
+EXACT = frozenset(f"{MOVED} {ROUNDED} {LAYERS} {LOSSES}".split())
 """Operations that give a run the same bits in every stack of two rows or more."""
 
-EACH = frozenset(
-    [
-        "celu",
-        "elu",
-        "erf",
-        "exp",
-        "expm1",
-        "gelu",
-        "hardsigmoid",
-        "hardswish",
-        "log",
-        "log1p",
-        "log_sigmoid_forward",
-        "mish",
-        "pow",
-        "rsqrt",
-        "selu",
-        "sigmoid",
-        "sigmoid_",
-        "silu",
-        "silu_",
-        "sin",
-        "cos",
-        "softplus",
-        "binary_cross_entropy_with_logits",
-        "smooth_l1_loss",
-    ]
-)
+REGISTERS = """
+binary_cross_entropy_with_logits celu cos elu erf exp expm1 gelu hardsigmoid hardswish log log1p log_sigmoid_forward mish pow rsqrt
+selu sigmoid sigmoid_ silu silu_ sin smooth_l1_loss softplus
+"""
+EACH = frozenset(REGISTERS.split())
 """Operations that do so where the numbers of all rows fill whole registers."""
 
 

@@ -16,8 +16,8 @@ from trainlab.config.data import PythonData
 from trainlab.config.model import PythonModel
 from trainlab.config.training import PythonLoss, PythonOptimizer
 from trainlab.data import Dataset, Task
-from trainlab.engine._precision import cast
-from trainlab.engine._random import fork_random
+from trainlab.engine._precision import cast, is_mixed
+from trainlab.engine._random import fork_random, start_random
 from trainlab.errors import Problem, UserError
 from trainlab.losses import Loss
 from trainlab.models import find_calling
@@ -58,6 +58,13 @@ class Steps:
         self.last: Any = None
 
 
+def _say_type(given: object) -> str:
+    """The shapes of a tuple, which some modules take; else the type."""
+    if isinstance(given, tuple | list) and given and all(isinstance(each, Tensor) for each in given):
+        return " and ".join(str(list(each.shape)) for each in given)
+    return "by name only" if given is None else f"a {type(given).__name__}"
+
+
 @contextmanager
 def follow(model: nn.Module) -> Iterator[Steps]:
     """Note name, kind and input of each module as it begins, and its end."""
@@ -66,7 +73,7 @@ def follow(model: nn.Module) -> Iterator[Steps]:
 
     def begin(module: nn.Module, arguments: tuple[object, ...]) -> None:
         given = arguments[0] if arguments else None
-        what = f"an input of shape {list(given.shape)}" if isinstance(given, Tensor) else f"a {type(given).__name__}"
+        what = f"an input of shape {list(given.shape)}" if isinstance(given, Tensor) else f"an input that is {_say_type(given)}"
         steps.at.append((names[module], type(module).__name__, what))
 
     def end(module: nn.Module, _arguments: object, output: object) -> None:
@@ -98,6 +105,11 @@ def list_kinds(model: nn.Module, inputs: Tensor) -> dict[str, str]:
     return kinds if steps.last is output else {**kinds, "forward": type(model).__name__}
 
 
+def _find_key(target: str | None) -> str:
+    """Where to look for what is wrong with a network."""
+    return "model" if target is None else "model.target"
+
+
 def explain_failure(error: Exception, steps: Steps, model: nn.Module, inputs: Tensor, target: str | None) -> UserError:
     """Why a forward pass has failed: the module that was at work, what it was given, the line of the user's code."""
     name, kind, what = steps.at[-1] if steps.at else ("", type(model).__name__, "an input")
@@ -108,7 +120,7 @@ def explain_failure(error: Exception, steps: Steps, model: nn.Module, inputs: Te
     place = f", called in {line}" if line and name else f", in {line}" if line else ""
     reason = str(error).strip().partition("\n")[0]
     reason = reason if isinstance(error, RuntimeError | ValueError) else f"{type(error).__name__}: {reason}"
-    return UserError(f"{f'{kind} {name}'.strip()} cannot take {what}{place}: {reason}", key="model", value=target)
+    return UserError(f"{f'{kind} {name}'.strip()} cannot take {what}{place}: {reason}", key=_find_key(target), value=target)
 
 
 def try_update(model: nn.Module, loss: Loss, batch: Batch, config: Config) -> None:
@@ -123,7 +135,7 @@ def try_update(model: nn.Module, loss: Loss, batch: Batch, config: Config) -> No
         parameters = {name: each.detach().clone().requires_grad_(each.requires_grad) for name, each in model.named_parameters()}
         state = {**parameters, **{name: each.clone() for name, each in model.named_buffers()}}
         with fork_random(batch.inputs.device), cast(config.train.precision, batch.inputs.device):
-            torch.default_generator.manual_seed(0)
+            start_random(0, batch.inputs.device).restore()
             model.train()
             with follow(model) as steps:
                 try:
@@ -135,18 +147,20 @@ def try_update(model: nn.Module, loss: Loss, batch: Batch, config: Config) -> No
         try:
             gradients = torch.autograd.grad(value, trained, allow_unused=True) if value.requires_grad else []
         except Exception as error:
-            raise targets.explain(error, "the backward pass fails", "model", target) from error
+            raise targets.explain(error, "the backward pass fails", _find_key(target), target) from error
         if all(each is None for each in gradients):
             raise UserError(
-                "no parameter that is trained reaches the loss: is there a detach() or a no_grad()?", key="model", value=target
+                "no parameter that is trained reaches the loss: is there a detach() or a no_grad()?",
+                key=_find_key(target),
+                value=target,
             )
         found.append(value.detach())
-    if not torch.allclose(found[0], found[1], rtol=1e-3, equal_nan=True):
+    if not torch.allclose(found[0], found[1], rtol=1e-2 if is_mixed(config.train.precision) else 1e-5, equal_nan=True):
         raise UserError(
-            f"gives a loss of {float(found[0]):.6g}, and then of {float(found[1]):.6g}, on the same batch with the same weights: it "
-            "keeps something that is neither parameter nor buffer, which one run would leave to the next, or draws random numbers "
-            "that are not torch's",
-            key="model",
+            f"gives a loss of {float(found[0]):.6g}, and then of {float(found[1]):.6g}, on the same batch with the same weights: "
+            "it keeps something that is neither parameter nor buffer, which one run would leave to the next, or draws random "
+            "numbers that are not torch's",
+            key=_find_key(target),
             value=target,
         )
 
@@ -165,12 +179,12 @@ def measure_loss(loss: Loss, output: Tensor, target: Tensor | None, config: Conf
     except Exception as error:
         shapes = f"an output of shape {list(output.shape)}"
         shapes += "" if target is None else f" and a target of shape {list(target.shape)}"
-        raise targets.explain(error, f"the loss cannot take {shapes},", "loss", name) from error
+        raise targets.explain(error, f"the loss cannot take {shapes},", "loss.target", name) from error
     if not isinstance(value, Tensor) or value.dim() or not value.is_floating_point():
         given = (
             f"a tensor of shape {list(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
         )
-        raise UserError(f"must give one number, the mean over the samples, and gives {given}", key="loss", value=name)
+        raise UserError(f"must give one number, the mean over the samples, and gives {given}", key="loss.target", value=name)
     return value
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from trainlab import targets
 from trainlab.engine._guard import choose_own_program, choose_own_rows
 from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._precision import is_mixed
@@ -38,12 +39,13 @@ class Way:
     room: Rows
 
 
-_chosen: dict[tuple[str, str, int], Way] = {}
+_chosen: dict[tuple[str, str, int, str], Way] = {}
 
 
 def choose_way(work: Work, structure: str) -> Way:
     """The way of every run of this structure (see `trainlab.engine._grouping`)."""
-    key = (structure, str(work.train.inputs.device), torch.get_num_threads())
+    place = targets.note_place() if work.is_own else ""
+    key = (structure, str(work.train.inputs.device), torch.get_num_threads(), place)
     if key not in _chosen:
         if len(_chosen) >= CACHED:
             _chosen.clear()

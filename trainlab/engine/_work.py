@@ -167,6 +167,9 @@ def _prepare(config: Config, device: torch.device) -> Work:
     dataset = data.load(config.data, targets.note_place() if isinstance(config.data, PythonData) else "").seen_as(
         models.find_view(config.model)
     )
+    is_single = dataset.structure is None or dataset.structure.is_tensor
+    if not (is_single or isinstance(config.model, PythonModel)):
+        raise UserError("these data have several inputs a sample, which only a network of your own takes", key="model.kind")
     named = config.loss if isinstance(config.loss, str) else None
     outputs = losses.count_outputs(named or "sum", dataset.task, dataset.classes, dataset.targets)
     model = models.build(
@@ -191,16 +194,11 @@ def _prepare(config: Config, device: torch.device) -> Work:
 
     first = place_inputs(dataset.train[0][:batch_size])
     if isinstance(config.model, PythonModel):
-        models.adapt(model, dataset.structure or read_structure(dataset.train[0]), config.model.target)
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(derive_seed(config.seed, "lazy weights"))
-            models.wake_lazy_modules(model, first)
-    elif dataset.structure is not None and not dataset.structure.is_tensor:
-        raise UserError(
-            "these data have several inputs a sample, which only a network of your own takes: set it to python", key="model.kind"
-        )
+        _adapt(model, config.model, config.seed, dataset, first)
     with cast(config.train.precision, device):
         output = _try_one_batch(model, first, getattr(config.model, "target", None))
+    if isinstance(config.model, PythonModel):
+        models.adopt_dropouts(model, first)
     if is_mixed(config.train.precision):
         _try_training(model, first, config.train.precision)
     if named:
@@ -251,6 +249,14 @@ def _prepare(config: Config, device: torch.device) -> Work:
         draw=None if loading is None or loading.sampler is None else loading.draw,
         kinds=kinds,
     )
+
+
+def _adapt(model: nn.Module, spec: PythonModel, seed: int, dataset: data.Dataset, first: Tensor) -> None:
+    """Let a network of the user's own be called with rows, `first` being some."""
+    models.adapt(model, dataset.structure or read_structure(dataset.train[0]), spec.target)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(derive_seed(seed, "lazy weights"))
+        models.wake_lazy_modules(model, first)
 
 
 def _tell_loss(model: nn.Module, output: Tensor, dataset: data.Dataset) -> tuple[Structure, Structure | None]:
@@ -324,7 +330,7 @@ def _check_output(output: Tensor, config: Config, outputs: int | None, steps: Te
     """
     if config.loss == "sum":
         return
-    key = {"layers": "model.modules", "python": "model"}.get(config.model.kind, "model.outputs")
+    key = {"layers": "model.modules", "python": "model.target"}.get(config.model.kind, "model.outputs")
     wanted = "[sample, output]" if steps is None else f"[sample, {steps.shape[1]} steps, output]"
     if output.dim() != (2 if steps is None else 3) or (steps is not None and output.shape[1] != steps.shape[1]):
         advice = {"model.modules": ": end it with Flatten" if steps is None else ""}.get(key, "")
@@ -362,7 +368,7 @@ def _try_one_batch(model: nn.Module, inputs: Tensor, target: str | None = None) 
     Raises:
         UserError: a module refuses what the one before it gives, both shapes are shown; or writes over its input, which runs share.
     """
-    trial = inputs.clone()
+    trial, key = inputs.clone(), "model" if target is None else "model.target"
     with follow(model) as steps:
         try:
             with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -373,10 +379,10 @@ def _try_one_batch(model: nn.Module, inputs: Tensor, target: str | None = None) 
     if not isinstance(output, Tensor) or output.dim() < 2 or len(output) != len(inputs):
         given = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise UserError(
-            f"the network must give one row a sample, but gives {given} for {list(inputs.shape)}", key="model", value=target
+            f"the network must give one row a sample, but gives {given} for {list(inputs.shape)}", key=key, value=target
         )
     if not output.is_floating_point():
-        raise UserError(f"the network must give numbers that have a gradient, but gives {output.dtype}", key="model", value=target)
+        raise UserError(f"the network must give numbers that have a gradient, but gives {output.dtype}", key=key, value=target)
     if trial._version:
-        raise UserError("the network overwrites its own inputs: its first module must not work in place", key="model", value=target)
+        raise UserError("the network overwrites its own inputs: its first module must not work in place", key=key, value=target)
     return output

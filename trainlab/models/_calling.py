@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from trainlab import targets
 from trainlab.errors import UserError
+from trainlab.models.dropout import Dropout
 from trainlab.structure import Structure, read_structure
 
 
@@ -58,8 +59,41 @@ def adapt(model: nn.Module, structure: Structure, target: str) -> Calling:
         UserError: its `forward` does not take such a batch.
     """
     calling = Calling(model, structure, target)
-    model.forward = calling
+    setattr(model, "forward", calling)  # noqa: B010  # a method, to those who type
+    for module in model.modules():
+        if isinstance(module, nn.TransformerEncoder):
+            module.use_nested_tensor = False  # at rest it would give its layers nested tensors, which have no shape to look at
     return calling
+
+
+def adopt_dropouts(model: nn.Module, rows: Tensor) -> None:
+    """Give dropout layers a stream for each run, in place of torch's, which all runs share.
+
+    Only those that see samples in their first dimension, once in a forward pass.
+    """
+    seen: dict[nn.Module, list[tuple[int, int]]] = {}
+    given = 0
+
+    def note(module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        seen.setdefault(module, []).append((given, len(arguments[0]) if arguments and arguments[0].dim() > 1 else 0))
+
+    found = [module for module in model.modules() if type(module) is nn.Dropout and not module.inplace]
+    hooks = [module.register_forward_pre_hook(note) for module in found]
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            model.eval()
+            for given in (2, 3) if hooks and len(rows) > 2 else ():
+                model(rows[:given])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for module, calls in seen.items():
+        if calls != [(2, 2), (3, 3)]:
+            continue
+        for parent in model.modules():
+            for name, child in parent.named_children():
+                if child is module:
+                    setattr(parent, name, Dropout(module.p))  # type: ignore[arg-type]  # found by its type
 
 
 def find_calling(model: nn.Module) -> Calling | None:
@@ -97,7 +131,7 @@ def _choose_style(model: nn.Module, structure: Structure, target: str) -> Callab
     told = ", ".join(f"{leaf.name.strip('[]') or 'a tensor'} {list(leaf.shape)}" for leaf in structure.leaves)
     raise UserError(
         f"{type(model).__name__}.forward{signature} does not take what the data give: {what}{told} a sample",
-        key="model",
+        key="model.target",
         value=target,
     )
 

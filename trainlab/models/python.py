@@ -34,7 +34,7 @@ def build(spec: PythonModel, sizes: Sizes) -> nn.Module:  # noqa: ARG001  # the 
             key="model.target",
             value=spec.target,
         )
-    seed = int(torch.randint(2**32, ()))
+    seed = torch.initial_seed() % 2**32
     states = random.getstate(), np.random.get_state()
     try:
         random.seed(seed)

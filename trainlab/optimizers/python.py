@@ -129,8 +129,10 @@ def try_out(spec: PythonOptimizer, like: Tensor, layout: Layout) -> None:
         step_in_place(like.clone(), torch.full_like(like, 1e-3), state, columns)
     except Exception as error:
         if isinstance(error, TypeError) and "closure" in str(error):
-            raise UserError("its step() needs a closure, and trainlab gives it none", key="optimizer", value=spec.target) from error
-        raise targets.explain(error, "its first step fails", "optimizer", spec.target) from error
+            raise UserError(
+                "its step() needs a closure, and trainlab gives it none", key="optimizer.target", value=spec.target
+            ) from error
+        raise targets.explain(error, "its first step fails", "optimizer.target", spec.target) from error
 
 
 def find_stride(state: State, columns: Columns) -> Tensor:  # noqa: ARG001  # one signature for all optimizers

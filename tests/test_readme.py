@@ -79,8 +79,27 @@ def test_the_comparison_notices_what_is_wrong() -> None:
     assert find_missing(["a", "...", "d"], ["a", "b", "c"]) is not None
 
 
+BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+JOBS = [block for block in BLOCKS if "pip install" in block]
+
+
 def test_the_config_shown_is_valid() -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    assert blocks
-    for block in blocks:
-        validate(yaml.safe_load(block), {})
+    (config,) = (block for block in BLOCKS if block not in JOBS)
+    validate(yaml.safe_load(config), {})
+
+
+@pytest.mark.parametrize("job", JOBS, ids=["github", "gitlab"])
+def test_the_jobs_shown_run(job: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "net.yaml").write_text(
+        "model: {width: 8}\ndata: {name: iris, test_fraction: 0.3}\nloss: cross_entropy\n"
+        "optimizer: {name: adam, lr: 0.01}\ntrain: {epochs: 30}\n"
+    )
+    assert yaml.safe_load(job)
+    (command,) = re.findall(r"- (?:run: )?trainlab (.*)", job)
+    code, printed = run_in_terminal(shlex.split(command))
+    assert code in (0, 1), printed
+    files = re.findall(r"--format \w+:(\S+)", command)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted(files)
+    assert all(job.count(file) > 1 for file in files), "what is written is used"

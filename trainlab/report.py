@@ -260,6 +260,9 @@ class Report:
         command: the subcommand that made it.
         complete: False if it was interrupted before all was measured.
         environment: versions, device, threads, seed.
+        rules: names by code of the rules that were asked: one that neither found anything in a run nor was skipped there found it
+            sound.
+        fail_on: least severity that makes the exit code 1, or `never`.
         exit_code: what the process will exit with.
         seconds: wall-clock time by phase; the only part that differs between two runs of the same thing.
     """
@@ -274,5 +277,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
+    rules: Mapping[str, str] = field(default_factory=dict)
+    fail_on: str = "never"
     exit_code: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)

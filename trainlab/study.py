@@ -162,6 +162,8 @@ def _run(
         findings=kept,
         skipped=tuple(skipped),
         notes=(*_explain_fallbacks(measured), *_explain_skips(measured)),
+        rules={rule.code: rule.name for rule in rules if rule.code in reported},
+        fail_on=settings.fail_on,
         exit_code=choose_exit_code(kept, judged, settings.fail_on),
         seconds={"train_s": trained - began, "judge_s": time.perf_counter() - trained},
     )

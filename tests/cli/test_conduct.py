@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from tests.cli.running import carry_out, report
-from trainlab import study
+from trainlab import plugins, study
 from trainlab.cli import progress
 from trainlab.cli.conduct import parse_budget, read_baseline
 from trainlab.config import build_schema
@@ -103,6 +103,17 @@ class TestOutput:
         assert (here / "p.png").read_bytes().startswith(b"\x89PNG")
         assert sorted(path.name for path in here.iterdir()) == ["a.json", "p.png"]
 
+    def test_every_format_at_once(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        names = plugins.list_names("trainlab.renderers")
+        options = [text for name in names for text in ("--format", f"{name}:report.{name}")]
+        assert carry_out(capsys, "gradients", *options, "--fail-on", "error").out == ""
+        texts = {name: (here / f"report.{name}").read_text(encoding="utf-8") for name in names}
+        assert [name for name, text in texts.items() if "Gradients vanish" not in text and name != "csv"] == []
+        assert "2.999290015809935e-20" in texts["csv"]
+        assert "<svg" in texts["html"], "the picture stands in the page"
+        assert '<failure type="error"' in texts["junit"]
+        assert 'name="G006 non-finite"' in texts["junit"], "a rule that found nothing is a case that passes"
+
     def test_output_takes_the_first_format(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         outcome = carry_out(capsys, "gradients", "--format", "json", "--format", "table:t.txt", "--output", "o.json")
         assert outcome.out == ""
@@ -183,12 +194,12 @@ class TestExitCodes:
     def test_what_is_known_does_not_fail(self, capsys: pytest.CaptureFixture[str]) -> None:
         line = ("gradients", "--fail-on", "error")
         assert carry_out(capsys, *line, "--format", "json:known.json").code == 1
-        assert read("known.json")["summary"] == {"errors": 1, "warnings": 0, "exit_code": 1}
+        assert read("known.json")["summary"] == {"errors": 1, "warnings": 0, "fail_on": "error", "exit_code": 1}
         outcome = carry_out(capsys, *line, "--baseline", "known.json", "--format", "json")
         assert outcome.code == 0
         document = json.loads(outcome.out)
         assert [each["known"] for each in document["findings"]] == [True]
-        assert document["summary"] == {"errors": 0, "warnings": 0, "exit_code": 0}
+        assert document["summary"] == {"errors": 0, "warnings": 0, "fail_on": "error", "exit_code": 0}
         assert carry_out(capsys, *line, "--baseline", "known.json", "--layers", "20").code == 1  # another place: a new fault
 
     def test_baselines(self, here: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -318,6 +319,16 @@ def write_cost(cost: Estimate, destinations: list[streams.Destination]) -> None:
         streams.write(f"{text}\n", destination.path)
 
 
+def _draw(report: Report) -> str:
+    """The picture that stands inside a page; a report that cannot be drawn has none, for nobody asked for one by name."""
+    from trainlab.pictures._save import draw_svg
+
+    try:
+        return draw_svg(report) if report.runs else ""
+    except UserError:
+        return ""
+
+
 def write_report(report: Report, destinations: list[streams.Destination], shared: Shared) -> None:
     """Every document to its place, then the picture."""
     from trainlab.renderers._target import Target
@@ -330,6 +341,8 @@ def write_report(report: Report, destinations: list[streams.Destination], shared
             unicode=streams.can_unicode(sys.stdout) if on_terminal else True,
             verbose=shared.verbose,
             full_series=shared.full_series,
+            picture=_draw(report) if destination.format == "html" else "",
+            command_line=shlex.join(["trainlab", *sys.argv[1:]]),
         )
         renderer = plugins.load("trainlab.renderers", destination.format)
         pieces = renderer.stream(report, target) if hasattr(renderer, "stream") else [renderer.render(report, target)]

@@ -171,7 +171,12 @@ def _shared(  # read, never called
         str | None, typer.Option(metavar="PKG.MOD:MAKE", help="Train on the concurrent.futures.Executor that it makes.")
     ] = None,
     format: Annotated[
-        list[str] | None, typer.Option("--format", metavar="F[:FILE]", help="table or json, to stdout or a file. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="F[:FILE]",
+            help="table, plain, json, csv, markdown, html, junit or github; to stdout or a file. Repeatable.",
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the first format goes.")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png|svg|pdf", help="Draw the report.")] = None,

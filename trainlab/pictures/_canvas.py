@@ -58,7 +58,7 @@ def make_figure(
     return figure, figure.subplots(rows, columns, squeeze=False, **grid).tolist()
 
 
-def shorten(text: str, *, width: int = 88, lines: int = 2) -> str:
+def shorten(text: str, *, width: int = 82, lines: int = 2) -> str:
     """At most two lines of a title, cut at a word."""
     return escape("\n".join(textwrap.wrap(text, width, max_lines=lines, placeholder=" …")))
 

@@ -51,15 +51,26 @@ def save(report: Report, path: Path) -> None:
         UserError: as `check`, or the file cannot be written.
     """
     check(report.command, path)
+    try:
+        _replace(path, _draw(report, path.suffix.lower()))
+    except OSError as error:
+        raise UserError(f"cannot write the picture: {error.strerror}", key="--plot", value=repr(str(path))) from error
+
+
+def draw_svg(report: Report) -> str:
+    """The picture as an `<svg>` element to stand inside a page; empty where the command has none or matplotlib is not installed."""
+    if report.command not in plugins.list_names(PACKAGE) or importlib.util.find_spec("matplotlib") is None:
+        return ""
+    text = _draw(report, ".svg").decode()
+    return text[text.index("<svg") :]
+
+
+def _draw(report: Report, suffix: str) -> bytes:
     content = io.BytesIO()
     with use_style():
         figure = plugins.load(PACKAGE, report.command).draw(report)
-        suffix = path.suffix.lower()
         figure.savefig(content, format=suffix[1:], dpi=DPI, metadata=METADATA[suffix], bbox_inches=None)
-    try:
-        _replace(path, content.getvalue())
-    except OSError as error:
-        raise UserError(f"cannot write the picture: {error.strerror}", key="--plot", value=repr(str(path))) from error
+    return content.getvalue()
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -15,6 +15,8 @@ class Target:
         unicode: the encoding has box, block and other non-ASCII characters.
         verbose: show what is usually left out: environment, metrics of every run, long tables whole.
         full_series: do not thin series.
+        picture: of the report, as SVG; empty where there is none, or nobody wanted it.
+        command_line: what was typed, so that it can be typed again; empty if it was not a command.
     """
 
     width: int | None = None
@@ -22,3 +24,5 @@ class Target:
     unicode: bool = True
     verbose: bool = False
     full_series: bool = False
+    picture: str = ""
+    command_line: str = ""

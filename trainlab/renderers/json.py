@@ -65,9 +65,11 @@ def _arrange(report: Report) -> dict[str, Any]:
         "findings": [_convert_finding(finding) for finding in report.findings],
         "skipped": [{"code": skipped.code, "run": skipped.run, "reason": skipped.reason} for skipped in report.skipped],
         "notes": report.notes,
+        "rules": report.rules,
         "summary": {
             "errors": counted["error"],
             "warnings": counted["warning"],
+            "fail_on": report.fail_on,
             "exit_code": report.exit_code,
         },
         "timing": {"total_s": math.fsum(report.seconds.values()), **report.seconds},

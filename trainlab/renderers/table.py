@@ -13,11 +13,13 @@ from rich.text import Text
 
 from trainlab import causes
 from trainlab.renderers import _columns
+from trainlab.renderers._comparisons import tabulate_comparisons
 from trainlab.renderers._findings import Group, group_findings, group_suggestions, join_seeds
 from trainlab.renderers._glyphs import ASCII, UNICODE, Glyphs, to_printable
-from trainlab.renderers._numbers import count, format_options, format_signed, format_value
+from trainlab.renderers._numbers import format_options, format_value
+from trainlab.renderers._summary import NOTHING_JUDGED, summarize
 from trainlab.renderers._target import Target
-from trainlab.report import Column, Comparison, Finding, Report, Run, Severity, Skipped, Table
+from trainlab.report import Column, Finding, Report, Run, Severity, Skipped, Table
 
 # Of the 256 fixed colours, those that stand out from a white and from a black ground alike (a test measures it), and from each
 # other to a colour-blind eye. Nothing is told by colour alone.
@@ -33,7 +35,6 @@ STYLES: dict[str, str] = {
 }
 FEW = 4  # findings of one kind listed on a terminal
 INDENT = 2
-NOTHING_JUDGED = 4  # the exit code; no findings must not look like no faults
 
 
 def render(report: Report, target: Target) -> str:
@@ -46,7 +47,7 @@ def render(report: Report, target: Target) -> str:
     places = {finding.where for finding in report.findings if finding.where}
     for table in report.tables:
         _write_table(page, table, places)
-    for table in _tabulate_comparisons(report.comparisons, plain=target.width is None or target.verbose):
+    for table in tabulate_comparisons(report.comparisons, plain=target.width is None or target.verbose):
         _write_table(page, table, ())
     _write_suggestions(page, report.findings)
     _write_skipped(page, report.skipped)
@@ -212,43 +213,6 @@ def _choose_style(laid: _columns.Laid, row: int) -> str:
     return STYLES["drawing"] if laid.is_drawing else ""
 
 
-def _tabulate_comparisons(comparisons: Sequence[Comparison], *, plain: bool) -> list[Table]:
-    """A table for each metric; the plain interval, which decides nothing, only where there is room for everything."""
-    grouped: dict[tuple[str, str], list[Comparison]] = {}
-    for comparison in comparisons:
-        grouped.setdefault((comparison.metric, comparison.against), []).append(comparison)
-    arms = max(map(len, grouped.values()), default=1)
-    corrected = "95 % interval" if arms == 1 else "95 % interval, corrected"
-    return [
-        Table(
-            name="comparisons",
-            title=f"{metric.replace('_', ' ')} next to {against}",
-            columns=(
-                Column(name="run"),
-                Column(name="difference", kind="number"),
-                Column(name=corrected, kind="number"),
-                *((Column(name="plain interval", kind="number", priority=1),) * plain),
-                Column(name="verdict", kind="verdict"),
-            ),
-            rows=tuple(
-                (
-                    comparison.run,
-                    format_signed(comparison.difference),
-                    _format_interval(comparison.corrected),
-                    *((_format_interval(comparison.interval),) * plain),
-                    comparison.verdict,
-                )
-                for comparison in members
-            ),
-        )
-        for (metric, against), members in grouped.items()
-    ]
-
-
-def _format_interval(interval: tuple[float, float]) -> str:
-    return " to ".join(map(format_signed, interval))
-
-
 def _write_suggestions(page: _Page, findings: Sequence[Finding]) -> None:
     suggestions = group_suggestions(findings)
     if suggestions:
@@ -341,16 +305,11 @@ def _write_environment(page: _Page, report: Report) -> None:
 
 def _summarize(page: _Page, report: Report) -> Text:
     """One line: how much was found, and what to type next."""
-    counted = causes.count(report.findings)
-    errors, warnings = counted["error"], counted["warning"]
-    known = sum(finding.known for finding in report.findings)
-    silent = len({item.code for item in report.skipped if item.code != "run"})
-    parts = [count(errors, "error"), count(warnings, "warning")]
-    parts += [f"{known} known"] * bool(known) + [f"{count(silent, 'rule')} not judged"] * bool(silent)
     if report.exit_code == NOTHING_JUDGED:
-        return Text("nothing could be judged", style=STYLES["warning"])
-    worst = "error" if errors else "warning" if warnings else "good" if report.complete else "neutral"
-    line = Text(", ".join(parts), style=STYLES[worst])
+        return Text(summarize(report), style=STYLES["warning"])
+    counted = causes.count(report.findings)
+    worst = "error" if counted["error"] else "warning" if counted["warning"] else "good" if report.complete else "neutral"
+    line = Text(summarize(report), style=STYLES[worst])
     if report.findings:
         code = group_findings(report.findings)[0].findings[0].code
         line.append(f" {page.glyphs.dot} trainlab explain {code}", style="not bold default")

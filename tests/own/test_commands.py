@@ -80,6 +80,7 @@ def test_a_file_is_looked_for_beside_the_config_first(tmp_path: Path, monkeypatc
         (("--act", "relu"), "--act relu: model.activation: `python` has no `activation`; `mlp`"),
         (("--set", "model.args.width=0.5"), "Perceptron() fails in "),
         (("--set", "model.target=net"), "must be a module or a file, and a name in it"),
+        (("--set", "optimizer.name=python,optimizer.target=torch.optim:Adam,optimizer.args={lr: 1}"), "must leave out `lr`"),
         (("--set", "model.args=[1]"), "must map the names of arguments to values"),
     ],
 )

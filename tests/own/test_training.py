@@ -206,8 +206,8 @@ class TestLosses:
 class TestOptimizers:
     @pytest.mark.parametrize("net", ["Perceptron", "Wandering"])
     def test_torchs_adam_is_adam(self, net: str) -> None:
-        theirs = {"name": "python", "target": "torch.optim:Adam", "lr": 0.01, "args": {"weight_decay": 0.1}}
-        ours = {"name": "adam", "lr": 0.01, "weight_decay": 0.1}
+        theirs = {"name": "python", "target": "torch.optim:Adam", "lr": 0.01, "weight_decay": 0.1, "args": {"eps": 1e-6}}
+        ours = {"name": "adam", "lr": 0.01, "weight_decay": 0.1, "eps": 1e-6}
         one, other = (train(full(net, "pairs", optimizer=each), probes=("batch-loss",))[0] for each in (theirs, ours))
         np.testing.assert_allclose(one.series["batch-loss"].values, other.series["batch-loss"].values, rtol=1e-9)
 

@@ -231,18 +231,19 @@ class PythonOptimizer(Setting):
         target: `torch.optim:Adamax`, or a file, `./adam.py:make`, in the folder of this config or else in the working directory.
         args: what it is called with besides the parameters and the rate.
         lr: learning rate.
+        weight_decay: passed on by that name, unless it is 0.
     """
 
     name: Literal["python"] = "python"
     target: Target
     args: Args = field(default_factory=dict)
     lr: NonNegative = 0.01
+    weight_decay: NonNegative = 0.0
 
-    @property
-    def weight_decay(self) -> float:
-        """What its argument of that name says; 0 without one."""
-        given = self.args.get("weight_decay", 0.0)
-        return float(given) if isinstance(given, int | float) else 0.0
+    def __post_init__(self) -> None:
+        for name in ("lr", "weight_decay"):
+            if name in self.args:
+                raise refuse(f"must leave out `{name}`, which has a key of its own: `optimizer.{name}`", "args")
 
 
 Optimizer = Annotated[SGD | AdaGrad | RMSProp | Adam | NAdam | RAdam | PythonOptimizer, Tagged("name", "sgd")]

@@ -95,12 +95,13 @@ def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: C
 def _make(spec: PythonOptimizer, row: Tensor, layout: Layout, seed: int) -> Own:
     parts = zip(row.detach().clone().split_with_sizes(list(layout.sizes)), layout.shapes, strict=True)
     parameters = [nn.Parameter(part.view(shape)) for part, shape in parts]
+    decay = {"weight_decay": spec.weight_decay} if spec.weight_decay else {}
     made = targets.find(spec.target, "optimizer.target")
     if not callable(made):
         raise UserError(
             f"must be a class of torch.optim.Optimizer, or a function, not a {type(made).__name__}", key="optimizer.target"
         )
-    optimizer = targets.call(made, {"lr": spec.lr, **spec.args}, "optimizer", spec.target, parameters)
+    optimizer = targets.call(made, {"lr": spec.lr, **decay, **spec.args}, "optimizer", spec.target, parameters)
     if not isinstance(optimizer, torch.optim.Optimizer):
         kind = type(optimizer).__name__
         raise UserError(f"must give a torch.optim.Optimizer, and gives a {kind}", key="optimizer.target", value=spec.target)

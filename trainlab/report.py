@@ -221,12 +221,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows of plain values under named columns; a cell may be None."""
+    """Rows of plain values under named columns; a cell may be None.
+
+    Attributes:
+        shown: places of the rows that a short view is content with; empty for those that it chooses itself.
+    """
 
     name: str
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
+    shown: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

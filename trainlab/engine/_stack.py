@@ -50,6 +50,7 @@ class Stack:
         self._step, self._state, self._columns = optimizers.start(
             [work.config.optimizer for work in own], self.weights.flat, works[0].layout, [work.config.seed for work in own]
         )
+        self._scales = optimizers.find_scales([work.config.optimizer for work in own], works[0].layout, self.weights.flat)
         self._scaling: Scaling | None = None
         self._spared: set[int] = set()  # positions that no scale saved at the latest update, and that go on
         self._hopeless: set[int] = set()
@@ -141,7 +142,8 @@ class Stack:
             raw = self._see_skipped(program, drawn, raw, skipped & torch.isfinite(loss), scale)
         used = self._clip(raw)
         rate = self._pace.find_rates(self._clock(update))
-        columns = {**self._columns, "lr": rate.to(before)[:, None]}
+        rates = rate.to(before)[:, None]
+        columns = {**self._columns, "lr": rates if self._scales is None else rates * self._scales}
         held = self._state
         in_place = self._find_step_in_place(program)
         if in_place is None:
@@ -169,10 +171,15 @@ class Stack:
         )
 
     def _find_step_in_place(self, program: Program) -> optimizers.StepInPlace | None:
-        """Under a loss scale the state before the step may be needed again."""
+        """Under a loss scale the state before the step may be needed again; it takes one rate a run."""
         if isinstance(self.works[0].config.optimizer, PythonOptimizer):
             return optimizers.find_step_in_place(self._family)
-        if not isinstance(program, OneByOne) or self._scaling is not None or not self.weights.flat.is_cpu:
+        if (
+            not isinstance(program, OneByOne)
+            or self._scaling is not None
+            or self._scales is not None
+            or not self.weights.flat.is_cpu
+        ):
             return None
         return optimizers.find_step_in_place(self._family)
 
@@ -348,6 +355,7 @@ class Stack:
         self._state, self._pace = self._state.select(index), self._pace.select(index)
         self._stopping = self._stopping and self._stopping.select(positions)
         self._columns = {name: each[index.to(each.device)] for name, each in self._columns.items()}
+        self._scales = None if self._scales is None else self._scales[on_device]
         self._limits = {mode: None if each is None else each[on_device] for mode, each in self._limits.items()}
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from trainlab import data, losses, models, targets
+from trainlab import data, losses, models, optimizers, targets
 from trainlab.config import Config
 from trainlab.config.data import PythonData
 from trainlab.config.model import PythonModel
@@ -150,6 +150,8 @@ def prepare(config: Config, device: torch.device) -> Work:
         for name in ("input_noise", "adversarial"):
             if getattr(config.regularize, name):
                 raise UserError("needs numbers to move, and these inputs are tokens", key=f"regularize.{name}")
+    for pattern in optimizers.list_unmatched(config.optimizer, work.layout):
+        raise UserError("matches no parameter that trains", key="optimizer.groups", value=pattern, choices=work.layout.names[:8])
     if config.train.early_stopping.patience is not None and work.validation is None:
         remedy = (
             "set `data.validation_fraction`, to 0.2 for example"

@@ -19,10 +19,23 @@ from torch import Tensor
 from trainlab import plugins
 from trainlab.config.training import Optimizer, PythonOptimizer
 from trainlab.optimizers._blocks import step_in_blocks
+from trainlab.optimizers._groups import find_scales, list_unmatched
 from trainlab.optimizers._state import Columns, State, Step
 from trainlab.step import Layout
 
-__all__ = ["Columns", "State", "Step", "StepInPlace", "find_step_in_place", "find_stride", "name_family", "start", "step_in_blocks"]
+__all__ = [
+    "Columns",
+    "State",
+    "Step",
+    "StepInPlace",
+    "find_scales",
+    "find_step_in_place",
+    "find_stride",
+    "list_unmatched",
+    "name_family",
+    "start",
+    "step_in_blocks",
+]
 
 StepInPlace = Callable[[Tensor, Tensor, State, Columns], State]
 """As a Step, but parameters and state are overwritten; only the state returned is of use afterwards."""

@@ -24,7 +24,8 @@ def step_in_blocks(step: Step, parameters: Tensor, gradient: Tensor, state: Stat
     for start in range(0, size, width):
         block = slice(start, start + width)
         held = {name: each[:, block] if name in wide else each for name, each in state.rows.items()}
-        after[:, block], moved = step(parameters[:, block], gradient[:, block], State(held, state.updates), columns)
+        cut = {name: each[:, block] if each.shape == parameters.shape else each for name, each in columns.items()}
+        after[:, block], moved = step(parameters[:, block], gradient[:, block], State(held, state.updates), cut)
         for name, each in wide.items():
             each[:, block] = moved.rows[name]
     return after, State({**moved.rows, **wide}, moved.updates)

@@ -25,6 +25,7 @@ from trainlab.studies._rates import (
     list_values,
     say_best,
     say_floor,
+    say_groups,
     say_own,
     tabulate,
     weigh,
@@ -153,7 +154,11 @@ def conclude(arms: Sequence[Arm], options: Options, traces: Sequence[Trace], fin
     values = _list_values(base)
     if others:
         values["arms"] = {each.sweep.name: _list_values(each) for each in others}
-    text = _say(base) + say_floor(base.sweep, used[base.sweep.name], kept)
+    text = (
+        _say(base)
+        + (say_groups(base.arm.config, base.confirmed) if base.confirmed else "")
+        + say_floor(base.sweep, used[base.sweep.name], kept)
+    )
     for each in others if len(others) <= FEW else ():
         rate = used[each.sweep.name]
         text += f" With {each.sweep.name}: " + (f"{rate.lr:g}, ending at {rate.final:.4g}." if rate else f"{_say_none(each)}.")

@@ -224,6 +224,7 @@ class Table:
     """Rows of plain values under named columns; a cell may be None.
 
     Attributes:
+        compares: it shows what the report's comparisons say, so that no other table needs to.
         shown: places of the rows that a short view is content with; empty for those that it chooses itself.
     """
 
@@ -231,6 +232,7 @@ class Table:
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
+    compares: bool = False
     shown: tuple[int, ...] = ()
 
 

@@ -13,13 +13,14 @@ from typing import Any
 import torch
 
 from trainlab import causes, engine, plugins
+from trainlab.averaging import average
 from trainlab.causes import SEVERITIES
 from trainlab.config import Config, to_values
 from trainlab.device import count_cores
 from trainlab.engine import Elsewhere, Progress, Work, Workers
 from trainlab.errors import UserError
 from trainlab.judging import choose_rules, judge
-from trainlab.plan import Conclusion, Options, PlannedRun
+from trainlab.plan import Conclusion, Group, Options, PlannedRun
 from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Trace
 from trainlab.settling import find_settling_epoch
 
@@ -106,7 +107,9 @@ def _run(
     rules, reported, skipped = choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
     probes = [name for rule in rules for name in rule.needs if name not in engine.ALWAYS]
     begun: list[PlannedRun] = []
+    judging: set[str] = set()  # names of the runs that the rules judge
     traces: list[Trace] = []
+    groups: list[Group] = []
     stopped = False
 
     def heed(progress: Progress) -> bool:
@@ -116,7 +119,7 @@ def _run(
         return not stopped
 
     def find(measured: Sequence[Trace]) -> Sequence[Finding]:
-        return judge(rules, measured, reported)[0]
+        return judge(rules, [trace for trace in measured if trace.name in judging], reported)[0]
 
     then = getattr(study, "then", None)
     cost = 0.0
@@ -128,19 +131,27 @@ def _run(
         if not runs:
             break  # nothing is left that could tell the study more
         begun += runs
-        try:
-            traces += engine.train(runs, works, [*plan.probes, *probes], heed, workers)
-        except (MemoryError, RuntimeError) as error:
-            raise _explain_memory(error) from error
+        groups += plan.groups
+        judging |= {each.name for each in runs if each.judged}
+        for judged_ones in (True, False):
+            here = [position for position, each in enumerate(runs) if each.judged == judged_ones]
+            if not here or stopped:
+                continue
+            asked = [*plan.probes, *(probes if judged_ones else ())]
+            try:
+                traces += engine.train([runs[at] for at in here], [works[at] for at in here], asked, heed, workers)
+            except (MemoryError, RuntimeError) as error:
+                raise _explain_memory(error) from error
         plan = None if stopped or then is None else then(config, options, traces, find)
     trained = time.perf_counter()
     measured = [trace for trace in traces if trace.updates]
     idle = Counter(run.name for run in begun) - Counter(trace.name for trace in measured)
     skipped += [Skipped(code="run", run=name, reason=f"stopped before its first update{_say_times(idle[name])}") for name in idle]
-    findings, unjudged, judged = judge(rules, measured, reported)
+    findings, unjudged, judged = judge(rules, [trace for trace in measured if trace.name in judging], reported)
     skipped += [each for each in unjudged if each.code in reported]
     nothing = Conclusion(answer=Answer(text="Nothing was measured: the study was stopped before its first update."))
-    conclusion = study.conclude(config, options, measured, findings, unjudged) if measured else nothing
+    everything = [*measured, *average(groups, measured)]
+    conclusion = study.conclude(config, options, everything, findings, unjudged) if measured else nothing
     kept = tuple(
         replace(each, known=(each.code, each.run, each.where) in settings.baseline)
         for each in causes.keep([each for each in conclusion.findings if each.code in reported])
@@ -156,7 +167,7 @@ def _run(
             "seed": config.seed,
         },
         answer=conclusion.answer,
-        runs=tuple(map(describe, measured)),
+        runs=tuple(map(describe, everything)),
         tables=conclusion.tables,
         comparisons=conclusion.comparisons,
         findings=kept,

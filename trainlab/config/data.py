@@ -1,8 +1,8 @@
 """The `data:` section: which samples, how many, how they are split, what is wrong with them. `seed` here is the data's own.
 
 What becomes of the samples of a source, in this order: the test part and the validation part are taken; of what is left for
-training `fraction` is kept, `imbalance`, `label_noise`, `outliers` and `noise` spoil it; `standardize` scales all parts by what it
-measures there; `bootstrap` draws it anew. Only the training part is ever spoilt.
+training `fraction` is kept, `imbalance`, `label_noise`, `outliers` and `noise` spoil it, `augment` adds changed copies;
+`standardize` scales all parts by what it measures there; `bootstrap` draws it anew. Only the training part is ever changed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from trainlab.config.types import (
     Seed,
     Setting,
     Share,
+    Short,
     Tagged,
     Target,
     refuse,
@@ -111,16 +112,35 @@ class Source(Setting):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Augment(Setting):
+    """Changed copies of every training sample beside the samples themselves, drawn once.
+
+    What a copy changes must not matter to the target: of images a small shift, of other numbers a little noise.
+
+    Attributes:
+        copies: of each sample; 0 for none.
+        shift: pixels that a copy of an image is moved at most, up or down and sideways; what comes in at the border is 0.
+        noise: standard deviation of what is added to a copy, in units of each feature's own.
+    """
+
+    copies: Count = 0
+    shift: Count = 0
+    noise: NonNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NoisySource(Source):
     """Samples whose inputs can be spoilt too.
 
     Attributes:
         noise: standard deviation of what is added to the training inputs, in units of each feature's own.
+        augment: changed copies beside the training samples; a number is how many.
         outliers: share of the training samples that lie far off: their inputs, or where numbers are to be predicted, their targets.
         outlier_size: how far, up or down, in standard deviations of each feature or target.
     """
 
     noise: NonNegative = 0.0
+    augment: Annotated[Augment, Short("copies")] = field(default_factory=Augment)
     outliers: Share = 0.0
     outlier_size: Positive = 10.0
 

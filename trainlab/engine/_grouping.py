@@ -13,8 +13,8 @@ from trainlab import optimizers
 from trainlab.config.initialization import AsInput, ByRule
 from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, ConstantSchedule, EarlyStopping, NoClip
+from trainlab.engine._alone import OneByOne
 from trainlab.engine._mlp import HandWritten
-from trainlab.engine._programs import OneByOne
 from trainlab.engine._ways import Way, choose_way
 from trainlab.engine._work import Work
 

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from trainlab.engine._alone import OneByOne
 from trainlab.engine._precision import is_mixed
-from trainlab.engine._programs import OneByOne, Program, Stacked, Weights, can_stack, draw_weights, first_line
+from trainlab.engine._programs import Program, Stacked, can_stack, draw_weights, first_line
 from trainlab.engine._random import fork_random
 from trainlab.engine._rows import LANES, Rows
+from trainlab.engine._weights import Weights
 from trainlab.engine._work import Work
 from trainlab.losses import Loss, find_loss
 from trainlab.step import Batch

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from trainlab import targets
+from trainlab.engine._alone import OneByOne
 from trainlab.engine._guard import choose_own_program, choose_own_rows
 from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._precision import is_mixed
-from trainlab.engine._programs import OneByOne, Program, choose_program
+from trainlab.engine._programs import Program, choose_program
 from trainlab.engine._rows import ALONE, Rows, choose_rows
 from trainlab.engine._work import Work
 from trainlab.step import Batch

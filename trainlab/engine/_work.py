@@ -40,6 +40,7 @@ class Work:
         train: the training part, `[sample, ...]`.
         validation: the part to choose by, or None.
         test: the test part, or None.
+        pool: the training part before it was drawn anew, or None.
         task: see `trainlab.report.Trace.task`.
         outputs: of the network.
         batch_size: samples a batch; all of them for the full batch.
@@ -66,6 +67,7 @@ class Work:
     shuffle: bool
     draw: Callable[[torch.Generator], Tensor] | None
     kinds: dict[str, str]
+    pool: Batch | None = None
 
     @property
     def samples(self) -> int:
@@ -241,6 +243,7 @@ def _prepare(config: Config, device: torch.device) -> Work:
         train=train,
         validation=place(dataset.validation) if dataset.validation else None,
         test=place(dataset.test) if dataset.test else None,
+        pool=place(dataset.pool) if dataset.pool else None,
         task=dataset.task if named else find_task(dataset, output),
         outputs=output.shape[-1],
         batch_size=batch_size,

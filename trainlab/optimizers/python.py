@@ -54,21 +54,18 @@ class OwnState(State):
 
 
 def start(specs: Sequence[PythonOptimizer], like: Tensor, layout: Layout, seeds: Sequence[int]) -> tuple[Step, State, Columns]:
-    """See `trainlab.optimizers.start`; there is only a step in place.
+    """See `trainlab.optimizers.start`; all runs take the step for stacks.
 
     Raises:
         UserError: the target is no optimizer, or refuses the parameters.
     """
     own = tuple(_make(spec, row, layout, seed) for spec, row, seed in zip(specs, like, seeds, strict=True))
-    return _refuse, OwnState({}, 0, own), {"lr": make_column([spec.lr for spec in specs], like)}
+    return _step, OwnState({}, 0, own), {"lr": make_column([spec.lr for spec in specs], like)}
 
 
-def _refuse(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> tuple[Tensor, State]:
-    raise NotImplementedError("an optimizer of the user's own steps in place")
-
-
-def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> State:
-    """See `trainlab.optimizers.find_step_in_place`."""
+def _step(before: Tensor, gradient: Tensor, state: State, columns: Columns) -> tuple[Tensor, State]:
+    """One step of each run by its own optimizer, whose memory is changed."""
+    parameters = before.clone()
     assert isinstance(state, OwnState)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         for row, own in enumerate(state.own):
@@ -89,7 +86,7 @@ def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: C
                 parameters[row, start:end] = parameter.data.reshape(-1)  # nothing to do where it was changed in place
                 start = end
             own.random = torch.default_generator.get_state()
-    return OwnState({}, state.updates + 1, state.own)
+    return parameters, OwnState({}, state.updates + 1, state.own)
 
 
 def _make(spec: PythonOptimizer, row: Tensor, layout: Layout, seed: int) -> Own:
@@ -127,7 +124,7 @@ def try_out(spec: PythonOptimizer, like: Tensor, layout: Layout) -> None:
     """
     _, state, columns = start([spec], like, layout, [0])
     try:
-        step_in_place(like.clone(), torch.full_like(like, 1e-3), state, columns)
+        _step(like, torch.full_like(like, 1e-3), state, columns)
     except Exception as error:
         if isinstance(error, TypeError) and "closure" in str(error):
             raise UserError(

@@ -31,7 +31,7 @@ class Overfitting:
         errors that allow for heavy-tailed errors (kurtosis 6). `samples`: of both parts.
 
     See it:
-            trainlab overfit
+            trainlab overfit --quick
 
         `100.0` % right in training and `82.0` % in test: the interval of the gap begins at `13.3` points.
 

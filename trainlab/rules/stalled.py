@@ -44,7 +44,7 @@ class Stalled:
         half, as a share of its whole range. `update_ratio`: norm(change)/norm(weight), typical of the last quarter.
 
     See it:
-            trainlab overfit --layers 12 --act sigmoid --optimizer sgd \
+            trainlab overfit --quick --layers 12 --act sigmoid --optimizer sgd \
               --lr 0.1 --epochs 150
 
         Twelve sigmoid layers stay at `0.693`, the loss of a constant, where a linear model reaches `0.318`.

@@ -32,7 +32,7 @@ class TrainEvalDisagreement:
         `measure`: `accuracy` or `loss`. `train_mode`, `eval_mode`: its values, on the same samples. `batch_size`: of the training.
 
     See it:
-            trainlab overfit --epochs 100 --norm batch \
+            trainlab overfit --quick --epochs 100 --norm batch \
                 --set data.name=breast_cancer,model.norm.momentum=0.001
 
     What to try:

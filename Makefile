@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test setup lint bench bench-lr zoo clean
+.PHONY: demo test setup lint bench bench-lr bench-repair zoo clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## the main job
@@ -29,6 +29,9 @@ bench: $(READY)  ## measure start-up and speed, as ratios
 
 bench-lr: $(READY)  ## how well the recommendation of lr-sweep holds up, over 14 configs
 	$(BIN)/python tests/benchmarks/lr_sweep.py
+
+bench-repair: $(READY)  ## how many faulty networks end healthy after check
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.repair --verbose
 
 zoo: $(READY)  ## how far the verdicts can be believed: train healthy and faulty networks, and judge them
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.zoo --write --verbose

@@ -14,34 +14,35 @@ LEVEL = 0.05
 ROUNDING = 1e-9  # an end of an interval that differs from 0 by less is 0
 
 
-SCORES = {"test-correct": "test_accuracy", "test-fit": "test_r2"}
-"""Arrays `[sample]` whose mean is a metric, and the metric."""
+SCORES = {"correct": "accuracy", "fit": "r2"}
+"""Arrays `[sample]` whose mean is a metric, and the metric, both of them of a part."""
 CHUNK = 2**22  # numbers drawn at a time: bounds memory
 
 
-def compare_accuracy(arms: Sequence[Sequence[Trace]]) -> tuple[Comparison, ...]:
-    """Test accuracy, or R2 where numbers are predicted, of every arm next to the first one.
+def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test") -> tuple[Comparison, ...]:
+    """Accuracy on one part, or R2 where numbers are predicted, of every arm next to the first one.
 
-    A bootstrap over seeds and test samples at once, paired: an arm and the base are resampled with the same seeds and the same
+    A bootstrap over seeds and samples at once, paired: an arm and the base are resampled with the same seeds and the same
     samples, so that what both have in common cancels (Efron & Tibshirani, 1993, chapter 8). The folds of one seed are one test
     part. Of R2, the spread of the targets counts as known. The corrected interval is widened by Holm's (1979) step-down rule over
     the arms, and the verdict goes by it. Arms without a matching base run are left out.
 
     Args:
         arms: the traces of each arm, the base first; runs are paired by seed and fold.
+        part: `test`, `validation` or `train`.
 
     Returns:
-        One comparison an arm that has `test-correct` or `test-fit` in common with the base, in order.
+        One comparison an arm that has `{part}-correct` or `{part}-fit` in common with the base, in order.
     """
-    name = next((name for name in SCORES if any(name in trace.arrays for trace in arms[0])), "test-correct")
-    differences = {position: _pair(arms[0], arm, name) for position, arm in enumerate(arms[1:], start=1)}
+    score = next((score for score in SCORES if any(f"{part}-{score}" in trace.arrays for trace in arms[0])), "correct")
+    differences = {position: _pair(arms[0], arm, f"{part}-{score}") for position, arm in enumerate(arms[1:], start=1)}
     found = {position: difference for position, difference in differences.items() if difference is not None}
     draws = _resample(found)
     levels = _holm({position: _p_value(drawn) for position, drawn in draws.items()})
     return tuple(
         Comparison(
             run=arms[position][0].name,
-            metric=SCORES[name],
+            metric=f"{part}_{SCORES[score]}",
             difference=float(found[position].mean()),
             interval=_interval(drawn, LEVEL),
             corrected=_interval(drawn, levels[position]),

@@ -76,12 +76,14 @@ class Options:
         seeds: `seed .. seed + N - 1`.
         seeds_given: the user asked for so many; otherwise there is one, and a study may take more.
         chosen: the study's own options by name (`{"steps": 10}`); one that was not given is absent.
+        budget: trainings of the base that the study may cost; None for any number.
     """
 
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
     seeds_given: bool = True
     chosen: Mapping[str, Any] = field(default_factory=dict)
+    budget: float | None = None
 
 
 Find = Callable[[Sequence["Trace"]], Sequence["Finding"]]
@@ -98,9 +100,11 @@ class Conclusion:
         comparisons: of arms with the base.
         findings: those that concern the question, of all that the rules found. A rate that a sweep tried and rejected is a row
             of its table, not a fault of the user's.
+        about: names of the runs that the report judges; what could not be judged in others is not listed. None for all.
     """
 
     answer: Answer
     tables: tuple[Table, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     findings: tuple[Finding, ...] = ()
+    about: frozenset[str] | None = None

@@ -25,6 +25,7 @@ from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Trace
 from trainlab.settling import find_settling_epoch
 
 NOTHING_JUDGED = 4
+FEW = 5  # names listed in a note
 MANY_SKIPPED = 0.05
 """Share of the updates of an fp16 run that may be skipped in silence: the first ones find the loss scale."""
 
@@ -148,10 +149,11 @@ def _run(
     idle = Counter(run.name for run in begun) - Counter(trace.name for trace in measured)
     skipped += [Skipped(code="run", run=name, reason=f"stopped before its first update{_say_times(idle[name])}") for name in idle]
     findings, unjudged, judged = judge(rules, [trace for trace in measured if trace.name in judging], reported)
-    skipped += [each for each in unjudged if each.code in reported]
     nothing = Conclusion(answer=Answer(text="Nothing was measured: the study was stopped before its first update."))
     everything = [*measured, *average(groups, measured)]
     conclusion = study.conclude(config, options, everything, findings, unjudged) if measured else nothing
+    about = conclusion.about
+    skipped += [each for each in unjudged if each.code in reported and (about is None or each.run in about)]
     kept = tuple(
         replace(each, known=(each.code, each.run, each.where) in settings.baseline)
         for each in causes.keep([each for each in conclusion.findings if each.code in reported])
@@ -360,4 +362,9 @@ def _explain_fallbacks(traces: Sequence[Trace]) -> tuple[str, ...]:
     for trace in traces:
         if trace.how != "stacked":
             slow.setdefault(trace.how, []).append(trace.name)
-    return tuple(f"trained {how} ({', '.join(dict.fromkeys(names))})" for how, names in slow.items())
+    return tuple(f"trained {how} ({_list_few(list(dict.fromkeys(names)))})" for how, names in slow.items())
+
+
+def _list_few(names: Sequence[str]) -> str:
+    more = len(names) - FEW
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:FEW])} and {more} more"

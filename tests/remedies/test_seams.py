@@ -10,6 +10,7 @@ from tests.remedies.proposing import CONFIG, NUMBERS, OVERFIT, TOKENS, load_reme
 from trainlab import plugins
 from trainlab.config import apply_patch, find_config, list_configs, load, validate
 from trainlab.judging import list_rules
+from trainlab.studies._remedies import choose_remedies
 
 NAMES = plugins.list_names("trainlab.remedies")
 KINDS = [
@@ -41,6 +42,9 @@ class TestEveryRemedy:
             assert all(each.config != config for each in made)
             assert len({repr(each.config) for each in made}) == len(made)
 
+
+@pytest.mark.parametrize("name", choose_remedies({"F001", "F004"}))
+class TestEveryRemedyOfOverfitting:
     def test_applies_somewhere_and_not_twice(self, name: str) -> None:
         held = {"data": {"name": "classification", "fraction": 0.5}, "train": {"epochs": 400, "batch_size": 10, "shuffle": False}}
         config = validate(OVERFIT | held)

@@ -44,11 +44,16 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
     problems: list[Problem] = []
     with collect(problems):
         destinations = plan_output(command, shared)
+    if chosen.get("write") is not None:
+        from trainlab.cli.mending import check_mending
+
+        with collect(problems):
+            check_mending(chosen, [*(each.path for each in destinations), *([shared.plot] if shared.plot else [])])
     changes = read_changes(shared, problems)
     with collect(problems):
-        base = find_base(command, shared.config)
-        targets.set_home(base.parent)
-        config, sources, warnings = load_config(base, changes)
+        source = find_base(command, shared.config)
+        targets.set_home(source.parent)
+        config, sources, warnings = load_config(source, changes)
         arms, more = make_arms(config, sources, shared)
         options = Options(
             arms=tuple(arms),
@@ -60,6 +65,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         settings = check_settings(shared)
     if problems:
         raise UserError(problems)
+    options = replace(options, budget=settings["trainings"])
     warn([*warnings, *more], shared)
 
     from trainlab.cli.startup import import_torch
@@ -77,6 +83,13 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
             executor = stack.enter_context(open_executor(shared.executor)) if shared.executor is not None else None
             watcher = stack.enter_context(watch(quiet=shared.quiet))
             report = study.run(command, config, options, study.Settings(**settings), watcher, executor)
+            if "write" in options.chosen:
+                from trainlab.cli.mending import write_mended
+
+                def check(mended: Config, again: Options) -> Report:
+                    return study.run(command, mended, again, study.Settings(**settings), watcher, executor)
+
+                report = write_mended(report, source, config, options, check)
     except UserError as error:
         raise _locate(error, sources) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))

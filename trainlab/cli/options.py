@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints, overload
 import typer
 
 FAIL_ON = "never|warning|error"
+BUDGET = "At most so many trainings of the config, or so many seconds."
 Chosen = dict[str, Any]
 """What a command's own options ask of its study; those that were not given are None."""
 
@@ -70,10 +71,12 @@ def study(command: Callable[..., Chosen]) -> Command: ...
 
 
 @overload
-def study(*, fail_on: str) -> Callable[[Callable[..., Chosen]], Command]: ...
+def study(*, fail_on: str, budget: str | None = None) -> Callable[[Callable[..., Chosen]], Command]: ...
 
 
-def study(command: Callable[..., Chosen] | None = None, *, fail_on: str = "never") -> Command | Callable[..., Command]:
+def study(
+    command: Callable[..., Chosen] | None = None, *, fail_on: str = "never", budget: str | None = None
+) -> Command | Callable[..., Command]:
     """Make a study's command of a function that only says its own options.
 
     The command takes CONFIG, then the function's options, then the shared ones; an own option hides a shared one of the same
@@ -82,16 +85,21 @@ def study(command: Callable[..., Chosen] | None = None, *, fail_on: str = "never
     Args:
         command: the function.
         fail_on: what `--fail-on` is where it is not given.
+        budget: likewise `--budget`; None for as much as it takes.
     """
-    return _make(command, fail_on) if command is not None else lambda given: _make(given, fail_on)
+    return _make(command, fail_on, budget) if command is not None else lambda given: _make(given, fail_on, budget)
 
 
-def _make(command: Callable[..., Chosen], fail_on: str) -> Command:
+def _make(command: Callable[..., Chosen], fail_on: str, budget: str | None) -> Command:
     own = inspect.signature(command, eval_str=True).parameters
     shared = {name: each for name, each in inspect.signature(_shared, eval_str=True).parameters.items() if name not in own}
-    default = {}
+    default: dict[str, str] = {}
+    if budget is not None:
+        default["budget"] = budget
+        option = typer.Option(metavar="20x|30s", help=f"{BUDGET}  [default: {budget}]")
+        shared["budget"] = shared["budget"].replace(annotation=Annotated[str | None, option])
     if fail_on != "never":
-        default = {"fail_on": fail_on}
+        default["fail_on"] = fail_on
         option = typer.Option(metavar=FAIL_ON, help=f"Exit 1 at such findings.  [default: {fail_on}]")
         shared["fail_on"] = shared["fail_on"].replace(annotation=Annotated[str | None, option])
 
@@ -189,9 +197,7 @@ def _shared(  # read, never called
     ] = None,
     fail_on: Annotated[str | None, typer.Option(metavar=FAIL_ON, help="Exit 1 at such findings.  [default: never]")] = None,
     baseline: Annotated[Path | None, typer.Option(metavar="REPORT.json", help="Findings that stand there do not count.")] = None,
-    budget: Annotated[
-        str | None, typer.Option(metavar="20x|30s", help="At most so many trainings of the config, or so many seconds.")
-    ] = None,
+    budget: Annotated[str | None, typer.Option(metavar="20x|30s", help=BUDGET)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and train nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no warnings.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show everything.")] = False,

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from trainlab import plugins
 from trainlab.config import Config, apply_patch
 from trainlab.errors import Problem, UserError, find_nearest
 from trainlab.plan import Arm, Group, Options, Plan, PlannedRun
 from trainlab.report import Trace
 from trainlab.studies._arms import make_arm, plan_runs
+from trainlab.studies._remedies import choose_remedies
 
 PROBES = ("accuracy", "robustness", "sparsity", "mc-dropout", "votes")
 CODES = {"F001", "F004"}  # what a remedy of this study mends
@@ -42,7 +42,7 @@ class Trial:
 
 def list_choices() -> list[str]:
     """Names that `--remedy` takes."""
-    return sorted({*_load_remedies(), *OWN})
+    return sorted({*choose_remedies(CODES), *OWN})
 
 
 def wants_trials(options: Options) -> bool:
@@ -70,7 +70,7 @@ def list_trials(config: Config, options: Options) -> dict[str, list[Trial]]:
     Raises:
         UserError: a remedy that was asked for by name does not exist, or has no use for this config.
     """
-    remedies = _load_remedies()
+    remedies = choose_remedies(CODES)
     asked = [name for name in options.chosen.get("remedy") or () if name != "all"]
     problems = [_miss(name) for name in asked if name not in {*remedies, *OWN}]
     held = _hold_back(config)
@@ -79,7 +79,7 @@ def list_trials(config: Config, options: Options) -> dict[str, list[Trial]]:
         if not (wants(options, name) or (name == "dropout" and wants(options, MC))):
             continue
         trials = []
-        for patch in remedy().propose(config):
+        for patch in remedy.propose(config):
             choosing = dict(patch) | {key: value for key, value in held.items() if key not in patch}
             trials.append(Trial(arm=make_arm(config, patch), choosing=make_arm(config, choosing)))
         if trials:
@@ -184,16 +184,6 @@ def say_remedy(name: str, patch: Mapping[str, Any]) -> str:
 
 SILENT = ("data.validation_fraction",)
 PLAIN = ("batch-norm", "shuffle")
-
-
-def _load_remedies() -> dict[str, Any]:
-    """The classes of the remedies that mend what this study is about."""
-    found = {}
-    for name, module in plugins.load_all("trainlab.remedies").items():
-        remedy = getattr(module, "".join(part.capitalize() for part in name.split("-")))
-        if CODES & set(remedy.codes):
-            found[name] = remedy
-    return found
 
 
 def _miss(name: str) -> Problem:

@@ -110,7 +110,8 @@ class Evaluation:
             the last gradient was taken at; one run at a time is held.
         sample_norms: `(batch [sample, ...]) -> [run, sample]` norm of the gradient of each sample's own loss, at `flat`.
         task: what is learned, see `Trace.task`.
-        loss: name of the loss.
+        loss: name of the loss; `python` for one of the user's own.
+        judge: the loss itself, `(output, target) ->` mean.
         kinds: class of every leaf module, by name.
         respond: `(batch) -> [run, sample, output]`: the output where batch norm normalises by the samples of the batch, as it does
             in training; nothing is dropped, and no running statistics move.
@@ -129,6 +130,7 @@ class Evaluation:
     sample_norms: Callable[[Batch], Tensor]
     task: str
     loss: str
+    judge: Callable[[Tensor, Tensor | None], Tensor]
     kinds: dict[str, str]
     respond: Callable[[Batch], Tensor]
     batch_size: int

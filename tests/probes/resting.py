@@ -52,6 +52,7 @@ def rest(
         outputs=lambda _: iter([]),
         task=task,
         loss=loss,
+        judge=LOSSES[loss],
         kinds=kinds or {"model.0": "Linear"},
         sample_norms=lambda batch: torch.zeros(1, len(batch.inputs)),
         respond=lambda batch: (in_training or call)(batch.inputs)[None],

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainlab import plugins
+from trainlab import plugins, targets
 from trainlab.cli import streams
 from trainlab.cli.exits import ExitCode
 from trainlab.cli.options import Chosen, Shared
@@ -52,6 +52,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
     changes = read_changes(shared, problems)
     with collect(problems):
         source = find_base(command, shared.config)
+        targets.set_home(source.parent)
         config, sources, warnings = load_config(source, changes)
         arms, more = make_arms(config, sources, shared)
         options = Options(
@@ -62,9 +63,9 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         )
     with collect(problems):
         settings = check_settings(shared)
-        options = replace(options, budget=settings["trainings"]) if not problems else options
     if problems:
         raise UserError(problems)
+    options = replace(options, budget=settings["trainings"])
     warn([*warnings, *more], shared)
 
     from trainlab.cli.startup import import_torch
@@ -193,7 +194,10 @@ def load_config(path: Path, changes: Sequence[Change]) -> tuple[Config, dict[str
         patched = apply_patch(config, {key: value for _, key, value in changes})
     except UserError as error:
         raise error.located(origins) from None
-    dropped = [f"{key} does not apply any more and is dropped" for key in patched.dropped]
+    # Who asks for another network does not mean the settings of the one before
+    asked = tuple(f"{key.partition('.')[0]}." for option, key, _ in changes if option.startswith(("--model ", "--data ")))
+    lost = [key for key in patched.dropped if not (asked and key.startswith(asked))]
+    dropped = [f"{key} does not apply any more and is dropped" for key in lost]
     return patched.config, dict(document.sources) | origins, dropped
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ Chosen = dict[str, Any]
 """What a command's own options ask of its study; those that were not given are None."""
 
 SHORT = {
+    "model": "model.kind",
+    "data": "data.name",
     "act": "model.activation",
     "layers": "model.layers",
     "width": "model.width",
@@ -105,7 +108,7 @@ def _make(command: Callable[..., Chosen], fail_on: str, budget: str | None) -> C
 
         chosen = command(**{name: given.pop(name) for name in own})
         short = {name: given.pop(name) for name in SHORT if name in given}
-        patches = tuple(_to_patch(name, value) for name, value in short.items() if value is not None)
+        patches = tuple(patch for name, value in short.items() if value is not None for patch in _to_patches(name, value))
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None}
         name = command.__name__.replace("_", "-")
         raise typer.Exit(conduct(name, chosen, Shared(patches=patches, **{**_empty(), **default, **values})))
@@ -118,12 +121,14 @@ def _make(command: Callable[..., Chosen], fail_on: str, budget: str | None) -> C
     return carry_out
 
 
-def _to_patch(name: str, value: str | bool) -> tuple[str, str, str]:
-    """`--width 64,32` is a list; a flag is what it says."""
+def _to_patches(name: str, value: str | bool) -> list[tuple[str, str, str]]:
+    """`--width 64,32` is a list; a flag is what it says; `--model ./net.py:Net` is a target, and so the kind `python`."""
     option = f"--{name.replace('_', '-')}"
     if isinstance(value, bool):
-        return option if value else f"--no-{option[2:]}", SHORT[name], "true" if value else "false"
-    return f"{option} {value}", SHORT[name], f"[{value}]" if "," in value and not value.startswith(("[", "{")) else value
+        return [(option if value else f"--no-{option[2:]}", SHORT[name], "true" if value else "false")]
+    if name in ("model", "data") and ":" in value:
+        return [(f"{option} {value}", SHORT[name], "python"), (f"{option} {value}", f"{name}.target", json.dumps(value))]
+    return [(f"{option} {value}", SHORT[name], f"[{value}]" if "," in value and not value.startswith(("[", "{")) else value)]
 
 
 def _empty() -> Chosen:
@@ -136,6 +141,13 @@ def _empty() -> Chosen:
 def _shared(  # read, never called
     config: Annotated[
         str | None, typer.Argument(metavar="CONFIG", help="YAML file, or the name of a config that comes with trainlab.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="KIND|TARGET", help="Network: mlp, cnn, ..., or your own, ./net.py:Net or pkg.mod:build.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|TARGET", help="Data: digits, moons, ..., or your own, ./data.py:load or pkg.mod:load."),
     ] = None,
     act: Annotated[str | None, typer.Option(metavar="NAME", help="Activation of the hidden layers.")] = None,
     layers: Annotated[str | None, typer.Option(metavar="N", help="Weight layers.")] = None,

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from trainlab.config.types import (
+    Args,
     Count,
     Finite,
     Flag,
@@ -24,6 +25,7 @@ from trainlab.config.types import (
     Share,
     Short,
     Tagged,
+    Target,
     refuse,
 )
 
@@ -355,8 +357,38 @@ class NPZ(NoisySource):
     task: Literal["classes", "numbers"] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PythonData(NoisySource):
+    """Data of your own: a `Dataset`, a `DataLoader`, tensors or arrays; or the parts of them, `(train, test)`.
+
+    It is imported and run as the program that it is. Of a tuple the last one is the target, of a mapping the entry `label`; what is
+    left is what the network is called with: one tensor as `model(x)`, several as `model(a, b)`, a mapping as `model(**batch)`, or,
+    where the network takes one argument, as `model(batch)`. Every sample is read once: what a Dataset draws at random stays as it
+    was drawn. A DataLoader also says the batch size, where `train.batch_size` does not, and the order of the samples.
+
+    Attributes:
+        target: `pkg.module:load`, or a file, `./data.py:load`, in the folder of this config or else in the working directory: a
+            function or class that returns the data, or the data.
+        args: what function or class is called with.
+        test_fraction: share of the samples kept for testing, where the data do not come with a test part.
+        validation_fraction: likewise.
+        label: key of the target in a mapping; null for one of target, targets, label, labels, y.
+        task: `classes` or `numbers` to predict; null for classes where the target is whole numbers, or only zeros and ones.
+    """
+
+    name: Literal["python"] = "python"
+    target: Target
+    args: Args = field(default_factory=dict)
+    label: Text | None = None
+    task: Literal["classes", "numbers"] | None = None
+
+    def __hash__(self) -> int:
+        """Of its text: arguments may be lists and mappings."""
+        return hash(repr(self))
+
+
 Data = Annotated[
-    Ones | Random | Linear | Classification | Shipped | Shape2D | Blobs | Adding | Summing | Copy | Chars | CSV | NPZ,
+    Ones | Random | Linear | Classification | Shipped | Shape2D | Blobs | Adding | Summing | Copy | Chars | CSV | NPZ | PythonData,
     # The default size of one data set says nothing about another.
     Tagged("name", "ones", keeps_defaults=False),
 ]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator
 
 from trainlab.config.types import (
+    Args,
     BatchSize,
     Beta,
     Betas,
@@ -22,11 +25,53 @@ from trainlab.config.types import (
     Share,
     Short,
     Tagged,
+    Target,
     UpToOne,
     refuse,
 )
 
-LossName = Literal["sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy"]
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NamedLoss(Setting):
+    """A loss by its name, which is all there is to say of it: `loss: mse`.
+
+    Attributes:
+        name: which.
+    """
+
+    name: Literal["sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy"] = "sum"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PythonLoss(Setting):
+    """A loss of your own: `loss(output, target)`, a number, the mean over the samples.
+
+    It is imported and run as the program that it is, and gets what the network returns and the target as the data have it.
+
+    Attributes:
+        target: `pkg.module:loss`, or a file, `./loss.py:Focal`, in the folder of this config or else in the working directory: a
+            function, a class of modules, or a module.
+        args: what a class is called with; what a function is given besides output and target.
+    """
+
+    name: Literal["python"]
+    target: Target
+    args: Args = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """As reports name it."""
+        return self.target
+
+
+def _shorten_loss(loss: NamedLoss | PythonLoss) -> str | PythonLoss:
+    return loss.name if isinstance(loss, NamedLoss) else loss
+
+
+if TYPE_CHECKING:
+    Loss = str | PythonLoss
+else:
+    # Written as `loss: mse`, and kept so
+    Loss = Annotated[NamedLoss | PythonLoss, Tagged("name", "sum"), AfterValidator(_shorten_loss)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -185,7 +230,38 @@ class RAdam(WithRate):
     decoupled_weight_decay: Flag = False
 
 
-Optimizer = Annotated[SGD | AdaGrad | RMSProp | Adam | NAdam | RAdam, Tagged("name", "sgd")]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PythonOptimizer(Setting):
+    """An optimizer of your own: a class of `torch.optim.Optimizer`, or a function that returns one.
+
+    It is imported and run as the program that it is, and called as `target(parameters, lr=lr, **args)`, once for every run, each of
+    which it trains by itself. Schedules move the rate of all its groups by the same factor.
+
+    Attributes:
+        target: `torch.optim:Adamax`, or a file, `./adam.py:make`, in the folder of this config or else in the working directory.
+        args: what it is called with besides the parameters and the rate.
+        lr: learning rate.
+        weight_decay: passed on by that name, unless it is 0.
+    """
+
+    name: Literal["python"] = "python"
+    target: Target
+    args: Args = field(default_factory=dict)
+    lr: NonNegative = 0.01
+    weight_decay: NonNegative = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "weight_decay"):
+            if name in self.args:
+                raise refuse(f"must leave out `{name}`, which has a key of its own: `optimizer.{name}`", "args")
+
+    @property
+    def groups(self) -> Groups:
+        """None: it groups its parameters by itself."""
+        return ()
+
+
+Optimizer = Annotated[SGD | AdaGrad | RMSProp | Adam | NAdam | RAdam | PythonOptimizer, Tagged("name", "sgd")]
 
 Per = Literal["epoch", "update"]
 

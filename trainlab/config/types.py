@@ -193,6 +193,23 @@ def _check_names(value: Any) -> Any:
     raise refuse("must be a list of names")
 
 
+_TARGET = re.compile(r"(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*|.+\.py):[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+
+
+def _check_target(value: Any) -> Any:
+    if isinstance(value, str) and _TARGET.fullmatch(value):
+        return value
+    raise refuse("must be a module or a file, and a name in it: `pkg.module:build` or `./net.py:Net`")
+
+
+def _check_args(value: Any) -> Any:
+    if value is None:
+        return {}
+    if isinstance(value, dict) and all(isinstance(key, str) and key.isidentifier() for key in value):
+        return value
+    raise refuse("must map the names of arguments to values, as in `{width: 64}`")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Group(Setting):
     """Parameters that train at a multiple of the learning rate.
@@ -255,6 +272,8 @@ Factors = Annotated[
 Names = Annotated[
     tuple[str, ...], BeforeValidator(_check_names), WithJsonSchema({"type": "array", "items": {"type": "string", "minLength": 1}})
 ]
+Target = Annotated[str, BeforeValidator(_check_target), WithJsonSchema({"type": "string", "pattern": r"^([\w.]+|.+\.py):[\w.]+$"})]
+Args = Annotated[dict[str, Any], BeforeValidator(_check_args), WithJsonSchema({"type": ["object", "null"]})]
 Groups = Annotated[
     tuple[Group, ...],
     BeforeValidator(_check_groups),

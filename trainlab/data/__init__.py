@@ -18,11 +18,13 @@ from trainlab import plugins
 from trainlab.config.data import Data, NoisySource, Ones, Source
 from trainlab.config.model import View
 from trainlab.data._faults import add_noise, add_outliers, augment, keep_fraction, mislabel, resample, unbalance
+from trainlab.data._loading import Loading
 from trainlab.data._samples import Samples, Task, select
 from trainlab.data._scale import fit_scale
 from trainlab.data._split import split
 from trainlab.data._views import reshape
 from trainlab.errors import Problem, UserError
+from trainlab.structure import Structure
 
 __all__ = ["Dataset", "Task", "load"]
 
@@ -43,6 +45,7 @@ class Dataset:
         pool: the training part as it was before it was drawn anew (`bootstrap`); None where it was not.
         tokens: number of different tokens, where the inputs are such; else 0.
         image: channels, height and width, where the features of a vector are the pixels of an image.
+        structure: see `Samples`; and `goal` and `loading`.
     """
 
     train: Part
@@ -53,6 +56,9 @@ class Dataset:
     pool: Part | None = None
     tokens: int = 0
     image: tuple[int, int, int] | None = None
+    structure: Structure | None = None
+    goal: Structure | None = None
+    loading: Loading | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -91,13 +97,17 @@ class Dataset:
 
 
 @functools.lru_cache(maxsize=16)
-def load(spec: Data) -> Dataset:
+def load(spec: Data, place: str = "") -> Dataset:  # noqa: ARG001  # the same name is other data elsewhere
     """Draw, split, spoil and scale the samples of the `data` section, in the order that `trainlab.config.data` tells.
+
+    Args:
+        spec: the section.
+        place: of data of the user's own, where its target is found.
 
     Raises:
         UserError: a part of the split would be empty, a setting does not go with these samples, or a file cannot be read.
     """
-    source = plugins.load(__name__, type(spec).__name__.lower())
+    source = plugins.load(__name__, type(spec).__name__.lower().removesuffix("data"))
     samples: Samples = source.draw(spec)
     if isinstance(spec, Ones):
         return _assemble(samples, samples, {})
@@ -142,6 +152,9 @@ def _assemble(samples: Samples, train: Samples, rest: dict[str, Samples]) -> Dat
         classes=samples.classes,
         tokens=samples.tokens,
         image=samples.image,
+        structure=samples.structure,
+        goal=samples.goal,
+        loading=samples.loading,
     )
 
 

@@ -30,7 +30,7 @@ from trainlab.engine._ways import find_room
 from trainlab.engine._weights import Weights
 from trainlab.engine._work import Work, prepare
 from trainlab.engine._workers import Doing, Elsewhere, Shares, Workers
-from trainlab.losses import LOSSES
+from trainlab.losses import find_loss, name_loss
 from trainlab.plan import PlannedRun
 from trainlab.report import Module, Number, Parameter, Trace
 from trainlab.step import Batch, Evaluation
@@ -264,7 +264,7 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
     def loss_at(flat: Tensor, batch: Batch) -> Tensor:
         filled = torch.cat([flat, flat[:1].expand(rows - runs, -1)])
         output = compute(batch, Weights(flat=filled, fixed=weights.fixed, random=weights.random))
-        loss, target = LOSSES[work.config.loss], expand(batch, rows).target
+        loss, target = find_loss(work.loss), expand(batch, rows).target
         if isinstance(program, OneByOne):
             return torch.stack([loss(each, batch.target) for each in output])
         if isinstance(program, HandWritten):  # vmap loads a good part of torch
@@ -277,10 +277,9 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
 
     def sample_norms(batch: Batch) -> Tensor:
         return torch.stack(
-            [measure_samples(work.model, work.layout, work.config.loss, weights.select([row]), batch) for row in range(runs)]
+            [measure_samples(work.model, work.layout, work.loss, weights.select([row]), batch) for row in range(runs)]
         )
 
-    kinds = {name: type(module).__name__ for name, module in work.model.named_modules() if not list(module.children())}
     return Evaluation(
         flat=weights.flat[:runs],
         train=work.train,
@@ -291,8 +290,9 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
         outputs=outputs,
         sample_norms=sample_norms,
         task=work.task,
-        loss=work.config.loss,
-        kinds=kinds,
+        loss=name_loss(work.loss),
+        judge=find_loss(work.loss),
+        kinds=work.kinds,
         respond=lambda batch: respond(work.model, work.layout, weights, batch, runs, work.config.train.precision),
         batch_size=work.batch_size,
         layout=work.layout,

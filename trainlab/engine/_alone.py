@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from trainlab.engine._precision import cast
 from trainlab.engine._random import RandomState, fork_random, note_random
 from trainlab.engine._weights import Apart, Weights, lay_out, take_apart
-from trainlab.losses import LOSSES
+from trainlab.losses import Loss, find_loss
 from trainlab.step import Batch, Layout
 
 
 class OneByOne:
     """A loop over the runs, each with its own state of torch's global stream."""
 
-    def __init__(self, model: nn.Module, layout: Layout, loss: str, reason: str, precision: str = "float32") -> None:
-        self.model, self.layout, self.loss, self.precision = model, layout, LOSSES[loss], precision
+    def __init__(self, model: nn.Module, layout: Layout, loss: str | Loss, reason: str, precision: str = "float32") -> None:
+        self.model, self.layout, self.loss, self.precision = model, layout, find_loss(loss), precision
         self.how = f"one by one: {reason}"
         self._holders = _find_holders(model)
 
@@ -90,10 +90,19 @@ class OneByOne:
             for tensors, key, tensor in places:
                 tensors[key] = tensor
             output: Tensor = self.model(inputs)
+            if fixed and self.model.training:
+                self._take_back(fixed)
         finally:
             for tensors, key, tensor in own:
                 tensors[key] = tensor
         return output
+
+    def _take_back(self, fixed: dict[str, Tensor]) -> None:
+        """Keep a buffer that the network has not moved in place but set anew, as in `self.seen = self.seen + 1`."""
+        for name, held in fixed.items():
+            for tensors, key in self._holders[name]:
+                if tensors[key] is not held:
+                    held.copy_(tensors[key].detach())
 
     def _name(self, weights: Weights | Apart) -> list[dict[str, Tensor]]:
         """The parameters of each run by name."""

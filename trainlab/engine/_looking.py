@@ -15,7 +15,7 @@ from trainlab.engine._precision import cast
 from trainlab.engine._random import fork_random, start_random
 from trainlab.engine._streams import find_dropouts
 from trainlab.engine._weights import Weights
-from trainlab.losses import LOSSES
+from trainlab.losses import Loss, find_loss
 from trainlab.models.dropout import Dropout
 from trainlab.numerics import norm_rows
 from trainlab.step import Batch, Layout
@@ -106,7 +106,7 @@ SAMPLE_NUMBERS = 2**22
 """Gradients of single samples that are held at a time, in numbers: bounds memory."""
 
 
-def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weights, batch: Batch) -> Tensor:
+def measure_samples(model: nn.Module, layout: Layout, loss: str | Loss, weights: Weights, batch: Batch) -> Tensor:
     """Norm of the gradient of each sample's own loss, `[sample]`, for one run, in evaluation mode.
 
     The weights are laid out once a sample, so that one backward pass yields all gradients side by side; a network that cannot be
@@ -115,7 +115,7 @@ def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weight
     Args:
         model: the network.
         layout: of its parameters.
-        loss: name of the loss.
+        loss: name of the loss, or a function of the user's own.
         weights: one row.
         batch: `[sample, ...]`.
     """
@@ -123,7 +123,7 @@ def measure_samples(model: nn.Module, layout: Layout, loss: str, weights: Weight
 
     def compute(parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor, target: Tensor | None) -> Tensor:
         output: Tensor = functional_call(model, {**parameters, **fixed}, (inputs[None],))
-        return LOSSES[loss](output, None if target is None else target[None])
+        return find_loss(loss)(output, None if target is None else target[None])
 
     fixed = {name: each[0] for name, each in weights.fixed.items()}
     mapped = vmap(compute, in_dims=(0, None, 0, None if batch.target is None else 0))

@@ -44,11 +44,11 @@ def train_stack(
     """
     work = works[0]
     follows = {name: each for name, each in probes.items() if hasattr(each, "follow")}
-    order = Order([each.config.seed for each in works], work.samples, shuffle=work.config.train.shuffle)
+    order = Order([each.config.seed for each in works], work.samples, shuffle=work.shuffle, draw=work.draw)
     update, epoch, going = 0, 0, True
     while going and update < work.updates and stack.rows:
         for batches in gather(
-            iterate_batches(work.train, work.batch_size, order, lambda: stack.runs), work.config.train.accumulate
+            iterate_batches(work.train, work.batch_size, order, lambda: stack.runs, work.per_epoch), work.config.train.accumulate
         ):
             going = tick(update + 1)
             if not going or update >= work.updates:

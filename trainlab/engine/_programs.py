@@ -19,7 +19,7 @@ from trainlab.engine._alone import OneByOne
 from trainlab.engine._precision import is_mixed
 from trainlab.engine._rows import find_inexact
 from trainlab.engine._weights import Weights, stack_networks
-from trainlab.losses import LOSSES
+from trainlab.losses import Loss, find_loss
 from trainlab.step import Batch, Layout
 
 
@@ -64,8 +64,8 @@ class Stacked:
 
     how = "stacked"
 
-    def __init__(self, model: nn.Module, layout: Layout, loss: str) -> None:
-        self.model, self.layout, self.loss = model, layout, LOSSES[loss]
+    def __init__(self, model: nn.Module, layout: Layout, loss: str | Loss) -> None:
+        self.model, self.layout, self.loss = model, layout, find_loss(loss)
 
     def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:
         """See Program."""
@@ -123,7 +123,7 @@ class Stacked:
             return vmap(compute)(self.layout.unflatten(weights.flat), weights.fixed, inputs)
 
 
-def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch, precision: str = "float32") -> Program:
+def choose_program(model: nn.Module, layout: Layout, loss: str | Loss, batch: Batch, precision: str = "float32") -> Program:
     """`Stacked` where two copies of the network compute stacked what they compute alone, else `OneByOne` with the reason.
 
     The copies have weights drawn here, not those of any run: the answer must not depend on which run happens to come first.
@@ -131,7 +131,7 @@ def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch, pr
     Args:
         model: the network.
         layout: of its parameters.
-        loss: name of the loss.
+        loss: name of the loss, or a function of the user's own.
         batch: the first batch, `[sample, ...]`.
         precision: see `train.precision`.
     """
@@ -144,13 +144,13 @@ def choose_program(model: nn.Module, layout: Layout, loss: str, batch: Batch, pr
         target=None if batch.target is None else batch.target.expand(2, *batch.target.shape),
     )
     try:
-        loss_stacked, gradient_stacked, _ = stacked.loss_and_gradient(_draw_weights(model), pair)
+        loss_stacked, gradient_stacked, _ = stacked.loss_and_gradient(draw_weights(model), pair)
     except RuntimeError as error:
-        return OneByOne(model, layout, loss, f"torch cannot stack this network ({_first_line(error)})")
+        return OneByOne(model, layout, loss, f"torch cannot stack this network ({first_line(error)})")
     inexact = find_inexact(model)
     if inexact is not None:
         return OneByOne(model, layout, loss, f"{inexact} is not known to compute the same bits in every stack")
-    loss_alone, gradient_alone, _ = alone.loss_and_gradient(_draw_weights(model), pair)
+    loss_alone, gradient_alone, _ = alone.loss_and_gradient(draw_weights(model), pair)
     same = all(
         torch.allclose(got, wanted, rtol=1e-3, atol=1e-3 * _find_largest(wanted), equal_nan=True)
         for got, wanted in ((loss_stacked, loss_alone), (gradient_stacked, gradient_alone))
@@ -163,7 +163,7 @@ def _find_largest(values: Tensor) -> float:
     return float(torch.where(torch.isfinite(values), values.abs(), 0.0).max())
 
 
-def _draw_weights(model: nn.Module) -> Weights:
+def draw_weights(model: nn.Module) -> Weights:
     """Two rows of weights of a fair size, frozen ones too, the same at each call."""
     stream = torch.Generator().manual_seed(0)
     drawn: dict[str, Tensor] = {}
@@ -178,5 +178,5 @@ def _draw_weights(model: nn.Module) -> Weights:
     return replace(weights, flat=torch.stack([torch.cat(trained)] * 2), fixed=fixed)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0].split(". ")[0][:100]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from trainlab import clipping, optimizers, schedules
-from trainlab.config.training import ClipBy
+from trainlab.config.training import ClipBy, PythonOptimizer
 from trainlab.engine._alone import OneByOne
 from trainlab.engine._autopsy import find_nonfinite
 from trainlab.engine._precision import BACKOFF, HOPELESS, SMALLEST, Scaling, start_scaling
@@ -84,7 +84,9 @@ class Stack:
         weights = stack_networks([work.model for work in own], [work.config.seed for work in own])
         flat = weights.flat
         self._like = flat.new_empty(0)
-        self._step, self._state, self._columns = optimizers.start([work.config.optimizer for work in own], flat)
+        self._step, self._state, self._columns = optimizers.start(
+            [work.config.optimizer for work in own], flat, works[0].layout, [work.config.seed for work in own]
+        )
         self._scales = optimizers.find_scales([work.config.optimizer for work in own], works[0].layout, flat)
         self._scaling: Scaling | None = None
         self._spared: set[int] = set()  # positions that no scale saved at the latest update, and that go on
@@ -111,6 +113,7 @@ class Stack:
         self._held: Weights | Apart = weights
         self._before: Weights | Apart = weights  # the latest update
         self._latest: _Update | None = None
+        self._is_own = isinstance(works[0].config.optimizer, PythonOptimizer)
         self._family = optimizers.name_family(works[0].config.optimizer)
         self._regularizing = Regularizing(works, flat)
         self.begin_epoch()
@@ -168,7 +171,8 @@ class Stack:
         rates = rate.to(self._like)[:, None]
         columns = {**self._columns, "lr": rates if self._scales is None else rates * self._scales}
         # Under a loss scale the state before the step may be needed again; each tensor by itself takes one rate a run
-        if isinstance(program, OneByOne) and self._scaling is None and self._scales is None and self._like.is_cpu:
+        is_simple = self._scaling is None and self._scales is None and not self._is_own
+        if isinstance(program, OneByOne) and is_simple and self._like.is_cpu:
             latest = self._advance_apart(program, batches, update, columns)
         else:
             latest = self._advance_together(program, batches, update, columns)
@@ -211,7 +215,10 @@ class Stack:
             raw = self._see_skipped(program, drawn, raw, skipped & torch.isfinite(loss), scale)
         used = self._clip(raw)
         held = self._state
-        after, self._state = optimizers.step_in_blocks(self._step, before, used, held, columns)
+        if self._is_own:
+            after, self._state = self._step(before, used, held, columns)
+        else:
+            after, self._state = optimizers.step_in_blocks(self._step, before, used, held, columns)
         after = self._regularizing.constrain(self.runs, after, self._state, columns)
         told = loss
         if self._scaling is not None and skipped is not None:

@@ -18,10 +18,11 @@ from types import ModuleType
 from torch import Tensor
 
 from trainlab import plugins
-from trainlab.config.training import Optimizer
+from trainlab.config.training import Optimizer, PythonOptimizer
 from trainlab.optimizers._blocks import step_in_blocks
 from trainlab.optimizers._groups import find_scales, list_unmatched
 from trainlab.optimizers._state import Columns, Pieces, State, Step
+from trainlab.step import Layout
 
 __all__ = [
     "Columns",
@@ -40,7 +41,7 @@ __all__ = [
 
 def name_family(spec: Optimizer) -> str:
     """Runs of one family can be rows of one stack: `adam` and `adamw` are one, for instance."""
-    return type(spec).__name__.lower()
+    return type(spec).__name__.lower().removesuffix("optimizer")
 
 
 @functools.cache  # finding a plug-in reads its directory, and every update asks for one
@@ -48,12 +49,16 @@ def _load(family: str) -> ModuleType:
     return plugins.load(__name__, family)
 
 
-def start(specs: Sequence[Optimizer], like: Tensor) -> tuple[Step, State, Columns]:
+def start(
+    specs: Sequence[Optimizer], like: Tensor, layout: Layout | None = None, seeds: Sequence[int] = ()
+) -> tuple[Step, State, Columns]:
     """The step function, the first state and the hyperparameter columns for runs of one optimizer family.
 
     Args:
         specs: one `optimizer` section a run, all of one family.
         like: `[run, size]` parameters.
+        layout: of the parameters, for an optimizer of the user's own, which sees them in their shapes.
+        seeds: of the runs, likewise.
 
     Returns:
         step: `(parameters, gradient, state, columns) -> (parameters, state)`; `columns["lr"]` `[run, 1]` is the rate of this
@@ -62,6 +67,9 @@ def start(specs: Sequence[Optimizer], like: Tensor) -> tuple[Step, State, Column
         columns: `[run, 1]`, by hyperparameter; `lr` is the rate before any schedule.
     """
     family: ModuleType = _load(name_family(specs[0]))
+    if isinstance(specs[0], PythonOptimizer):
+        own: tuple[Step, State, Columns] = family.start(specs, like, layout, seeds)
+        return own
     started: tuple[Step, State, Columns] = family.start(specs, like)
     return started
 

@@ -26,7 +26,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         if part is None:
             continue
         measured[f"{name}_loss"] = evaluation.loss_at(evaluation.flat, part)
-        if part.target is None:
+        if part.target is None or evaluation.task == "none":
             continue
         output = evaluation.predict(part)
         if evaluation.task == "regression":

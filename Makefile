@@ -31,7 +31,7 @@ bench-lr: $(READY)  ## how well the recommendation of lr-sweep holds up, over 14
 	$(BIN)/python tests/benchmarks/lr_sweep.py
 
 bench-repair: $(READY)  ## how many faulty networks end healthy after check
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.repair --verbose
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.repair --write --verbose
 
 zoo: $(READY)  ## how far the verdicts can be believed: train healthy and faulty networks, and judge them
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.zoo --write --verbose

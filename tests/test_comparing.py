@@ -158,3 +158,10 @@ def test_the_folds_of_a_seed_are_one_test_part() -> None:
     (folded,) = compare_accuracy([cut("base", base), cut("a", arm)])
     (whole,) = compare_accuracy([make_arm("base", [base]), make_arm("a", [arm])])
     assert (folded.difference, folded.interval) == (whole.difference, whole.interval)
+
+
+def test_draws_that_are_kept_are_those_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    arms = [make_arm(name, [draw(0.7, 50, seed), draw(0.8, 50, seed + 1)]) for name, seed in (("base", 1), ("a", 3))]
+    kept = [compare_accuracy(arms) for _ in range(2)]
+    monkeypatch.setattr("trainlab.comparing.CHUNK", 1000)
+    assert kept == [compare_accuracy(arms)] * 2

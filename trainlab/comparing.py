@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -83,17 +84,27 @@ def _resample(differences: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
     """The mean of each difference, `[DRAWS]`, in resamples of its seeds and its samples; equal shapes have equal resamples."""
     drawn = {position: np.empty(DRAWS) for position in differences}
     for shape in dict.fromkeys(each.shape for each in differences.values()):
-        seeds, samples = shape
-        stream = np.random.default_rng(0)
-        rows = stream.multinomial(seeds, np.full(seeds, 1 / seeds), size=DRAWS) / seeds
-        step = max(1, CHUNK // samples)
-        for start in range(0, DRAWS, step):
-            some = rows[start : start + step]
-            columns = stream.multinomial(samples, np.full(samples, 1 / samples), size=len(some)) / samples
+        for start, rows, columns in _keep_draws(*shape) if DRAWS * shape[1] <= CHUNK else _draw(*shape):
             for position, difference in differences.items():
                 if difference.shape == shape:
-                    drawn[position][start : start + step] = ((some @ difference) * columns).sum(axis=1)
+                    drawn[position][start : start + len(rows)] = ((rows @ difference) * columns).sum(axis=1)
     return drawn
+
+
+def _draw(seeds: int, samples: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """How often each seed and each sample is in a resample, as shares; a chunk of resamples at a time, and where it starts."""
+    stream = np.random.default_rng(0)
+    rows = stream.multinomial(seeds, np.full(seeds, 1 / seeds), size=DRAWS) / seeds
+    step = max(1, CHUNK // samples)
+    for start in range(0, DRAWS, step):
+        some = rows[start : start + step]
+        yield start, some, stream.multinomial(samples, np.full(samples, 1 / samples), size=len(some)) / samples
+
+
+@lru_cache(maxsize=2)
+def _keep_draws(seeds: int, samples: int) -> list[tuple[int, np.ndarray, np.ndarray]]:
+    """For a study that compares many pairs: to draw costs more than all the rest."""
+    return list(_draw(seeds, samples))
 
 
 def _p_value(drawn: np.ndarray) -> float:

@@ -60,13 +60,18 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a plan would cost. Updates are counted over all runs; time is measured on a few updates of each stack."""
+    """What a plan would cost. Updates are counted over all runs; time is measured on a few updates of each stack.
+
+    Attributes:
+        is_least: the study goes on from what these runs show; how far cannot be known.
+    """
 
     runs: int
     updates: int
     bytes: int
     seconds: float
     skipped: tuple[Skipped, ...]
+    is_least: bool = False
 
 
 def run(
@@ -273,7 +278,12 @@ def estimate(command: str, config: Config, options: Options, settings: Settings)
     runs, works, _, left_out = _afford(runs, works, 0.0, settings.trainings, works[0].updates)
     seconds, peak = engine.measure_cost(runs, works)
     return Estimate(
-        runs=len(works), updates=sum(work.updates for work in works), bytes=peak, seconds=seconds, skipped=(*skipped, *left_out)
+        runs=len(works),
+        updates=sum(work.updates for work in works),
+        bytes=peak,
+        seconds=seconds,
+        skipped=(*skipped, *left_out),
+        is_least=hasattr(study, "then") and getattr(study, "goes_on", lambda _: True)(options),
     )
 
 

@@ -64,3 +64,12 @@ def test_numbers_given_to_the_wrong_samples():
 )
 def test_nothing_to_say(inputs, target, more):
     assert evaluate(rest(inputs, None if target is None else torch.tensor(target), **more)) == {}
+
+
+def test_a_forest_is_grown_once_for_the_same_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, target = RNG.normal(size=(80, 3)), np.arange(80) % 2
+    first = measure(inputs, target, **CLASSES)
+    other = measure(inputs, 1 - target, **CLASSES)
+    monkeypatch.setattr("sklearn.ensemble.RandomForestClassifier", lambda *_, **__: pytest.fail("it was grown again"))
+    assert measure(inputs, target, **CLASSES) == first
+    assert measure(inputs, 1 - target, **CLASSES) == other

@@ -17,7 +17,12 @@ def test_ten_times_first() -> None:
 
 def test_updates_that_are_too_large_are_not_lengthened() -> None:
     assert propose_for("higher-rate", "G008", {"ratio": 0.5}) == []
-    assert propose_for("higher-rate", "G008", {"ratio": 1e-8})
+    assert propose_for("higher-rate", "G008", {"ratio": 1e-4}) == propose_for("higher-rate")
+
+
+def test_steps_that_are_far_too_small_are_made_as_long_as_is_usual() -> None:
+    rates = [patch["optimizer.lr"] for patch in propose_for("higher-rate", "G008", {"ratio": 3e-9}, optimizer__lr=1e-9)]
+    assert rates == [1e-3, 1e-2, 1e-4]
 
 
 def test_a_rate_of_0_has_no_multiple() -> None:

@@ -12,7 +12,7 @@ from tests.studies.plans import make_finding, make_run
 from trainlab.config import Config, validate
 from trainlab.plan import PlannedRun
 from trainlab.report import Finding, Trace
-from trainlab.studies._mending import AGAIN, ONCE, Change, Measured, Outcome, follow, propose, search
+from trainlab.studies._mending import AGAIN, ONCE, STAGE, Change, Measured, Outcome, follow, propose, search
 
 CONFIG = validate(
     {"data": {"name": "digits"}, "loss": "cross_entropy", "optimizer": {"lr": 3.0}, "train": {"epochs": 10, "batch_size": 32}}
@@ -195,3 +195,10 @@ def test_the_second_best_takes_over_where_fresh_seeds_have_it_so() -> None:
     outcome, _ = look(share, too_high)
     assert outcome.kept is not None
     assert outcome.kept.change.patch == {"optimizer.lr": 0.3}
+
+
+@pytest.mark.parametrize("code", ["F001", "F004"])
+def test_of_remedies_that_fit_alike_the_proven_ones_come_first(code: str) -> None:
+    names = [change.remedies[0] for change in propose(start(), start(), [make_finding(code)])]
+    assert {"weight-decay", "early-stopping", "dropout"} <= set(names[:STAGE])
+    assert names.index("weight-decay") < names.index("adversarial")

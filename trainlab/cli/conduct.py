@@ -318,15 +318,23 @@ def warn(messages: list[str], shared: Shared) -> None:
 
 def write_cost(cost: Estimate, destinations: list[streams.Destination]) -> None:
     """What the study would take, in every format asked for."""
+    least = "at least " if cost.is_least else ""
     lines = [
-        f"runs     {cost.runs}",
-        f"updates  {cost.updates}",
-        f"memory   {cost.bytes / 2**20:.3g} MiB beside torch and the data",
-        f"time     {cost.seconds:.2g} s",
+        f"runs     {least}{cost.runs}",
+        f"updates  {least}{cost.updates}",
+        f"memory   {least}{cost.bytes / 2**20:.3g} MiB beside torch and the data",
+        f"time     {least}{cost.seconds:.2g} s",
         *(f"skipped  {each.run}: {each.reason}" for each in cost.skipped),
     ]
     skipped = [{"run": each.run, "reason": each.reason} for each in cost.skipped]
-    values = {"runs": cost.runs, "updates": cost.updates, "bytes": cost.bytes, "seconds": cost.seconds, "skipped": skipped}
+    values = {
+        "runs": cost.runs,
+        "updates": cost.updates,
+        "bytes": cost.bytes,
+        "seconds": cost.seconds,
+        "at_least": cost.is_least,
+        "skipped": skipped,
+    }
     for destination in destinations:
         text = json.dumps(values, indent=1) if destination.format == "json" else "\n".join(lines)
         streams.write(f"{text}\n", destination.path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from torch import Tensor
@@ -17,6 +19,8 @@ TREES = 100
 SURE = 1 / 3
 OUTSIDE = 4.0
 NORMAL = 1.4826
+KEPT = 8
+_SAID: dict[bytes, dict[str, float]] = {}
 
 
 def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
@@ -40,10 +44,23 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         return {}
     inputs = part.inputs.cpu().flatten(1).double().numpy()
     if evaluation.task == "regression":
-        facts = _judge_numbers(inputs, part) if part.target.shape[1:] == (1,) else {}
+        facts = _recall(_judge_numbers, inputs, part) if part.target.shape[1:] == (1,) else {}
     else:
-        facts = _judge_classes(inputs, part) if read_classes(part).dim() == 1 else {}
+        facts = _recall(_judge_classes, inputs, part) if read_classes(part).dim() == 1 else {}
     return repeat({"oob_samples": len(inputs), **facts}, len(evaluation.flat)) if facts else {}
+
+
+def _recall(judge: Callable[[np.ndarray, Batch], dict[str, float]], inputs: np.ndarray, part: Batch) -> dict[str, float]:
+    """What a forest says of these samples; grown once, however many networks of a study learn from them."""
+    assert part.target is not None
+    target = part.target.cpu().numpy()
+    text = f"{judge.__name__} {inputs.shape} {target.shape} {target.dtype}"
+    key = hashlib.blake2b(text.encode() + inputs.tobytes() + target.tobytes()).digest()
+    if key not in _SAID:
+        if len(_SAID) == KEPT:
+            _SAID.pop(next(iter(_SAID)))
+        _SAID[key] = judge(inputs, part)
+    return _SAID[key]
 
 
 def _judge_classes(inputs: np.ndarray, part: Batch) -> dict[str, float]:

@@ -15,6 +15,7 @@ class Remedy(Protocol):
     Attributes:
         name: the file's name.
         codes: of the findings that it may mend, those it fits best first: the remedy that fits best is tried first.
+        rank: of those that fit alike, the lowest is tried first; a remedy without one has 0.
         reason: why it may, in one sentence.
     """
 

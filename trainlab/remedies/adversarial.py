@@ -21,6 +21,7 @@ class Adversarial:
 
     name: ClassVar[str] = "adversarial"
     codes: ClassVar[tuple[str, ...]] = ("F001", "F004")
+    rank: ClassVar[int] = 1
     reason: ClassVar[str] = "a sample is learned together with the neighbour that the network gets most wrong"
 
     def propose(self, config: Config, finding: Finding | None = None) -> Iterator[Patch]:  # noqa: ARG002  # whatever was found

@@ -21,6 +21,7 @@ class Augmentation:
 
     name: ClassVar[str] = "augmentation"
     codes: ClassVar[tuple[str, ...]] = ("F001", "F004")
+    rank: ClassVar[int] = 1
     reason: ClassVar[str] = "what changes from copy to copy, as the target does not, cannot be learned by heart"
 
     def propose(self, config: Config, finding: Finding | None = None) -> Iterator[Patch]:  # noqa: ARG002  # whatever was found

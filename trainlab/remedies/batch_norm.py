@@ -18,6 +18,7 @@ class BatchNorm:
 
     name: ClassVar[str] = "batch-norm"
     codes: ClassVar[tuple[str, ...]] = ("F001", "F004")
+    rank: ClassVar[int] = 1
     reason: ClassVar[str] = "the statistics of a batch shake each sample a little, as augmentation would"
 
     def propose(self, config: Config, finding: Finding | None = None) -> Iterator[Patch]:  # noqa: ARG002  # whatever was found

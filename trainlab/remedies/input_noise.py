@@ -21,6 +21,7 @@ class InputNoise:
 
     name: ClassVar[str] = "input-noise"
     codes: ClassVar[tuple[str, ...]] = ("F001", "F004")
+    rank: ClassVar[int] = 1
     reason: ClassVar[str] = "a sample that never looks the same twice cannot be learned by heart"
 
     def propose(self, config: Config, finding: Finding | None = None) -> Iterator[Patch]:  # noqa: ARG002  # whatever was found

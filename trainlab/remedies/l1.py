@@ -19,6 +19,7 @@ class L1:
 
     name: ClassVar[str] = "l1"
     codes: ClassVar[tuple[str, ...]] = ("F001", "F004")
+    rank: ClassVar[int] = 1
     reason: ClassVar[str] = "weights that few samples need become exactly 0, and with them the features that carry nothing"
 
     def propose(self, config: Config, finding: Finding | None = None) -> Iterator[Patch]:  # noqa: ARG002  # whatever was found

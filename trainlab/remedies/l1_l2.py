@@ -19,6 +19,7 @@ class L1L2:
 
     name: ClassVar[str] = "l1-l2"
     codes: ClassVar[tuple[str, ...]] = ("F001", "F004")
+    rank: ClassVar[int] = 1
     reason: ClassVar[str] = "L1 drops the features that carry nothing, L2 spreads the weight over those that say the same"
 
     def propose(self, config: Config, finding: Finding | None = None) -> Iterator[Patch]:  # noqa: ARG002  # whatever was found

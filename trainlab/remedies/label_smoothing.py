@@ -20,6 +20,7 @@ class LabelSmoothing:
 
     name: ClassVar[str] = "label-smoothing"
     codes: ClassVar[tuple[str, ...]] = ("F001", "F004")
+    rank: ClassVar[int] = 1
     reason: ClassVar[str] = "once a sample is right, nothing is gained by growing surer of it"
 
     def propose(self, config: Config, finding: Finding | None = None) -> Iterator[Patch]:  # noqa: ARG002  # whatever was found

@@ -20,6 +20,7 @@ class MaxNorm:
 
     name: ClassVar[str] = "max-norm"
     codes: ClassVar[tuple[str, ...]] = ("F001", "F004")
+    rank: ClassVar[int] = 1
     reason: ClassVar[str] = "no unit can grow the large weights that a fit of single samples needs"
 
     def propose(self, config: Config, finding: Finding | None = None) -> Iterator[Patch]:  # noqa: ARG002  # whatever was found

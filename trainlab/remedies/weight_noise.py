@@ -19,6 +19,7 @@ class WeightNoise:
 
     name: ClassVar[str] = "weight-noise"
     codes: ClassVar[tuple[str, ...]] = ("F001", "F004")
+    rank: ClassVar[int] = 1
     reason: ClassVar[str] = "minima that survive a shift of the weights tend to hold on new data too"
 
     def propose(self, config: Config, finding: Finding | None = None) -> Iterator[Patch]:  # noqa: ARG002  # whatever was found

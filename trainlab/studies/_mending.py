@@ -285,19 +285,20 @@ def propose(start: Change, base: Change, findings: Sequence[Finding]) -> list[Ch
     faults = [each for each in findings if each.severity != "info"]
     roots = _find_roots(faults)
     places = {code: place for place, code in enumerate(dict.fromkeys(each.code for each in faults))}
-    weighed: list[tuple[int, str, int, str, Patch, Finding]] = []
+    weighed: list[tuple[int, int, str, int, str, Patch, Finding]] = []
     for finding in faults:
         if roots[finding.code] not in mendable:
             continue
         for name, remedy in known.items():
             if finding.code not in remedy.codes:
                 continue
-            fit = remedy.codes.index(finding.code) + 3 * places[finding.code]
+            rank = getattr(remedy, "rank", 0)
+            fit = remedy.codes.index(finding.code) + 3 * places[finding.code] + rank
             for strength, patch in enumerate(remedy.propose(base.config, finding)):
-                weighed.append((fit + strength, name, strength, remedy.reason, patch, finding))
+                weighed.append((fit + strength, rank, name, strength, remedy.reason, patch, finding))
     changes: dict[str, Change] = {}
     seen = [base.config]
-    for _, name, _, reason, patch, finding in sorted(weighed, key=lambda each: each[:3]):
+    for _, _, name, _, reason, patch, finding in sorted(weighed, key=lambda each: each[:4]):
         change = _make(start, base, name, reason, patch, finding)
         if change is None:
             continue

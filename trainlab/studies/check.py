@@ -39,6 +39,11 @@ def first(config: Config, options: Options) -> Plan:  # noqa: ARG001  # the base
     return Plan(runs=plan_runs(options.arms, options.seeds), probes=PROBES, rules=RULES)
 
 
+def goes_on(options: Options) -> bool:
+    """Whether there may be a plan after the first."""
+    return bool(options.chosen.get("try", False))
+
+
 def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) -> Plan | None:
     """The next runs of the search for what mends the base; none where it is healthy, or where nothing is to be tried."""
     found = _search(config, options, traces, find(traces), last=False)
@@ -49,7 +54,7 @@ def _search(
     config: Config, options: Options, traces: Sequence[Trace], findings: Sequence[Finding], *, last: bool
 ) -> list[PlannedRun] | Outcome:
     base = [each for each in findings if each.run == options.arms[0].name]
-    if not options.chosen.get("try", False) or all(each.severity == "info" for each in base):
+    if not goes_on(options) or all(each.severity == "info" for each in base):
         return Outcome()
     measured = Measured(traces=traces, findings=findings)
     found = follow(search(replace(config, vs=[]), base, options.seeds, options.budget), measured, last=last)
@@ -70,7 +75,7 @@ def conclude(
     own = [each for each in findings if each.run in names]
     answer = _answer(next(iter(arms.values())), own, skipped)
     trials: tuple[Table, ...] = ()
-    if isinstance(outcome, Outcome) and options.chosen.get("try", False) and not answer.values["healthy"]:
+    if isinstance(outcome, Outcome) and goes_on(options) and not answer.values["healthy"]:
         base = next(iter(arms))
         answer = say_outcome(answer, outcome, [each for each in own if each.run == base])
         own = suggest(own, outcome, base)

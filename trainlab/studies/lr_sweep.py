@@ -64,10 +64,14 @@ def first(config: Config, options: Options) -> Plan:  # noqa: ARG001  # the base
     return _complete(Plan(runs=plan_runs(planned, options.seeds)))
 
 
+def goes_on(options: Options) -> bool:
+    """Whether there may be a plan after the first."""
+    return _is_search(options) and not options.chosen.get("range_test")
+
+
 def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) -> Plan | None:  # noqa: ARG001
     """Rates given are all, as is a ramp; a search goes on until it has found and verified."""
-    done = options.chosen.get("range_test") or not _is_search(options)
-    plan = None if done else _search.follow(_list_arms(options), options, traces)
+    plan = _search.follow(_list_arms(options), options, traces) if goes_on(options) else None
     return plan and _complete(plan)
 
 

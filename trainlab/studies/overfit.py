@@ -73,9 +73,14 @@ def first(config: Config, options: Options) -> Plan:
     return Plan(runs=tuple(cut_folds(plan_runs(arms, options.seeds), options)), probes=PROBES, rules=RULES)
 
 
+def goes_on(options: Options) -> bool:
+    """Whether there may be a plan after the first."""
+    return wants_trials(options)
+
+
 def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) -> Plan | None:  # noqa: ARG001  # no rule decides
     """Each remedy at the strength that did best on the validation part, trained on the whole training part."""
-    return plan_chosen(config, options, traces) if wants_trials(options) else None
+    return plan_chosen(config, options, traces) if goes_on(options) else None
 
 
 def conclude(

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks.repair import is_data, repair, undo
+from tests.benchmarks.repair import (
+    MARKS,
+    README,
+    Repair,
+    find_kind,
+    is_data,
+    is_left,
+    list_mendable,
+    repair,
+    sample,
+    tabulate,
+    undo,
+)
 from tests.zoo import files
-from tests.zoo.cases import Case, list_cases, make_config
+from tests.zoo.cases import PARTS, Case, list_cases, make_config
 
 CASES = {case.name: case for case in list_cases() if case.kind == "fault"}
 MENDED = "mlp-wine-full-batch learning rate too low optimizer.lr=1e-5"
@@ -46,3 +58,31 @@ def test_the_twin_has_the_same_data_without_the_fault() -> None:
     twin = undo(make_case("data.fraction=0.3,train.epochs=99"))
     assert twin.data.fraction == 0.3  # type: ignore[union-attr]
     assert twin.train == whole.train
+
+
+def test_a_healthy_network_is_left_as_it_is() -> None:
+    assert is_left(make_case(""))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_sample_has_every_fault_once_in_each_kind_of_network(part: str) -> None:
+    cases = list_mendable(part, "")
+    chosen = sample(cases)
+    assert {case.what for case in chosen} == {case.what for case in cases}
+    assert len({(case.what, find_kind(case)) for case in chosen}) == len(chosen)
+
+
+def test_the_table_counts_what_a_patch_can_mend_apart_from_the_data() -> None:
+    fault, data = make_case("optimizer.lr=3"), CASES[NAMED]
+    ends = [{"check": True, "nothing": False, "random": False}, {"check": False, "nothing": False, "random": True}]
+    repairs = [
+        Repair(case=fault, named="L001", patch={}, cost=cost, scores={}, healthy=each)
+        for cost, each in zip((10, 20), ends, strict=True)
+    ]
+    repairs.append(Repair(case=data, named="D006", patch=None, cost=1.0, scores={}, healthy=ends[0]))
+    rows = dict(line.strip("| ").split(" | ") for line in tabulate({"tuning": (repairs, [True, False])}).splitlines()[2:])
+    assert list(rows.values()) == ["50.0 % of 2", "0.0 % of 2", "50.0 % of 2", "15.0", "1 of 1", "1 of 2"]
+
+
+def test_the_table_in_readme_stands_between_its_marks() -> None:
+    assert [README.read_text(encoding="utf-8").count(mark) for mark in MARKS] == [1, 1]

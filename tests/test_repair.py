@@ -65,11 +65,12 @@ def test_a_healthy_network_is_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_the_sample_has_every_fault_once_in_each_kind_of_network(part: str) -> None:
+def test_the_sample_has_every_fault_once_or_once_in_each_kind_of_network(part: str) -> None:
     cases = list_mendable(part, "")
-    chosen = sample(cases)
-    assert {case.what for case in chosen} == {case.what for case in cases}
-    assert len({(case.what, find_kind(case)) for case in chosen}) == len(chosen)
+    assert sorted(case.what for case in sample(cases)) == sorted({case.what for case in cases})
+    kinds = ("mlp", "rnn")
+    chosen = [(case.what, find_kind(case)) for case in sample(cases, kinds)]
+    assert sorted(chosen) == sorted({(case.what, find_kind(case)) for case in cases if find_kind(case) in kinds})
 
 
 def test_the_table_counts_what_a_patch_can_mend_apart_from_the_data() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -133,3 +134,29 @@ def test_trial_runs_are_rows_of_their_own_table_and_raise_nothing() -> None:
     ]
     assert "None of the remedies mends it. Tried: 1 change" in conclusion.answer.text
     assert conclusion.answer.values["mended"] is None
+
+
+def make_base(seed: int, loss: float = 0.5) -> Any:
+    return make_run("base", seed=seed, loss=[1.0, loss], task="binary", metrics={"train_accuracy": 0.5, "train_loss": loss})
+
+
+def test_what_looks_healthy_with_one_seed_is_seen_with_two_more() -> None:
+    options = replace(make_options(CONFIG, **{"try": True}), seeds_given=False)
+    more = check.then(CONFIG, options, [make_base(0)], lambda _: [])
+    assert more is not None
+    assert [(name, seed) for name, _, seed in list_runs(more)] == [("base", 1), ("base", 2)]
+    seeds = [make_base(seed) for seed in range(3)]
+    assert check.then(CONFIG, options, seeds, lambda _: []) is None
+    assert check.then(CONFIG, make_options(CONFIG, **{"try": True}), [make_base(0)], lambda _: []) is None
+    assert check.then(CONFIG, replace(make_options(CONFIG), seeds_given=False), [make_base(0)], lambda _: []) is None
+    sick = check.then(CONFIG, options, [make_base(0)], lambda _: [make_finding("L001")])
+    assert sick is not None
+    assert sick.runs[0].name == "control (tried)"
+
+
+def test_remedies_are_tried_with_the_seed_that_did_worst() -> None:
+    options = replace(make_options(CONFIG, **{"try": True}), seeds_given=False)
+    traces = [make_base(0), make_base(1, loss=0.9), make_base(2)]
+    plan = check.then(CONFIG, options, traces, lambda _: [make_finding("L001", held=1, of=3)])
+    assert plan is not None
+    assert {run.config.seed for run in plan.runs} == {1}

@@ -10,7 +10,10 @@ from trainlab.report import Finding, Patch
 
 
 class Residual:
-    """Each layer adds to its input what it computes, so that the gradient has a way around it."""
+    """Each layer adds to its input what it computes, so that the gradient has a way around it; then with batch norm beside it.
+
+    Without normalisation what is added up grows with depth, and with it the gradient.
+    """
 
     name: ClassVar[str] = "residual"
     codes: ClassVar[tuple[str, ...]] = ("G001", "G002", "F002")
@@ -18,5 +21,9 @@ class Residual:
 
     def propose(self, config: Config, finding: Finding | None = None) -> Iterator[Patch]:  # noqa: ARG002  # whatever was found
         """See `Remedy`."""
-        if getattr(config.model, "residual", None) is False:
-            yield {"model.residual": True}
+        if getattr(config.model, "residual", None) is not False:
+            return
+        yield {"model.residual": True}
+        norm = getattr(config.model, "norm", None)
+        if norm is not None and norm.name == "none" and config.model.kind != "transformer" and config.train.batch_size != 1:
+            yield {"model.residual": True, "model.norm": "batch", "model.init": {"name": "auto"}}

@@ -129,7 +129,7 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     Args:
         config: the base.
         findings: on the base, the likeliest cause first.
-        seeds: of the base.
+        seeds: of the base, first the one to try with.
         budget: trainings of the config that all of it may cost, the base included; None for any number.
     """
     room = _Room(budget, config, len(seeds))

@@ -14,8 +14,9 @@ from trainlab.pages._rules import read_rules
 from trainlab.plan import Conclusion, Find, Options, Plan, PlannedRun
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
-from trainlab.studies._arms import by_arm, drop_fraction, plan_runs, say_seeds
+from trainlab.studies._arms import by_arm, drop_fraction, list_seeds, plan_runs, say_seeds
 from trainlab.studies._mending import Measured, Outcome, follow, search
+from trainlab.studies._standing import read_loss
 from trainlab.studies._telling import say_outcome, suggest, tabulate_trials
 
 PROBES = ("accuracy", "baselines")
@@ -45,20 +46,41 @@ def goes_on(options: Options) -> bool:
 
 
 def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) -> Plan | None:
-    """The next runs of the search for what mends the base; none where it is healthy, or where nothing is to be tried."""
-    found = _search(config, options, traces, find(traces), last=False)
+    """Two more seeds where the only one looks healthy; then the next runs of the search for what mends the base.
+
+    A fault that only some seeds suffer from is one all the same. Seeds that the user asked for are all.
+    """
+    if not goes_on(options):
+        return None
+    findings = find(traces)
+    alone = len(by_arm(traces)[_name(options)]) == 1
+    if alone and not _list_faults(options, findings) and (more := list_seeds(options)[1:]):
+        return Plan(runs=plan_runs(options.arms, more), probes=PROBES, rules=RULES)
+    found = _search(config, options, traces, findings, last=False)
     return Plan(runs=tuple(found), probes=PROBES, rules=RULES) if isinstance(found, list) and found else None
 
 
 def _search(
     config: Config, options: Options, traces: Sequence[Trace], findings: Sequence[Finding], *, last: bool
 ) -> list[PlannedRun] | Outcome:
-    base = [each for each in findings if each.run == options.arms[0].name]
-    if not goes_on(options) or all(each.severity == "info" for each in base):
+    if not goes_on(options) or not _list_faults(options, findings):
         return Outcome()
+    base = [each for each in findings if each.run == _name(options)]
+    arm = by_arm(traces)[_name(options)]
+    seeds = [trace.seed for trace in sorted(arm, key=lambda trace: -read_loss(trace, "train_loss"))]  # tried where it is worst
     measured = Measured(traces=traces, findings=findings)
-    found = follow(search(replace(config, vs=[]), base, options.seeds, options.budget), measured, last=last)
+    found = follow(search(replace(config, vs=[]), base, seeds, options.budget), measured, last=last)
     return replace(found, cost=measured.cost) if isinstance(found, Outcome) else found
+
+
+def _name(options: Options) -> str:
+    """Of the base."""
+    return options.arms[0].name
+
+
+def _list_faults(options: Options, findings: Sequence[Finding]) -> list[Finding]:
+    """What is wrong with the base."""
+    return [each for each in findings if each.run == _name(options) and each.severity != "info"]
 
 
 def conclude(

@@ -15,3 +15,7 @@ def test_updates_that_are_too_small_are_not_shortened() -> None:
 
 def test_a_rate_of_0_has_no_tenth() -> None:
     assert propose_for("lower-rate", optimizer__lr=0.0) == []
+
+
+def test_a_rate_beyond_all_bounds_becomes_a_usual_one() -> None:
+    assert [patch["optimizer.lr"] for patch in propose_for("lower-rate", optimizer__lr=1e5)] == [0.01, 0.1, 0.001]

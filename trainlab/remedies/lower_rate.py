@@ -9,11 +9,13 @@ from trainlab.config import Config
 from trainlab.report import Finding, Patch
 
 FACTORS = (1 / 10, 1 / 100, 1 / 3, 1 / 1000, 1 / 30, 1 / 300)
+FAR = 100  # a rate above any in use: not even a thousandth of it need be one
+USUAL = (0.01, 0.1, 0.001)
 SMALL = 1e-3  # updates that change this share of a weight or less are none to shorten
 
 
 class LowerRate:
-    """A lower learning rate: from a third to a thousandth.
+    """A lower learning rate: from a third to a thousandth; of one beyond 100, a rate that is in use.
 
     A rate that is too high shows in many ways: a loss that swings, updates as large as the weights, units that are dead after
     one giant step. Each step times the curvature has to stay below 2.
@@ -28,5 +30,5 @@ class LowerRate:
         rate = config.optimizer.lr
         if not rate or (finding is not None and finding.code == "G008" and finding.evidence.get("ratio", 1.0) < SMALL):
             return
-        for factor in FACTORS:
-            yield {"optimizer.lr": float(f"{rate * factor:.3g}")}
+        for lower in USUAL if rate >= FAR else [float(f"{rate * factor:.3g}") for factor in FACTORS]:
+            yield {"optimizer.lr": lower}

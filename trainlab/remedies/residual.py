@@ -16,7 +16,7 @@ class Residual:
     """
 
     name: ClassVar[str] = "residual"
-    codes: ClassVar[tuple[str, ...]] = ("G001", "G002", "F002")
+    codes: ClassVar[tuple[str, ...]] = ("G001", "G002", "F002", "G007")
     reason: ClassVar[str] = "the gradient has a way around every layer"
 
     def propose(self, config: Config, finding: Finding | None = None) -> Iterator[Patch]:  # noqa: ARG002  # whatever was found

@@ -1,0 +1,91 @@
+"""What was seen of a script, as traces that rules judge and runs that a report shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from trainlab.config import Config, validate
+from trainlab.errors import UserError
+from trainlab.report import Series, Trace
+from trainlab.watch._record import Record
+
+NAMES = {
+    "SGD": "sgd",
+    "Adam": "adam",
+    "AdamW": "adamw",
+    "RMSprop": "rmsprop",
+    "Adagrad": "adagrad",
+    "NAdam": "nadam",
+    "RAdam": "radam",
+}
+POINTS = 200  # of the course of the loss: the mean of as many stretches of updates
+
+
+def make_trace(record: Record, *, name: str) -> Trace:
+    """The trace of one model. Its `config` says what is known of the script: the optimizer, and that batches vary."""
+    at = np.array(record.at, dtype=np.int64)
+    done = len(record.changes)  # the last update may have been begun and never ended
+    ratios = _divide(np.array(record.changes), np.array(record.weights[:done])) if done else np.empty((0, len(record.parameters)))
+    series = {
+        "gradient-norm": Series(per="update", at=at, values=np.array(record.norms).reshape(len(at), -1)),
+        "weight-norm": Series(per="update", at=at, values=np.array(record.weights).reshape(len(at), -1)),
+        "update-ratio": Series(per="update", at=at[:done], values=ratios),
+        "loss": _smooth(np.array(record.losses)),
+        "learning-rate": _thin(np.array(record.rates)),
+    }
+    totals = np.array([np.hypot.reduce(row) for row in record.norms]) if record.norms else np.empty(0)
+    series["total-norm"] = Series(per="update", at=at, values=totals)
+    if record.clipped:
+        places = np.array(list(record.clipped), dtype=np.int64)
+        columns = np.array(list(record.clipped.values()))
+        for column, kind in enumerate(("total-norm", "used-norm", "clip-angle")):
+            series[kind] = Series(per="update", at=places, values=columns[:, column])
+    return Trace(
+        name=name,
+        patch={},
+        config=_guess_config(record),
+        seed=0,
+        parameters=record.parameters,
+        series=series,
+        updates=record.steps,
+        planned=record.steps,
+        nonfinite=record.nonfinite,
+        how="watched",
+    )
+
+
+def _divide(changes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(changes / weights)
+
+
+def _smooth(values: np.ndarray) -> Series:
+    """The course of the loss: updates without one are left out, long courses are means of stretches of equal length."""
+    places = np.flatnonzero(~np.isnan(values) | (np.arange(len(values)) == len(values) - 1)) if len(values) else np.empty(0, int)
+    kept = values[places]
+    stretch = -(-len(kept) // POINTS) or 1
+    starts = np.arange(0, len(kept), stretch)
+    means = np.array([kept[start : start + stretch].mean() for start in starts])
+    ends = np.array([places[min(start + stretch, len(kept)) - 1] + 1 for start in starts], dtype=np.int64)
+    return Series(per="update", at=ends, values=means)
+
+
+def _thin(values: np.ndarray) -> Series:
+    places = (
+        np.unique(np.linspace(0, len(values) - 1, min(len(values), POINTS)).astype(np.int64)) if len(values) else np.empty(0, int)
+    )
+    return Series(per="update", at=places + 1, values=values[places])
+
+
+def _guess_config(record: Record) -> Config:
+    """A config for what rules ask of it: which optimizer, at which rate, and that a batch is not all of the data."""
+    settings: dict[str, Any] = next(iter(record.optimizers.values()), {})
+    chosen: dict[str, Any] = {"name": NAMES.get(str(settings.get("name")), "adamw")}
+    if record.rates:
+        chosen["lr"] = record.rates[0]
+    try:
+        return validate({"optimizer": chosen, "train": {"batch_size": 1}})
+    except UserError:
+        return Config()

@@ -28,6 +28,11 @@ RULES = (
     "clipping-too-much",
     "clipping-turns-gradient",
     "clipping-idle",
+    "clipping-out-of-order",
+    "not-in-optimizer",
+    "eval-mode-training",
+    "gradient-not-cleared",
+    "never-stepped",
 )
 
 

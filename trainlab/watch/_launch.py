@@ -44,7 +44,9 @@ def load(script: Script) -> Callable[[], None]:
     main.__dict__["__builtins__"] = __builtins__
     if script.file is not None:
         code = _compile(script.file)
-        main.__dict__.update(__file__=str(script.file), __cached__=None, __loader__=_make_loader(script.file), __spec__=None)
+        main.__dict__.update(
+            __file__=os.path.abspath(script.file), __cached__=None, __loader__=_make_loader(script.file), __spec__=None
+        )
         main.__dict__["__package__"] = None
         name, first = str(script.file), os.path.dirname(os.path.realpath(script.file))
     else:
@@ -76,7 +78,7 @@ def _compile(file: Path) -> types.CodeType:
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", key="SCRIPT", value=str(file)) from None
     try:
-        return compile(source, str(file), "exec", dont_inherit=True)
+        return compile(source, os.path.abspath(file), "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         place = f"line {line}: " if line else ""

@@ -11,8 +11,11 @@ from functools import wraps
 from typing import Any, Literal
 
 from trainlab.report import NonFinite
+from trainlab.watch._modes import list_sensitive
+from trainlab.watch._order import Order
 from trainlab.watch._patches import Patches
 from trainlab.watch._record import Record, find_owner, join, list_parameters, measure_norms
+from trainlab.watch._stepped import Register
 
 FIRST = 10  # updates looked at one after another, before sampling begins
 
@@ -31,6 +34,7 @@ class Observer:
         max_steps: updates of one model after which the script is ended; None for never.
         heed: called after each update that was looked at closely, with the record; ends the script by raising `Enough`.
         records: one for each model.
+        register: the optimizers and schedulers that were made.
         trouble: why observing was given up; empty while all is well.
         spent: seconds that observing took.
         began: when the first update came; None before.
@@ -42,6 +46,7 @@ class Observer:
     heed: Callable[[Record], None] = lambda _: None
     records: list[Record] = field(default_factory=list)
     trouble: str = ""
+    register: Register = field(default_factory=Register)
     spent: float = 0.0
     began: float | None = None
     _by_optimizer: dict[int, Record] = field(default_factory=dict)
@@ -49,6 +54,8 @@ class Observer:
     _closed: bool = False
     _clip: tuple[float, float, float] | None = None
     _before: dict[int, list[Any]] = field(default_factory=dict)
+    _order: Order = field(default_factory=Order)
+    _unscaled: dict[int, Any] = field(default_factory=dict)
     _patches: Patches = field(default_factory=Patches)
 
     def install(self) -> None:
@@ -62,6 +69,9 @@ class Observer:
         for place in (torch.nn.utils, torch.nn.utils.clip_grad):
             self._patches.lay(place, "clip_grad_norm_", self._wrap_norm_clipping)
             self._patches.lay(place, "clip_grad_value_", self._wrap_value_clipping)
+        self._patches.lay(torch.amp.GradScaler, "scale", self._wrap_scale)
+        self._patches.lay(torch.amp.GradScaler, "unscale_", self._wrap_unscale)
+        self.register.follow(self._patches)
 
     def remove(self) -> None:
         """End looking; torch is as it was."""
@@ -96,8 +106,11 @@ class Observer:
     def _see_loss(self, tensors: Any) -> None:
         if self._closed:
             self._losses, self._closed = [], False
+        self._order.note("b")
+        for record in self.records:
+            _see_left(record)
         for each in (tensors,) if hasattr(tensors, "detach") else tuple(tensors):
-            value = each.detach()
+            value = self._unscaled.pop(id(each), each).detach()
             self._losses.append(value.item() if value.numel() == 1 and value.device.type == "cpu" else value.mean())
 
     def _see_step(self, optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any] | None:
@@ -137,8 +150,15 @@ class Observer:
             record.clipped[record.steps] = self._clip
         if record.nonfinite is None and self._losses and not math.isfinite(record.losses[-1]):
             record.nonfinite = _locate(record)
+        self.register.note_step(optimizer)
+        clipped, faults = self._order.close()
+        record.counts.update([*["clipped"] * clipped, *faults])
+        if record.left is not None and record.cleared is not None:
+            record.counts.update(["clearing-seen", *["not-cleared"] * (not record.cleared)])
+        record.left, record.cleared = None, None
         if self._is_due(record):
             self._look_closely(record, optimizer)
+        self._unscaled.clear()
         self._clip = None
 
     def _is_due(self, record: Record) -> bool:
@@ -166,6 +186,17 @@ class Observer:
                 last_finite=max((row[bad] for row in record.norms[:-1] if math.isfinite(row[bad])), default=None),
             )
         self._before[id(record)] = [each.detach().clone() for each in record.tensors]
+        record.counts.update(["looked", *["without-gradient"] * all(each is None for each in gradients)])
+        if record.model is not None:
+            modes = {module.training for module in list_sensitive(record.model)}
+            record.counts.update(["mode-seen"] * bool(modes) + ["eval-mode"] * (modes == {False}))
+            if record.steps in (FIRST // 2, FIRST):
+                held = self.register.list_held()
+                record.unheld = tuple(
+                    name
+                    for name, tensor in record.model.named_parameters()
+                    if tensor.requires_grad and tensor.grad is not None and id(tensor) not in held
+                )
 
     def _see_stepped(self, optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:  # noqa: ARG002
         if self._is_idle():
@@ -175,6 +206,8 @@ class Observer:
             return
         looked = False
         with self._looking():
+            if record.steps < FIRST or (record.steps + 1) % self.every == 0:
+                record.left = _find_left(record)
             before = self._before.pop(id(record), None)
             if before is not None:
                 looked = True
@@ -205,12 +238,36 @@ class Observer:
         self._by_optimizer[id(optimizer)] = found
         return found
 
+    def _wrap_scale(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(original)
+        def scale(scaler: Any, outputs: Any) -> Any:
+            scaled = original(scaler, outputs)
+            if not self._is_idle():
+                with self._looking():
+                    if scaler.is_enabled():
+                        self._order.note("s")
+                    if hasattr(scaled, "detach"):
+                        self._unscaled[id(scaled)] = outputs
+            return scaled
+
+        return scale
+
+    def _wrap_unscale(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(original)
+        def unscale_(scaler: Any, optimizer: Any) -> Any:
+            if not self._is_idle():
+                self._order.note("u")
+            return original(scaler, optimizer)
+
+        return unscale_
+
     def _wrap_norm_clipping(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(original)
         def clip_grad_norm_(parameters: Any, max_norm: float, *args: Any, **kwargs: Any) -> Any:
             total = original(parameters, max_norm, *args, **kwargs)
             if not self._is_idle():
                 with self._looking():
+                    self._order.note("c")
                     norm = float(total)
                     self._clip = (norm, min(norm, float(max_norm)), 0.0)
             return total
@@ -225,6 +282,7 @@ class Observer:
             tensors = [parameters] if hasattr(parameters, "grad") else list(parameters)
             raw: list[Any] = []
             with self._looking():
+                self._order.note("c")
                 raw = [each.grad.clone() for each in tensors if each.grad is not None]
             result = original(tensors, clip_value, *args, **kwargs)
             with self._looking():
@@ -233,6 +291,26 @@ class Observer:
             return result
 
         return clip_grad_value_
+
+
+def _find_left(record: Record) -> int | None:
+    """The place of a parameter whose gradient lies there after the step."""
+    for place, tensor in enumerate(record.tensors):
+        if tensor.grad is not None and not tensor.grad.is_sparse:
+            return place
+    return None
+
+
+def _see_left(record: Record) -> None:
+    """Before a backward pass: whether the gradient that the last step left has been cleared by now.
+
+    Once is enough: gradients of a second backward pass are meant to come on top. A pass for another model (the generator's, through
+    the discriminator) may find it uncleared first.
+    """
+    if record.left is None or record.cleared:
+        return
+    gradient = record.tensors[record.left].grad
+    record.cleared = gradient is None or not bool(gradient.any())
 
 
 def _measure_angle(raw: list[Any], used: list[Any]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 from array import array
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,11 @@ class Record:
         at: the updates that were looked at closely; with them, in the same order, the rows of `norms` (of the raw gradient),
             `weights` and `changes` (of the weight and of its change).
         clipped: the updates before which gradients were clipped, with the total norm before and after and the angle of the turn.
+        nonfinite: where NaN or infinity came first.
+        counts: of what can only be seen in a loop: see `Observer`.
+        unheld: trainable parameters of the model that get a gradient and that no optimizer holds.
+        left: after a step, the place of a parameter whose gradient is watched.
+        cleared: whether that gradient was seen cleared since; None before the next backward pass.
     """
 
     name: str
@@ -48,6 +54,10 @@ class Record:
     changes: list[list[float]] = field(default_factory=list)
     clipped: dict[int, tuple[float, float, float]] = field(default_factory=dict)
     nonfinite: NonFinite | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    unheld: tuple[str, ...] = ()
+    left: int | None = None
+    cleared: bool | None = None
 
 
 def find_owner(tensors: Iterable[torch.Tensor]) -> Any:
@@ -58,12 +68,12 @@ def find_owner(tensors: Iterable[torch.Tensor]) -> Any:
     # `isinstance` would ask lazy proxies for their class, and so wake them.
     modules = [each for each in gc.get_objects() if issubclass(type(each), torch.nn.Module)]
     inner = {id(child) for module in modules for child in module.__dict__.get("_modules", {}).values()}
-    best, most = None, (0, 0.0)
+    best, most = None, (0, 0)
     for module in modules:
         if id(module) in inner:
             continue
         held = [id(each) for each in module.parameters()]
-        score = (len(wanted.intersection(held)), -len(held))
+        score = (len(wanted.intersection(held)), len(held))
         if score > most and score[0]:
             best, most = module, score
     while best is not None and (inside := WRAPPERS.get(type(best).__name__)) and hasattr(best, inside):

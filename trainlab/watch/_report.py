@@ -29,7 +29,12 @@ def make_report(
     """Every model that was stepped is a run."""
     records = ended.observer.records
     names = ["base" if len(records) == 1 else record.name for record in records]
-    traces = [make_trace(record, name=name) for record, name in zip(records, names, strict=True)]
+    register = ended.observer.register
+    idle = [f"{each.kind} (made at {each.where})" for each in register.list_idle()] if ended.complete else None
+    traces = [
+        make_trace(record, name=name, idle=idle if position == 0 or idle is None else ())
+        for position, (record, name) in enumerate(zip(records, names, strict=True))
+    ]
     findings, unjudged, judged = judge(rules, traces, reported)
     kept = tuple(
         replace(each, known=(each.code, each.run, each.where) in options.baseline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,31 @@ NAMES = {
 POINTS = 200  # of the course of the loss: the mean of as many stretches of updates
 
 
-def make_trace(record: Record, *, name: str) -> Trace:
-    """The trace of one model. Its `config` says what is known of the script: the optimizer, and that batches vary."""
+COUNTS = {
+    "looked": "looked",
+    "without_gradient": "without-gradient",
+    "clearing_checked": "clearing-seen",
+    "not_cleared": "not-cleared",
+    "mode_checked": "mode-seen",
+    "in_eval_mode": "eval-mode",
+    "clipped_steps": "clipped",
+    "clipped_before_backward": "before-backward",
+    "clipped_inside_accumulation": "inside-accumulation",
+    "clipped_before_unscaling": "before-unscaling",
+}
+
+
+def make_trace(record: Record, *, name: str, idle: Sequence[str] | None) -> Trace:
+    """The trace of one model.
+
+    Args:
+        record: what was seen of it.
+        name: of the run.
+        idle: what was made and never stepped; None if the script was ended early.
+
+    Returns:
+        the trace; its `config` says what is known of the script: the optimizer, and that batches vary.
+    """
     at = np.array(record.at, dtype=np.int64)
     done = len(record.changes)  # the last update may have been begun and never ended
     ratios = _divide(np.array(record.changes), np.array(record.weights[:done])) if done else np.empty((0, len(record.parameters)))
@@ -49,6 +73,11 @@ def make_trace(record: Record, *, name: str) -> Trace:
         seed=0,
         parameters=record.parameters,
         series=series,
+        arrays={
+            "unheld-parameters": np.array(record.unheld, dtype=str),
+            **({} if idle is None else {"never-stepped": np.array(idle, dtype=str)}),
+        },
+        metrics={metric: record.counts[count] for metric, count in COUNTS.items()},
         updates=record.steps,
         planned=record.steps,
         nonfinite=record.nonfinite,
@@ -63,7 +92,7 @@ def _divide(changes: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def _smooth(values: np.ndarray) -> Series:
     """The course of the loss: updates without one are left out, long courses are means of stretches of equal length."""
-    places = np.flatnonzero(~np.isnan(values) | (np.arange(len(values)) == len(values) - 1)) if len(values) else np.empty(0, int)
+    places: np.ndarray = np.flatnonzero(~np.isnan(values) | (np.arange(len(values)) == len(values) - 1))
     kept = values[places]
     stretch = -(-len(kept) // POINTS) or 1
     starts = np.arange(0, len(kept), stretch)

@@ -95,7 +95,7 @@ def _smooth(values: np.ndarray) -> Series:
     places: np.ndarray = np.flatnonzero(~np.isnan(values) | (np.arange(len(values)) == len(values) - 1))
     kept = values[places]
     stretch = -(-len(kept) // POINTS) or 1
-    starts = np.arange(0, len(kept), stretch)
+    starts = range(0, len(kept), stretch)
     means = np.array([kept[start : start + stretch].mean() for start in starts])
     ends = np.array([places[min(start + stretch, len(kept)) - 1] + 1 for start in starts], dtype=np.int64)
     return Series(per="update", at=ends, values=means)

@@ -52,7 +52,7 @@ class Observer:
     _by_optimizer: dict[int, Record] = field(default_factory=dict)
     _losses: list[Any] = field(default_factory=list)
     _closed: bool = False
-    _clip: tuple[float, float, float] | None = None
+    _clip: tuple[str, float, tuple[float, float, float]] | None = None
     _before: dict[int, list[Any]] = field(default_factory=dict)
     _order: Order = field(default_factory=Order)
     _unscaled: dict[int, Any] = field(default_factory=dict)
@@ -147,7 +147,8 @@ class Observer:
         self._closed = True
         record.rates.append(float(optimizer.param_groups[0].get("lr", math.nan)))
         if self._clip is not None:
-            record.clipped[record.steps] = self._clip
+            mode, threshold, record.clipped[record.steps] = self._clip
+            record.clip = mode, threshold
         if record.nonfinite is None and self._losses and not math.isfinite(record.losses[-1]):
             record.nonfinite = _locate(record)
         self.register.note_step(optimizer)
@@ -269,7 +270,7 @@ class Observer:
                 with self._looking():
                     self._order.note("c")
                     norm = float(total)
-                    self._clip = (norm, min(norm, float(max_norm)), 0.0)
+                    self._clip = "norm", float(max_norm), (norm, min(norm, float(max_norm)), 0.0)
             return total
 
         return clip_grad_norm_
@@ -287,7 +288,8 @@ class Observer:
             result = original(tensors, clip_value, *args, **kwargs)
             with self._looking():
                 used = [each.grad for each in tensors if each.grad is not None]
-                self._clip = (join(measure_norms(raw)), join(measure_norms(used)), _measure_angle(raw, used))
+                norms = join(measure_norms(raw)), join(measure_norms(used)), _measure_angle(raw, used)
+                self._clip = "value", float(clip_value), norms
             return result
 
         return clip_grad_value_

@@ -33,6 +33,7 @@ class Record:
         at: the updates that were looked at closely; with them, in the same order, the rows of `norms` (of the raw gradient),
             `weights` and `changes` (of the weight and of its change).
         clipped: the updates before which gradients were clipped, with the total norm before and after and the angle of the turn.
+        clip: the way they were clipped last, `norm` or `value`, and the threshold; None if never.
         nonfinite: where NaN or infinity came first.
         counts: of what can only be seen in a loop: see `Observer`.
         unheld: trainable parameters of the model that get a gradient and that no optimizer holds.
@@ -53,6 +54,7 @@ class Record:
     weights: list[list[float]] = field(default_factory=list)
     changes: list[list[float]] = field(default_factory=list)
     clipped: dict[int, tuple[float, float, float]] = field(default_factory=dict)
+    clip: tuple[str, float] | None = None
     nonfinite: NonFinite | None = None
     counts: Counter[str] = field(default_factory=Counter)
     unheld: tuple[str, ...] = ()

@@ -114,7 +114,8 @@ def _guess_config(record: Record) -> Config:
     chosen: dict[str, Any] = {"name": NAMES.get(str(settings.get("name")), "adamw")}
     if record.rates:
         chosen["lr"] = record.rates[0]
+    clip = {"mode": record.clip[0], "threshold": record.clip[1]} if record.clip else {"mode": "none"}
     try:
-        return validate({"optimizer": chosen, "train": {"batch_size": 1}})
+        return validate({"optimizer": chosen, "clip": clip, "train": {"batch_size": 1}})
     except UserError:
         return Config()

@@ -149,6 +149,7 @@ def test_a_rate_that_swings_for_ever(rates):
     assert losses(trace)[-4::2] == pytest.approx(losses(trace)[-2:-1].repeat(2), rel=1e-5)
     assert losses(trace)[-1] != pytest.approx(losses(trace)[-2], rel=0.1)
     assert trace.series["total-norm"].values[-50:] == pytest.approx(np.full(50, 5.683), abs=1e-3)
+    assert (rates[0.01].series["total-norm"].values[-50:] < 3e-5).all()  # "loss flat": here because the gradient is 0
 
 
 def test_the_bound_is_two_over_the_largest_curvature():
@@ -342,35 +343,7 @@ def test_what_mends_a_deep_network(depths, name, low, high):
     assert low < depths[name] < high
 
 
-@pytest.mark.parametrize(
-    ("init", "low", "high"),
-    [
-        ("he_normal", 5, 9),
-        ("xavier_normal", 8, 13),
-        ("default", 18, 99),
-        ("zeros", None, None),
-        ({"name": "normal", "std": 0.01}, None, None),
-    ],
-)
-def test_a_bad_initialisation_needs_more_epochs(init, low, high):
-    # "bad initialisation needs more epochs; Xavier/He mend it": digits, 4 layers, SGD 0.02, batch 32, epochs to a
-    # loss of 0.2. He is the rule for ReLU; without any spread nothing is learned at all, and the loss stays at ln 10
-    values = {
-        "model": {"layers": 4, "width": 64, "activation": "relu", "init": init},
-        "data": {"name": "digits", "standardize": True},
-        "loss": "cross_entropy",
-        "optimizer": {"lr": 0.02},
-        "train": {"epochs": 24, "batch_size": 32},
-    }
-    (trace,) = train(values, probes=[])
-    below = np.flatnonzero(losses(trace) < 0.2)
-    if low is None:
-        assert losses(trace)[-1] == pytest.approx(np.log(10), abs=0.01)
-    else:
-        assert low <= (below[0] + 1 if len(below) else 99) <= high
-
-
-STRENGTHS = (0.0, 0.003, 0.01, 0.03)
+STRENGTHS = (0.0, 0.001, 0.003, 0.01, 0.03)
 
 
 def sparse(l1: float, decay: float = 0.0) -> dict[str, Any]:
@@ -379,7 +352,7 @@ def sparse(l1: float, decay: float = 0.0) -> dict[str, Any]:
         **overfit(0),
         "optimizer": {"name": "sgd", "lr": 0.5, "weight_decay": decay},
         "regularize": {"l1": l1},
-        "train": {"epochs": 1000},
+        "train": {"epochs": 2000},
     }
 
 
@@ -390,18 +363,17 @@ def test_l1_makes_weights_exactly_0_and_so_selects_features(monkeypatch):
     matrices = [trace.arrays["weights"][:2000].reshape(100, 20) for trace in traces]
     zeros = [float((each == 0).mean()) for each in matrices]
     unused = [float((each == 0).all(axis=0).mean()) for each in matrices]
-    assert zeros[0] == zeros[5] == 0
-    assert zeros[1:4] == sorted(zeros[1:4])
-    assert 0.9 < zeros[1] < 0.97
-    assert zeros[2] > 0.98
-    assert zeros[3] > 0.99
-    assert unused[0] == 0
-    assert 0 <= unused[1] <= 0.15
-    assert 0.2 <= unused[2] <= 0.45
-    assert 0.65 <= unused[3] <= 0.9
-    assert all(0.84 <= trace.metrics["test_accuracy"] <= 0.9 for trace in traces[1:4])
-    assert zeros[4] > 0.97
-    assert np.linalg.norm(matrices[4]) < np.linalg.norm(matrices[2])
+    assert zeros[0] == zeros[6] == 0
+    assert 0.76 <= zeros[1] <= 0.82
+    assert zeros[2:5] == pytest.approx([0.955, 0.992, 0.998], abs=0.004)
+    assert unused[:2] == [0, 0]
+    assert 0.05 <= unused[2] <= 0.15
+    assert 0.25 <= unused[3] <= 0.4
+    assert 0.7 <= unused[4] <= 0.85
+    assert 0.8 <= traces[0].metrics["test_accuracy"] <= 0.85
+    assert all(0.82 <= trace.metrics["test_accuracy"] <= 0.9 for trace in traces[1:5])
+    assert zeros[5] > 0.97
+    assert np.linalg.norm(matrices[5]) < np.linalg.norm(matrices[3])
 
 
 def test_a_schedule_that_lowers_the_rate_late_ends_the_swing():
@@ -416,20 +388,3 @@ def test_a_schedule_that_lowers_the_rate_late_ends_the_swing():
         assert find_settling_epoch(trace.series["loss"]) is not None
         assert high - low < 0.005
         assert high == pytest.approx(1.007, abs=0.003)
-
-
-def test_warm_up_starts_a_transformer_that_does_not_start_without_it():
-    # "warm-up helps BERT": 6 layers with normalisation after each sum, digits as 8 rows, Adam at 0.01; not in every network:
-    # at width 64, or with GELU and Xavier, neither run starts
-    base = {
-        "model": {"kind": "transformer", "layers": 6, "width": 32, "norm_first": False, "init": "default", "activation": "relu"},
-        "data": {"name": "digits", "standardize": True},
-        "loss": "cross_entropy",
-        "optimizer": {"name": "adam", "lr": 0.01},
-        "train": {"epochs": 7, "batch_size": 32},
-    }
-    without, warmed = train(base, {**base, "schedule": {"name": "constant", "warmup": 100}}, probes=["accuracy"])
-    assert without.metrics["train_loss"] > 1.8
-    assert without.metrics["test_accuracy"] < 0.35
-    assert warmed.metrics["train_loss"] < 1.4
-    assert warmed.metrics["test_accuracy"] > 0.5

@@ -1,14 +1,22 @@
-"""The commands that pages show, and the figures that pages say they print."""
+"""What pages say: their words, the commands they show, and the figures that those are said to print."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from trainlab.cli.explaining import read_everything
 from trainlab.pages import Page
 
+PAGES = {page.name: " ".join(page.text.split()) for page in read_everything() if not page.is_rule}
 INLINE = re.compile(r"`([^`]+)`")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+def says(page: str, *words: str) -> None:
+    """The page has these words: a figure that is changed there wants its computation changed where it is tested."""
+    for each in words:
+        assert each in PAGES[page], f"{page} does not say {each!r}"
 
 
 def list_commands(pages: list[Page]) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import signal
@@ -17,12 +18,17 @@ from trainlab.cli import streams
 from trainlab.cli.conduct import FAIL_ON, read_baseline
 from trainlab.cli.exits import ExitCode
 from trainlab.cli.option_parsing import Command
+from trainlab.cli.status_line import StatusLine
 from trainlab.cli.values import parse_count
 from trainlab.errors import UserError, find_nearest
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from trainlab.report import Report
     from trainlab.watch import Ended, Options
+
+_ROOM = os.path.dirname(os.path.dirname(__file__))
 
 
 class WatchCommand(Command):
@@ -61,7 +67,9 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
 
     _obey_signals()
     target = watch.Script(file=Path(script) if script is not None else None, module=module or "", arguments=rest)
-    ended = watch.run(target, options)
+    status = StatusLine(sys.stderr, show=not given["quiet"] and sys.stderr.isatty())
+    with contextlib.closing(status):
+        ended = watch.run(target, options, status.show)
     _tell(ended.error)
     report = watch.judge(ended, options)
     _write(report, destinations, verbose=given["verbose"], full_series=given["full_series"])
@@ -105,15 +113,38 @@ def _obey_signals() -> None:
 
 
 def _tell(error: BaseException | None) -> None:
-    """The script's own traceback, without our frames, as python would have shown it."""
+    """The script's own traceback as python would have shown it, without our frames."""
     from trainlab.watch import Terminated
 
     if error is None or isinstance(error, SystemExit | Terminated):
         return
+    waiting: list[BaseException | None] = [error]
+    met: list[BaseException] = []
+    while waiting:
+        each = waiting.pop()
+        if each is not None and each not in met:
+            met.append(each)
+            _take_out(each)
+            waiting += [each.__cause__, each.__context__]
+    sys.excepthook(type(error), error, error.__traceback__)
+
+
+def _take_out(error: BaseException) -> None:
+    """Take our frames out of a traceback: those it begins with, and those between the script and torch."""
+    kept = []
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(os.path.dirname(os.path.dirname(__file__))):
+    while trace is not None:
+        if not _is_ours(trace):
+            kept.append(trace)
         trace = trace.tb_next
-    sys.excepthook(type(error), error.with_traceback(trace), trace)
+    for one, other in itertools.pairwise([*kept, None]):
+        one.tb_next = other  # type: ignore[union-attr]
+    error.__traceback__ = kept[0] if kept else None
+
+
+def _is_ours(trace: TracebackType) -> bool:
+    name = trace.tb_frame.f_code.co_filename
+    return name.startswith(_ROOM) and not name.endswith("example.py")
 
 
 def _write(report: Report, destinations: list[streams.Destination], *, verbose: bool, full_series: bool) -> None:

@@ -40,15 +40,16 @@ def make_report(
         replace(each, known=(each.code, each.run, each.where) in options.baseline)
         for each in causes.keep([each for each in findings if each.code in reported])
     )
-    torch = sys.modules.get("torch")
-    notes = [f"watching was given up: {ended.observer.trouble}"] if ended.observer.trouble else []
+    torch = sys.modules["torch"] if ended.torch else None
+    notes = [f"ended by {ended.why}, before its own end"] if ended.why else []
+    notes += [f"watching was given up: {ended.observer.guard.trouble}"] if ended.observer.guard.trouble else []
     return Report(
         command="watch",
         complete=ended.complete,
         environment={
             "torch": getattr(torch, "__version__", "not imported"),
             "python": platform.python_version(),
-            "device": ", ".join(sorted({str(each.device) for record in records for each in record.tensors})),
+            "device": ", ".join(sorted({record.device for record in records})),
         },
         answer=_answer(records, kept, ended),
         runs=tuple(_describe(trace, record) for trace, record in zip(traces, records, strict=True)),
@@ -59,16 +60,18 @@ def make_report(
         rules={rule.code: rule.name for rule in rules if rule.code in reported},
         fail_on=options.fail_on,
         exit_code=choose_exit_code(kept, judged, options.fail_on),
-        seconds={"script_s": ended.seconds, "watching_s": ended.observer.spent},
+        seconds={"script_s": ended.seconds, "watching_s": ended.observer.guard.spent},
     )
 
 
 def _answer(records: Sequence[Record], findings: Sequence[Finding], ended: Ended) -> Answer:
     if not records:
-        return Answer(text="Nothing was seen: the script made no step of a torch optimizer.", values={"updates": 0})
+        what = "torch was not imported" if not ended.torch else "no step of a torch optimizer, no backward pass"
+        more = "" if not ended.torch else "; what torch.func and torch.autograd.grad compute is not seen"
+        return Answer(text=f"Nothing was seen: {what}{more}.", values={"updates": 0})
     updates = sum(record.steps for record in records)
     faults = [each for each in findings if each.severity != "info"]
-    share = ended.observer.spent / ended.seconds if ended.seconds else 0.0
+    share = ended.observer.guard.spent / ended.seconds if ended.seconds else 0.0
     values: dict[str, Any] = {
         "updates": updates,
         "healthy": not faults,

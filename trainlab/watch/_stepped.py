@@ -24,8 +24,9 @@ class Made:
 
 @dataclass(slots=True)
 class Register:
-    """Every optimizer and scheduler that was made while the script ran."""
+    """Every optimizer and scheduler that was made while the script ran; `optimizers` counts those of the first kind."""
 
+    optimizers: int = 0
     made: dict[int, Made] = field(default_factory=dict)
     gone: list[Made] = field(default_factory=list)
     _wrapped: set[Any] = field(default_factory=set)
@@ -34,7 +35,17 @@ class Register:
         """Begin to note them. Steps of optimizers are told by `note_step`, those of schedulers are seen here."""
         from torch.optim import Optimizer, lr_scheduler
 
-        patches.lay(Optimizer, "__init__", self._wrap_init)
+        def wrap_optimizer(original: Callable[..., None]) -> Callable[..., None]:
+            init = self._wrap_init(original)
+
+            @wraps(original)
+            def count(instance: Any, *args: Any, **kwargs: Any) -> None:
+                init(instance, *args, **kwargs)
+                self.optimizers += 1
+
+            return count
+
+        patches.lay(Optimizer, "__init__", wrap_optimizer)
 
         def wrap_scheduler(original: Callable[..., None]) -> Callable[..., None]:
             init = self._wrap_init(original)
@@ -71,6 +82,12 @@ class Register:
     def list_idle(self) -> list[Made]:
         """Those that were never stepped."""
         return [each for each in (*self.made.values(), *self.gone) if not each.steps]
+
+    def list_single(self, beside: Any) -> list[Any]:
+        """The optimizers alive of one parameter each, but for this one."""
+        alive = [each.reference() for each in self.made.values()]
+        groups = [(each, list(getattr(each, "param_groups", []))) for each in alive if each is not None and each is not beside]
+        return [each for each, held in groups if len(held) == 1 and len(held[0]["params"]) == 1]
 
     def list_held(self) -> set[int]:
         """`id` of every parameter that some optimizer alive holds."""

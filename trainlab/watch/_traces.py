@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from trainlab.config import Config, validate
 from trainlab.errors import UserError
-from trainlab.report import Series, Trace
+from trainlab.report import LossScaling, Module, Series, Trace
+from trainlab.watch._objective import Objective
 from trainlab.watch._record import Record
 
 NAMES = {
@@ -35,6 +37,8 @@ COUNTS = {
     "clipped_before_backward": "before-backward",
     "clipped_inside_accumulation": "inside-accumulation",
     "clipped_before_unscaling": "before-unscaling",
+    "evaluated": "evaluated",
+    "evaluated_in_training_mode": "training-mode",
 }
 
 
@@ -50,6 +54,7 @@ def make_trace(record: Record, *, name: str, idle: Sequence[str] | None) -> Trac
         the trace; its `config` says what is known of the script: the optimizer, and that batches vary.
     """
     at = np.array(record.at, dtype=np.int64)
+    objective = record.objective
     done = len(record.changes)  # the last update may have been begun and never ended
     ratios = _divide(np.array(record.changes), np.array(record.weights[:done])) if done else np.empty((0, len(record.parameters)))
     series = {
@@ -76,13 +81,38 @@ def make_trace(record: Record, *, name: str, idle: Sequence[str] | None) -> Trac
         arrays={
             "unheld-parameters": np.array(record.unheld, dtype=str),
             **({} if idle is None else {"never-stepped": np.array(idle, dtype=str)}),
+            **_list_shapes(objective),
         },
-        metrics={metric: record.counts[count] for metric, count in COUNTS.items()},
+        metrics={**{metric: record.counts[count] for metric, count in COUNTS.items()}, **_measure_data(record)},
+        modules=(Module(name="", kind=objective.squashing),) if objective is not None and objective.squashing else (),
+        task="regression" if objective is None else objective.task,
+        scaling=None
+        if record.scale is None
+        else LossScaling(skipped=record.counts["skipped"] + int(record.overflows), scale=record.scale),
         updates=record.steps,
         planned=record.steps,
         nonfinite=record.nonfinite,
         how="watched",
     )
+
+
+def _list_shapes(objective: Objective | None) -> dict[str, np.ndarray]:
+    if objective is None or objective.prediction is None or objective.target is None:
+        return {}
+    shapes = {"prediction-shape": objective.prediction, "target-shape": objective.target}
+    return {name: np.array(shape, dtype=float) for name, shape in shapes.items()}
+
+
+def _measure_data(record: Record) -> dict[str, float]:
+    """What the loss tells of the data: where it is finite, they were; and of what stands before it."""
+    facts: dict[str, float] = {} if record.objective is None else {"sums_to_one": float(record.objective.squashing == "Softmax")}
+    spoilt = record.spoilt
+    if spoilt is not None or (record.nonfinite is None and any(math.isfinite(loss) for loss in record.losses)):
+        for part in ("inputs", "targets"):
+            facts[f"train_nonfinite_{part}"] = spoilt.samples if spoilt is not None and spoilt.part == part else 0
+        if spoilt is not None and spoilt.feature is not None:
+            facts["nonfinite_feature"] = spoilt.feature
+    return facts
 
 
 def _divide(changes: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -114,8 +144,9 @@ def _guess_config(record: Record) -> Config:
     chosen: dict[str, Any] = {"name": NAMES.get(str(settings.get("name")), "adamw")}
     if record.rates:
         chosen["lr"] = record.rates[0]
+    loss = "mse" if record.objective is None else record.objective.loss
     clip = {"mode": record.clip[0], "threshold": record.clip[1]} if record.clip else {"mode": "none"}
     try:
-        return validate({"optimizer": chosen, "clip": clip, "train": {"batch_size": 1}})
+        return validate({"optimizer": chosen, "clip": clip, "train": {"batch_size": 1}, "loss": loss})
     except UserError:
         return Config()

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 import argparse
 
-MISTAKES = ("none", "zero-grad", "eval-mode", "forgotten-layer", "wrong-model", "never-stepped", "clip-early", "clip-scaled")
+MISTAKES = (
+    "none",
+    "zero-grad",
+    "eval-mode",
+    "train-mode",
+    "forgotten-layer",
+    "wrong-model",
+    "never-stepped",
+    "clip-early",
+    "clip-scaled",
+    "squashed",
+    "log-of-zero",
+)
 
 
 def main() -> None:
@@ -34,21 +46,26 @@ def main() -> None:
         model.eval()
     for step in range(arguments.steps):
         batch = torch.randint(len(inputs), (32,))
-        loss = nn.functional.cross_entropy(model(inputs[batch]), labels[batch])
+        outputs = model(inputs[batch])
+        if mistake == "log-of-zero":
+            loss = -(nn.functional.one_hot(labels[batch], 10) * outputs.relu().log()).mean()
+        else:
+            loss = nn.functional.cross_entropy(outputs.softmax(1) if mistake == "squashed" else outputs, labels[batch])
         if mistake != "zero-grad" and step:
             optimizer.zero_grad()
         if mistake == "clip-early":
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        scaler.scale(loss).backward()
         if mistake == "clip-scaled":
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         scaler.step(optimizer)
         scaler.update()
         if mistake != "never-stepped":
             schedule.step()
-    model.eval()
+    if mistake != "train-mode":
+        model.eval()
     with torch.no_grad():
-        right = (model(inputs).argmax(1) == labels).float().mean()
+        right = torch.cat([model(part).argmax(1) for part in torch.split(inputs, 256)]).eq(labels).float().mean()
     print(f"loss {loss.item():.4f}, right {100 * right.item():.1f} %")  # noqa: T201  # it is a script
 
 

@@ -27,7 +27,7 @@ def make_report(
     ended: Ended, rules: Sequence[Rule], reported: frozenset[str], skipped: Sequence[Skipped], options: Options
 ) -> Report:
     """Every model that was stepped is a run."""
-    records = ended.observer.records
+    records = [each for each in ended.observer.records if each.steps]
     names = ["base" if len(records) == 1 else record.name for record in records]
     register = ended.observer.register
     idle = [f"{each.kind} (made at {each.where})" for each in register.list_idle()] if ended.complete else None

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test setup lint bench bench-lr zoo clean
+.PHONY: demo test setup lint bench bench-lr bench-watch zoo clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## the main job
@@ -25,6 +25,9 @@ bench: $(READY)  ## measure start-up and speed, as ratios
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/engine.py
 	$(BIN)/python tests/benchmarks/memory.py
+
+bench-watch: $(READY)  ## what watching a script costs
+	$(BIN)/python tests/benchmarks/watch.py
 
 bench-lr: $(READY)  ## how well the recommendation of lr-sweep holds up, over 14 configs
 	$(BIN)/python tests/benchmarks/lr_sweep.py

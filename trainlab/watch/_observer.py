@@ -140,13 +140,13 @@ class Observer:
             root = self.scaling.unscale(each)
             value = root.detach()
             value = value if value.numel() == 1 else value.mean()
-            on_cpu = value.device.type == "cpu"
-            self._losses.append(value.item() if on_cpu else value)
+            near = is_near(value)
+            self._losses.append(value.item() if near else value)
             if self._packed:
                 continue
             if self._objective is None and self.backwards <= FIRST:
                 self._objective = read_objective(root)
-            if on_cpu and not math.isfinite(self._losses[-1]) and all(record.nonfinite is None for record in self.records):
+            if near and not math.isfinite(self._losses[-1]) and all(record.nonfinite is None for record in self.records):
                 self._origin = self._origin or find_origin(root)
 
     def _see_step(self, optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any] | None:
@@ -357,3 +357,8 @@ class Observer:
         )
         self.records.append(record)
         return record
+
+
+def is_near(tensor: Any) -> bool:
+    """Whether it can be read without waiting for an accelerator."""
+    return bool(tensor.device.type == "cpu")

@@ -120,11 +120,13 @@ def test_updates_by_hand_are_seen_from_the_backward_passes() -> None:
     (record,) = list_records("by_hand")
     assert (record.steps, record.by_hand) == (30, True)
     assert sorted(each.name for each in record.parameters) == ["bias", "weight"]
-    done = len(record.changes)
-    assert np.array(record.changes) == pytest.approx(0.1 * np.array(record.norms[:done]), rel=1e-3)
+    used = np.array([min(1.0, 0.5 / record.clipped[update][0]) for update in record.at])[:, None]
+    assert len(record.changes) == len(record.at) == 12
+    assert np.array(record.changes) == pytest.approx(0.1 * used * np.array(record.norms), rel=1e-3)
+    assert list(record.clipped) == list(range(1, 31))
     assert record.objective is not None
     assert record.objective.loss == "mse"
-    assert list_codes("by_hand") == set()
+    assert {"C004", "M006"}.isdisjoint(list_codes("by_hand"))
 
 
 def test_a_compiled_model_is_compiled_once() -> None:

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test setup lint bench bench-lr bench-watch test-scripts zoo clean
+.PHONY: demo test setup lint bench bench-lr bench-repair bench-watch test-scripts zoo clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## the main job
@@ -25,6 +25,7 @@ bench: $(READY)  ## measure start-up and speed, as ratios
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/engine.py
 	$(BIN)/python tests/benchmarks/memory.py
+	$(BIN)/python tests/benchmarks/overfit.py
 
 bench-watch: $(READY)  ## what watching a script costs
 	$(BIN)/python tests/benchmarks/watch.py
@@ -37,6 +38,9 @@ test-scripts: $(READY)  ## loops of Lightning, Accelerate and Hugging Face, in a
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > `.venv-scripts/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/base.pth
 	.venv-scripts/bin/python -m pip install --quiet --constraint constraints.txt --requirement tests/third_party/requirements.txt
 	PYTHONPATH=. .venv-scripts/bin/python -m pytest -q tests/third_party
+
+bench-repair: $(READY)  ## how many faulty networks end healthy after check
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.repair --verbose
 
 zoo: $(READY)  ## how far the verdicts can be believed: train healthy and faulty networks, and judge them
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.zoo --write --verbose

@@ -11,6 +11,7 @@ import pytest
 
 from tests.rules.traces import make_trace
 from trainlab.comparing import _holm, compare_accuracy
+from trainlab.config import validate
 from trainlab.report import Trace
 
 
@@ -130,3 +131,30 @@ def test_chance_alone_seldom_helps_or_harms() -> None:
         for trial in range(100)
     ]
     assert verdicts.count("no-difference") >= 88  # 95 expected; 88 is three standard deviations below
+
+
+def test_numbers_are_compared_by_what_each_sample_adds_to_r2() -> None:
+    trace = make_trace(task="regression")
+    base, arm = (np.random.default_rng(seed).random(300) + shift for seed, shift in ((1, 0.0), (2, 0.2)))
+    arms = [[replace(trace, name=name, arrays={"test-fit": fit})] for name, fit in (("base", base), ("a", arm))]
+    (found,) = compare_accuracy(arms)
+    assert (found.metric, found.verdict) == ("test_r2", "helps")
+    assert found.difference == pytest.approx(arm.mean() - base.mean())
+
+
+def test_the_folds_of_a_seed_are_one_test_part() -> None:
+    config = validate({"data": {"name": "classification", "folds": 2}})
+    base, arm = draw(0.7, 200, 1), draw(0.8, 200, 2)
+
+    def cut(name: str, right: np.ndarray) -> list[Trace]:
+        halves = [replace(config, data=replace(config.data, fold=fold)) for fold in range(2)]
+        parts = (right[:90], right[90:])  # of unequal sizes
+        traces = [
+            replace(make_trace(name=name), config=half, arrays={"test-correct": part.astype(float)})
+            for half, part in zip(halves, parts, strict=True)
+        ]
+        return traces[::-1] if name == "base" else traces
+
+    (folded,) = compare_accuracy([cut("base", base), cut("a", arm)])
+    (whole,) = compare_accuracy([make_arm("base", [base]), make_arm("a", [arm])])
+    assert (folded.difference, folded.interval) == (whole.difference, whole.interval)

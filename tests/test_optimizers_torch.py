@@ -137,7 +137,7 @@ def train(specs: list[Optimizer], weights: torch.Tensor, updates: int, gradient=
 
 def train_with_torch(spec: Optimizer, weights: torch.Tensor, updates: int) -> torch.Tensor:
     leaf = weights.clone().requires_grad_()
-    given = {each.name: getattr(spec, each.name) for each in fields(spec) if each.name != "name"}
+    given = {each.name: getattr(spec, each.name) for each in fields(spec) if each.name not in ("name", "groups")}
     optimizer = TORCH[spec.name]([leaf], **given)
     for update in range(updates):
         leaf.grad = slope(leaf.detach(), update)
@@ -177,7 +177,7 @@ def test_every_optimizer_of_torch_that_the_config_knows_is_compared():
 
 @pytest.mark.parametrize(
     ("kind", "setting"),
-    [(kind, each.name) for kind, spec in RICH.items() for each in fields(spec) if each.name != "name"],
+    [(kind, each.name) for kind, spec in RICH.items() for each in fields(spec) if each.name not in ("name", "groups")],
 )
 def test_every_setting_matters(kind, setting):
     base = RICH[kind]
@@ -238,46 +238,56 @@ def test_a_run_has_the_same_bits_next_to_others(name, mine, size, companions, pl
     assert torch.equal(together, alone)
 
 
-def train_in_place(
+def train_apart(
     specs: list[Optimizer], weights: torch.Tensor, updates: int, gradient=slope
 ) -> tuple[torch.Tensor, optimizers.State, optimizers.Columns]:
-    step = optimizers.find_step_in_place(optimizers.name_family(specs[0]))
+    """With the parameters of each run in two pieces, the second a matrix of one column."""
+    first = weights.shape[1] // 3
+
+    def take_apart(flat: torch.Tensor) -> list[list[torch.Tensor]]:
+        return [[row[:first].clone(), row[first:].clone()[:, None]] for row in flat]
+
+    def join(pieces: optimizers.Pieces) -> torch.Tensor:
+        return torch.stack([torch.cat([each.flatten() for each in own]) for own in pieces])
+
     _, state, columns = optimizers.start(specs, weights)
-    weights = weights.clone()
+    parameters, family = take_apart(weights), optimizers.name_family(specs[0])
     for update in range(updates):
-        given = gradient(weights, update)
-        kept = given.clone()
-        state = step(weights, given, state, columns)
-        assert torch.equal(given, kept)
-    return weights, state, columns
+        before = join(parameters)
+        given = take_apart(gradient(before, update))
+        after, totals, state = optimizers.step_apart(family, parameters, given, state, columns)
+        assert torch.equal(join(parameters), before), "the weights before are of use still"
+        assert totals == pytest.approx(join(after).sum(dim=1).tolist(), rel=1e-4, abs=1e-4)
+        parameters = after
+    return join(parameters), state, columns
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_a_step_in_place_equals_torch_for_200_steps(name, double, monkeypatch):
+def test_a_step_apart_equals_torch_for_200_steps(name, double, monkeypatch):
     monkeypatch.setattr(_blocks, "BLOCK", 3)
     specs = STACKS[name]
     weights = spread(specs, torch.float64)
-    found, _, _ = train_in_place(specs, weights, 200)
+    found, _, _ = train_apart(specs, weights, 200)
     for row, spec in enumerate(specs):
         assert torch.allclose(found[row], train_with_torch(spec, weights[row], 200), rtol=0, atol=1e-9), spec
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_in_place_float32_is_close_to_torch(name):
+def test_apart_float32_is_close_to_torch(name):
     specs = STACKS[name]
     weights = spread(specs, torch.float32)
-    found, _, _ = train_in_place(specs, weights, 50)
+    found, _, _ = train_apart(specs, weights, 50)
     for row, spec in enumerate(specs):
         assert torch.allclose(found[row], train_with_torch(spec, weights[row], 50), rtol=0, atol=1e-4), spec
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_a_step_in_place_leaves_the_state_that_a_step_leaves(name):
+def test_a_step_apart_leaves_the_state_that_a_step_leaves(name):
     """Which tells how far a proximal step goes."""
     specs = STACKS[name]
     weights = spread(specs, torch.float64)
     step, wanted, _ = optimizers.start(specs, weights)
-    _, state, columns = train_in_place(specs, weights, 7)
+    _, state, columns = train_apart(specs, weights, 7)
     for update in range(7):
         weights, wanted = step(weights, slope(weights, update), wanted, columns)
     family = optimizers.name_family(specs[0])
@@ -287,14 +297,14 @@ def test_a_step_in_place_leaves_the_state_that_a_step_leaves(name):
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_a_step_in_place_has_the_same_bits_next_to_others(name, monkeypatch):
+def test_a_step_apart_has_the_same_bits_next_to_others(name, monkeypatch):
     """Also next to runs whose settings make the stack remember more."""
     monkeypatch.setattr(_blocks, "BLOCK", 21)
     specs = STACKS[name]
     weights = torch.randn(len(specs), 37, generator=torch.Generator().manual_seed(0))
-    together, _, _ = train_in_place(specs, weights, 12, wave)
+    together, _, _ = train_apart(specs, weights, 12, wave)
     for row, spec in enumerate(specs):
-        alone, _, _ = train_in_place([spec], weights[row : row + 1], 12, wave)
+        alone, _, _ = train_apart([spec], weights[row : row + 1], 12, wave)
         assert torch.equal(together[row], alone[0]), spec
 
 
@@ -307,13 +317,14 @@ def test_a_squared_gradient_that_overflows_stops_its_weight_as_in_torch(kind):
     step, state, columns = optimizers.start([spec, spec], weights)
     _, own, fixed = optimizers.start([spec], lone)
     leaf = torch.ones(3).requires_grad_()
-    given = {each.name: getattr(spec, each.name) for each in fields(spec) if each.name != "name"}
+    given = {each.name: getattr(spec, each.name) for each in fields(spec) if each.name not in ("name", "groups")}
     optimizer = TORCH[kind]([leaf], **given)
     for gradient in (1.0, 1e30, 1.0, 1.0):
         leaf.grad = torch.full((3,), gradient)
         optimizer.step()
         weights, state = step(weights, torch.full_like(weights, gradient), state, columns)
-        own = optimizers.find_step_in_place(kind.removesuffix("w"))(lone, torch.full_like(lone, gradient), own, fixed)
+        after, _, own = optimizers.step_apart(kind.removesuffix("w"), [[lone[0]]], [[torch.full((3,), gradient)]], own, fixed)
+        lone = after[0][0][None]
     assert torch.allclose(weights[0], leaf.detach(), rtol=1e-5)
     assert torch.allclose(lone[0], leaf.detach(), rtol=1e-5)
     assert torch.isfinite(leaf).all()
@@ -329,7 +340,7 @@ for name in {kinds}:
     weights = torch.ones(2, 3)
     step, state, columns = optimizers.start([validate({{"optimizer": name}}).optimizer] * 2, weights)
     step(weights, weights, state, columns)
-    optimizers.find_step_in_place(name)(weights, weights.clone(), state, columns)
+    optimizers.step_apart(name, [list(weights[:1])], [list(weights[:1].clone())], state, columns)
 print([name for name in sys.modules if name.startswith("torch._dynamo")])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -61,6 +61,8 @@ def test_the_program_prints_what_readme_shows(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "typo.yaml").write_text("model:\n  activaton: sigmoid\noptimizer: {name: adam, lr: 1e-3, momentum: 0.9}\n")
+    (net,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "nn.Module" in block]
+    (tmp_path / "net.py").write_text(net)
     program, *arguments = shlex.split(command)
     assert program == "trainlab"
     code, printed = run_in_terminal(arguments)

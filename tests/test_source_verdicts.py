@@ -77,7 +77,7 @@ def test_weights_from_a_standard_normal_multiply_the_variance_by_half_the_width(
 
 
 def test_units_die_because_of_the_rate(capsys: pytest.CaptureFixture[str]) -> None:
-    document = report(capsys, "check", "lr-sweep", "--lr", "0.165", "--set", "vs=[]", "--quiet", "--fail-on", "never")
+    document = report(capsys, "check", "lr-sweep", "--lr", "0.165", "--set", "vs=[]", "--quiet", "--diagnose", "--fail-on", "never")
     because = {each["code"]: each["because"] for each in document["findings"]}
     assert document["findings"][0]["code"] == "L001"
     assert (because["L001"], because["G003"], because["L008"]) == (None, "L001", "L001")

@@ -199,7 +199,7 @@ class TestSkipped:
 
 class TestStopping:
     def test_before_the_first_update(self) -> None:
-        report = run("overfit", TOY, listen=lambda _: False)
+        report = run("overfit", TOY, quick=True, listen=lambda _: False)
         assert (report.complete, report.exit_code, report.runs) == (False, 4, ())
         assert report.answer.text == "Nothing was measured: the study was stopped before its first update."
         assert {each.reason for each in report.skipped if each.code == "run"} == {"stopped before its first update"}
@@ -215,11 +215,8 @@ class TestStopping:
                 calls.append(progress.updates_done)
                 return len(calls) <= stop
 
-            report = (
-                run(command, config, listen=listen, lr=(0.1, 0.2), steps=50)
-                if command in ("lr-sweep", "gradients")
-                else run(command, config, listen=listen)
-            )
+            own = {"lr-sweep": {"lr": (0.1, 0.2)}, "gradients": {"steps": 50}, "overfit": {"quick": True}}
+            report = run(command, config, listen=listen, **own.get(command, {}))
             assert not report.complete
             assert report.answer.text
             assert len(report.runs) >= 1
@@ -227,13 +224,13 @@ class TestStopping:
 
     def test_time_is_up(self) -> None:
         config = dataclasses.replace(TOY, train=Train(epochs=1_000_000))
-        report = run("overfit", config, settings={"seconds": 0.3})
+        report = run("overfit", config, quick=True, settings={"seconds": 0.3})
         assert not report.complete
         assert report.runs[0].metrics["updates"] > 0
 
     def test_progress_counts_up_to_the_plan(self) -> None:
         seen: list[engine.Progress] = []
-        run("overfit", TOY, listen=lambda progress: not seen.append(progress))  # type: ignore[func-returns-value]
+        run("overfit", TOY, quick=True, listen=lambda progress: not seen.append(progress))  # type: ignore[func-returns-value]
         assert {each.updates for each in seen} == {40}
         done = [each.updates_done for each in seen]
         assert done == sorted(done)
@@ -243,7 +240,7 @@ class TestStopping:
 
 class TestBudget:
     def test_every_arm_has_its_first_seed_before_any_has_its_second(self) -> None:
-        report = run("overfit", TOY, seeds=(0, 1, 2), settings={"trainings": 4})
+        report = run("overfit", TOY, quick=True, seeds=(0, 1, 2), settings={"trainings": 4})
         names = [(each.name, each.seed) for each in report.runs]
         assert names == [("base", 0), ("base", 1), ("optimizer.weight_decay=0.04", 0), ("optimizer.weight_decay=0.04", 1)]
         reasons = {each.run: each.reason for each in report.skipped if each.code == "run"}
@@ -251,7 +248,7 @@ class TestBudget:
         assert report.complete
 
     def test_an_arm_left_out_altogether(self) -> None:
-        report = run("overfit", TOY, settings={"trainings": 1})
+        report = run("overfit", TOY, quick=True, settings={"trainings": 1})
         reasons = {each.run: each.reason for each in report.skipped if each.code == "run"}
         assert reasons == {"optimizer.weight_decay=0.04": "beyond the budget of 1 training"}
 
@@ -260,10 +257,10 @@ class TestBudget:
         assert [each.name for each in report.runs] == ["base", "train.epochs=10"]
 
     def test_the_first_run_is_always_made(self) -> None:
-        assert [each.name for each in run("overfit", TOY, settings={"trainings": 0.01}).runs] == ["base"]
+        assert [each.name for each in run("overfit", TOY, quick=True, settings={"trainings": 0.01}).runs] == ["base"]
 
     def test_the_estimate_knows_it_too(self) -> None:
-        cost = study.estimate("overfit", TOY, make_options(TOY, seeds=(0, 1)), Settings(trainings=3))
+        cost = study.estimate("overfit", TOY, make_options(TOY, seeds=(0, 1), quick=True), Settings(trainings=3))
         assert (cost.runs, cost.updates) == (3, 60)
         assert [each.run for each in cost.skipped] == ["optimizer.weight_decay=0.04"]
         assert cost.seconds > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -14,32 +14,36 @@ LEVEL = 0.05
 ROUNDING = 1e-9  # an end of an interval that differs from 0 by less is 0
 
 
-def compare_accuracy(arms: Sequence[Sequence[Trace]]) -> tuple[Comparison, ...]:
-    """Test accuracy of every arm next to the first one.
+SCORES = {"correct": "accuracy", "fit": "r2"}
+"""Arrays `[sample]` whose mean is a metric, and the metric, both of them of a part."""
+CHUNK = 2**22  # numbers drawn at a time: bounds memory
 
-    A bootstrap over seeds and test samples at once, paired: an arm and the base are resampled with the same seeds and the same
-    samples, so that what both have in common cancels (Efron & Tibshirani, 1993, chapter 8). The corrected interval is widened by
-    Holm's (1979) step-down rule over the arms, and the verdict goes by it. Arms without a matching base run are left out.
+
+def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test") -> tuple[Comparison, ...]:
+    """Accuracy on one part, or R2 where numbers are predicted, of every arm next to the first one.
+
+    A bootstrap over seeds and samples at once, paired: an arm and the base are resampled with the same seeds and the same
+    samples, so that what both have in common cancels (Efron & Tibshirani, 1993, chapter 8). The folds of one seed are one test
+    part. Of R2, the spread of the targets counts as known. The corrected interval is widened by Holm's (1979) step-down rule over
+    the arms, and the verdict goes by it. Arms without a matching base run are left out.
 
     Args:
-        arms: the traces of each arm, the base first; runs are paired by seed.
+        arms: the traces of each arm, the base first; runs are paired by seed and fold.
+        part: `test`, `validation` or `train`.
 
     Returns:
-        One comparison an arm that has `test-correct` in common with the base, in order.
+        One comparison an arm that has `{part}-correct` or `{part}-fit` in common with the base, in order.
     """
-    draws: dict[int, np.ndarray] = {}
-    means: dict[int, float] = {}
-    for position, arm in enumerate(arms[1:], start=1):
-        difference = _pair(arms[0], arm)
-        if difference is not None:
-            draws[position] = _resample(difference)
-            means[position] = float(difference.mean())
+    score = next((score for score in SCORES if any(f"{part}-{score}" in trace.arrays for trace in arms[0])), "correct")
+    differences = {position: _pair(arms[0], arm, f"{part}-{score}") for position, arm in enumerate(arms[1:], start=1)}
+    found = {position: difference for position, difference in differences.items() if difference is not None}
+    draws = _resample(found)
     levels = _holm({position: _p_value(drawn) for position, drawn in draws.items()})
     return tuple(
         Comparison(
             run=arms[position][0].name,
-            metric="test_accuracy",
-            difference=means[position],
+            metric=f"{part}_{SCORES[score]}",
+            difference=float(found[position].mean()),
             interval=_interval(drawn, LEVEL),
             corrected=_interval(drawn, levels[position]),
             verdict=_judge(_interval(drawn, levels[position])),
@@ -48,23 +52,47 @@ def compare_accuracy(arms: Sequence[Sequence[Trace]]) -> tuple[Comparison, ...]:
     )
 
 
-def _pair(base: Sequence[Trace], arm: Sequence[Trace]) -> np.ndarray | None:
-    """Right minus right, `[seed, sample]`, for the seeds that both have."""
-    by_seed = {trace.seed: trace.arrays.get("test-correct") for trace in base}
-    rows = []
-    for trace in arm:
-        right, base_right = trace.arrays.get("test-correct"), by_seed.get(trace.seed)
-        if right is not None and base_right is not None and right.shape == base_right.shape:
-            rows.append(np.nan_to_num(right) - np.nan_to_num(base_right))  # a diverged run gets nothing right
+def _pair(base: Sequence[Trace], arm: Sequence[Trace], name: str) -> np.ndarray | None:
+    """Score minus score, `[seed, sample]`, for the seeds that both have in every fold of the arm."""
+    theirs = {_key(trace): trace.arrays.get(name) for trace in base}
+    seeds: dict[int, list[np.ndarray]] = {}
+    lacking: set[int] = set()
+    for trace in sorted(arm, key=_key):
+        own, other = trace.arrays.get(name), theirs.get(_key(trace))
+        if own is None or other is None or own.shape != other.shape:
+            lacking.add(trace.seed)
+        else:
+            seeds.setdefault(trace.seed, []).append(_count(own) - _count(other))
+    rows = [np.concatenate(parts) for seed, parts in seeds.items() if seed not in lacking]
+    longest = max(map(len, rows), default=0)  # a seed whose training was broken off has fewer folds
+    rows = [row for row in rows if len(row) == longest]
     return np.stack(rows) if rows else None
 
 
-def _resample(difference: np.ndarray) -> np.ndarray:
-    stream = np.random.default_rng(0)
-    seeds, samples = difference.shape
-    rows = stream.multinomial(seeds, np.full(seeds, 1 / seeds), size=DRAWS) / seeds
-    columns = stream.multinomial(samples, np.full(samples, 1 / samples), size=DRAWS) / samples
-    drawn: np.ndarray = ((rows @ difference) * columns).sum(axis=1)
+def _key(trace: Trace) -> tuple[int, int]:
+    return trace.seed, getattr(trace.config.data, "fold", 0)
+
+
+def _count(scores: np.ndarray) -> np.ndarray:
+    """A diverged run gets nothing right, and no number nearer than the mean does."""
+    found: np.ndarray = np.nan_to_num(scores, posinf=0.0, neginf=0.0)
+    return found
+
+
+def _resample(differences: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+    """The mean of each difference, `[DRAWS]`, in resamples of its seeds and its samples; equal shapes have equal resamples."""
+    drawn = {position: np.empty(DRAWS) for position in differences}
+    for shape in dict.fromkeys(each.shape for each in differences.values()):
+        seeds, samples = shape
+        stream = np.random.default_rng(0)
+        rows = stream.multinomial(seeds, np.full(seeds, 1 / seeds), size=DRAWS) / seeds
+        step = max(1, CHUNK // samples)
+        for start in range(0, DRAWS, step):
+            some = rows[start : start + step]
+            columns = stream.multinomial(samples, np.full(samples, 1 / samples), size=len(some)) / samples
+            for position, difference in differences.items():
+                if difference.shape == shape:
+                    drawn[position][start : start + step] = ((some @ difference) * columns).sum(axis=1)
     return drawn
 
 

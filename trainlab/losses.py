@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
-from torch import Tensor
+from torch import Tensor, nn
 
+from trainlab import targets
+from trainlab.config.training import PythonLoss
 from trainlab.errors import UserError
+from trainlab.structure import Structure
 
 
 def bce_each(output: Tensor, target: Tensor) -> Tensor:
@@ -52,6 +57,51 @@ LOSSES: dict[str, Loss] = {
     "bce_logits": F.binary_cross_entropy_with_logits,
     "cross_entropy": _cross_entropy,
 }
+
+
+def find_loss(loss: str | Loss) -> Loss:
+    """The function of that name; one of the user's own is that already."""
+    return LOSSES[loss] if isinstance(loss, str) else loss
+
+
+def name_loss(loss: str | Loss) -> str:
+    """Its name; `python` for one of the user's own."""
+    return loss if isinstance(loss, str) else "python"
+
+
+class OwnLoss:
+    """A loss of the user's own: what it sees is what the network returned, and the target as the data have it."""
+
+    def __init__(self, loss: Callable[..., Any], returned: Structure, goal: Structure | None) -> None:
+        self._loss, self._returned, self._goal = loss, returned, goal
+
+    def __call__(self, output: Tensor, target: Tensor | None) -> Tensor:
+        """A number."""
+        seen = None if target is None or self._goal is None else self._goal.unpack(target, output.dtype)
+        found: Tensor = self._loss(self._returned.unpack(output), seen)
+        return found
+
+
+def load_loss(spec: PythonLoss, device: torch.device, dtype: torch.dtype) -> Callable[..., Any]:
+    """What the target is: a class called with its arguments, or a function to be called with them.
+
+    Raises:
+        UserError: there is none, or it fails.
+    """
+    made = targets.find(spec.target, "loss.target")
+    if isinstance(made, type):
+        made = targets.call(made, spec.args, "loss", spec.target)
+    elif isinstance(made, nn.Module):
+        if spec.args:
+            raise UserError("this loss exists already and takes no arguments", key="loss.args", value=spec.target)
+    elif callable(made):
+        targets.check_call(made, spec.args, "loss", spec.target, None, None)
+        return functools.partial(made, **spec.args) if spec.args else made
+    if not callable(made):
+        raise UserError(
+            f"must be a function of output and target, not a {type(made).__name__}", key="loss.target", value=spec.target
+        )
+    return made.to(device=device, dtype=dtype) if isinstance(made, nn.Module) else made
 
 
 def count_outputs(loss: str, task: str, classes: int, targets: int) -> int | None:

@@ -13,11 +13,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRun:
-    """One run to train: its name in the report, what differs from the base, and its whole config (seed included)."""
+    """One run to train.
+
+    Attributes:
+        name: in the report; runs of one name are one arm.
+        patch: what differs from the base.
+        config: whole, seed included.
+        judged: by the rules. What is only set beside the base is not, and is spared what they need measured.
+    """
 
     name: str
     patch: Patch
     config: Config
+    judged: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Runs whose mean prediction is one more entry, for each seed: an ensemble.
+
+    Attributes:
+        name: of the entry.
+        members: names of the runs; those of one seed are averaged, if all of them are there. They need the probe `votes`.
+    """
+
+    name: str
+    members: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +49,13 @@ class Plan:
         runs: the base first; with several seeds, runs of the same name follow each other.
         probes: names of `trainlab.probes`, beside those that the rules need.
         rules: names of `trainlab.rules`.
+        groups: of runs of this plan, or of an earlier one.
     """
 
     runs: tuple[PlannedRun, ...]
     probes: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +76,14 @@ class Options:
         seeds: `seed .. seed + N - 1`.
         seeds_given: the user asked for so many; otherwise there is one, and a study may take more.
         chosen: the study's own options by name (`{"steps": 10}`); one that was not given is absent.
+        budget: trainings of the base that the study may cost; None for any number.
     """
 
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
     seeds_given: bool = True
     chosen: Mapping[str, Any] = field(default_factory=dict)
+    budget: float | None = None
 
 
 Find = Callable[[Sequence["Trace"]], Sequence["Finding"]]
@@ -75,9 +100,11 @@ class Conclusion:
         comparisons: of arms with the base.
         findings: those that concern the question, of all that the rules found. A rate that a sweep tried and rejected is a row
             of its table, not a fault of the user's.
+        about: names of the runs that the report judges; what could not be judged in others is not listed. None for all.
     """
 
     answer: Answer
     tables: tuple[Table, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     findings: tuple[Finding, ...] = ()
+    about: frozenset[str] | None = None

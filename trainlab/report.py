@@ -221,12 +221,19 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows of plain values under named columns; a cell may be None."""
+    """Rows of plain values under named columns; a cell may be None.
+
+    Attributes:
+        compares: it shows what the report's comparisons say, so that no other table needs to.
+        shown: places of the rows that a short view is content with; empty for those that it chooses itself.
+    """
 
     name: str
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
+    compares: bool = False
+    shown: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

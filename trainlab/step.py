@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -80,6 +81,20 @@ class Batch:
         return Batch(inputs=self.inputs[rows], target=target, soft=soft)
 
 
+class Predict(Protocol):
+    """A stack of networks at rest."""
+
+    def __call__(self, batch: Batch, *, stochastic: int | None = None) -> Tensor:
+        """`[run, sample, output]`.
+
+        Args:
+            batch: samples that all runs share.
+            stochastic: number of a pass in which dropout drops as in training, each run from streams of its own for each number;
+                all else stays at rest. None for none: the networks as they are.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """The models of a stack at rest, in evaluation mode.
@@ -90,16 +105,19 @@ class Evaluation:
         validation: the part to choose by, or None.
         test: the test part, or None.
         loss_at: `(flat [run, total], batch) -> [run]` mean loss, without any penalty.
-        predict: `(batch) -> [run, sample, output]` the network's output.
+        predict: see `Predict`.
         outputs: `(batch) ->` for each run `{module name: [sample, ...]}`, the output of every leaf module, with the parameters that
             the last gradient was taken at; one run at a time is held.
         sample_norms: `(batch [sample, ...]) -> [run, sample]` norm of the gradient of each sample's own loss, at `flat`.
         task: what is learned, see `Trace.task`.
-        loss: name of the loss.
+        loss: name of the loss; `python` for one of the user's own.
+        judge: the loss itself, `(output, target) ->` mean.
         kinds: class of every leaf module, by name.
         respond: `(batch) -> [run, sample, output]`: the output where batch norm normalises by the samples of the batch, as it does
             in training; nothing is dropped, and no running statistics move.
         batch_size: samples a batch of the training.
+        layout: of the parameters.
+        pool: the training part before it was drawn anew (`data.bootstrap`), or None.
     """
 
     flat: Tensor
@@ -107,11 +125,14 @@ class Evaluation:
     validation: Batch | None
     test: Batch | None
     loss_at: Callable[[Tensor, Batch], Tensor]
-    predict: Callable[[Batch], Tensor]
+    predict: Predict
     outputs: Callable[[Batch], Iterator[dict[str, Tensor]]]
     sample_norms: Callable[[Batch], Tensor]
     task: str
     loss: str
+    judge: Callable[[Tensor, Tensor | None], Tensor]
     kinds: dict[str, str]
     respond: Callable[[Batch], Tensor]
     batch_size: int
+    layout: Layout
+    pool: Batch | None = None

@@ -13,17 +13,19 @@ from typing import Any
 import torch
 
 from trainlab import causes, engine, plugins
+from trainlab.averaging import average
 from trainlab.causes import SEVERITIES
 from trainlab.config import Config, to_values
 from trainlab.device import count_cores
 from trainlab.engine import Elsewhere, Progress, Work, Workers
 from trainlab.errors import UserError
 from trainlab.judging import choose_rules, judge
-from trainlab.plan import Conclusion, Options, PlannedRun
+from trainlab.plan import Conclusion, Group, Options, PlannedRun
 from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Trace
 from trainlab.settling import find_settling_epoch
 
 NOTHING_JUDGED = 4
+FEW = 5  # names listed in a note
 MANY_SKIPPED = 0.05
 """Share of the updates of an fp16 run that may be skipped in silence: the first ones find the loss scale."""
 
@@ -106,7 +108,9 @@ def _run(
     rules, reported, skipped = choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
     probes = [name for rule in rules for name in rule.needs if name not in engine.ALWAYS]
     begun: list[PlannedRun] = []
+    judging: set[str] = set()  # names of the runs that the rules judge
     traces: list[Trace] = []
+    groups: list[Group] = []
     stopped = False
 
     def heed(progress: Progress) -> bool:
@@ -116,31 +120,41 @@ def _run(
         return not stopped
 
     def find(measured: Sequence[Trace]) -> Sequence[Finding]:
-        return judge(rules, measured, reported)[0]
+        return judge(rules, [trace for trace in measured if trace.name in judging], reported)[0]
 
     then = getattr(study, "then", None)
-    cost = 0.0
+    cost, unit = 0.0, 0
     while plan is not None and not stopped:
         runs, works, left_out = prepare(plan.runs, device, must=not traces)
         skipped += left_out
-        runs, works, cost, left_out = _afford(runs, works, cost, settings.trainings)
+        unit = unit or (works[0].updates if works else 0)
+        runs, works, cost, left_out = _afford(runs, works, cost, settings.trainings, unit)
         skipped += left_out
         if not runs:
             break  # nothing is left that could tell the study more
         begun += runs
-        try:
-            traces += engine.train(runs, works, [*plan.probes, *probes], heed, workers)
-        except (MemoryError, RuntimeError) as error:
-            raise _explain_memory(error) from error
+        groups += plan.groups
+        judging |= {each.name for each in runs if each.judged}
+        for judged_ones in (True, False):
+            here = [position for position, each in enumerate(runs) if each.judged == judged_ones]
+            if not here or stopped:
+                continue
+            asked = [*plan.probes, *(probes if judged_ones else ())]
+            try:
+                traces += engine.train([runs[at] for at in here], [works[at] for at in here], asked, heed, workers)
+            except (MemoryError, RuntimeError) as error:
+                raise _explain_memory(error) from error
         plan = None if stopped or then is None else then(config, options, traces, find)
     trained = time.perf_counter()
     measured = [trace for trace in traces if trace.updates]
     idle = Counter(run.name for run in begun) - Counter(trace.name for trace in measured)
     skipped += [Skipped(code="run", run=name, reason=f"stopped before its first update{_say_times(idle[name])}") for name in idle]
-    findings, unjudged, judged = judge(rules, measured, reported)
-    skipped += [each for each in unjudged if each.code in reported]
+    findings, unjudged, judged = judge(rules, [trace for trace in measured if trace.name in judging], reported)
     nothing = Conclusion(answer=Answer(text="Nothing was measured: the study was stopped before its first update."))
-    conclusion = study.conclude(config, options, measured, findings, unjudged) if measured else nothing
+    everything = [*measured, *average(groups, measured)]
+    conclusion = study.conclude(config, options, everything, findings, unjudged) if measured else nothing
+    about = conclusion.about
+    skipped += [each for each in unjudged if each.code in reported and (about is None or each.run in about)]
     kept = tuple(
         replace(each, known=(each.code, each.run, each.where) in settings.baseline)
         for each in causes.keep([each for each in conclusion.findings if each.code in reported])
@@ -156,7 +170,7 @@ def _run(
             "seed": config.seed,
         },
         answer=conclusion.answer,
-        runs=tuple(map(describe, measured)),
+        runs=tuple(map(describe, everything)),
         tables=conclusion.tables,
         comparisons=conclusion.comparisons,
         findings=kept,
@@ -209,15 +223,14 @@ def _explain_memory(error: Exception) -> Exception:
 
 
 def _afford(
-    runs: list[PlannedRun], works: list[Work], cost: float, limit: float | None
+    runs: list[PlannedRun], works: list[Work], cost: float, limit: float | None, unit: int
 ) -> tuple[list[PlannedRun], list[Work], float, list[Skipped]]:
     """The runs that fit the budget: every arm with its first seed, then with its second, and so on.
 
-    A training of the first run costs 1, and the first run is always made.
+    A training of the base costs 1: that is `unit` updates. The first run of all is always made.
     """
     if limit is None or not works:
         return runs, works, cost, []
-    unit = works[0].updates
     planned = Counter(run.name for run in runs)
     seen: Counter[str] = Counter()
     turns: list[tuple[int, int]] = []  # how many seeds of its arm come before a run, and the run
@@ -257,7 +270,7 @@ def estimate(command: str, config: Config, options: Options, settings: Settings)
     plan = study.first(config, options)
     choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
     runs, works, skipped = prepare(plan.runs, device)
-    runs, works, _, left_out = _afford(runs, works, 0.0, settings.trainings)
+    runs, works, _, left_out = _afford(runs, works, 0.0, settings.trainings, works[0].updates)
     seconds, peak = engine.measure_cost(runs, works)
     return Estimate(
         runs=len(works), updates=sum(work.updates for work in works), bytes=peak, seconds=seconds, skipped=(*skipped, *left_out)
@@ -349,4 +362,9 @@ def _explain_fallbacks(traces: Sequence[Trace]) -> tuple[str, ...]:
     for trace in traces:
         if trace.how != "stacked":
             slow.setdefault(trace.how, []).append(trace.name)
-    return tuple(f"trained {how} ({', '.join(dict.fromkeys(names))})" for how, names in slow.items())
+    return tuple(f"trained {how} ({_list_few(list(dict.fromkeys(names)))})" for how, names in slow.items())
+
+
+def _list_few(names: Sequence[str]) -> str:
+    more = len(names) - FEW
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:FEW])} and {more} more"

@@ -84,6 +84,8 @@ CASES: dict[str, tuple[dict[str, Any], int, float]] = {
     "transformer of 32, batch 32": (ATTENDING_32, 64, 3.0),
     "ResNet-20, batch 64 (4 runs)": (LARGE, 4, 0.98),
     "4 x 512, batch 256 (4 runs)": (WIDE, 4, 0.98),
+    "4 x 512, SGD (4 runs)": (WIDE | {"optimizer": {"name": "sgd"}}, 4, 0.98),
+    "4 x 512, RMSProp (4 runs)": (WIDE | {"optimizer": {"name": "rmsprop"}}, 4, 0.98),
 }
 """Each case with its number of runs, and the speed-up that it is meant to reach on one thread."""
 
@@ -121,7 +123,7 @@ def train_plain(work: Work) -> list[float]:
     """What anyone would write: one run, a torch optimizer."""
     config = work.config
     model = build_plain(work)
-    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[config.optimizer.name]
+    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}[config.optimizer.name]
     optimizer = kind(model.parameters(), lr=config.optimizer.lr)
     loss_function = LOSSES[config.loss]
     inputs, target = work.train.inputs, work.train.target

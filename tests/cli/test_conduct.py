@@ -132,7 +132,7 @@ class TestOutput:
         assert "\x1b[" in carry_out(capsys, "gradients").out
 
     def test_every_shared_option_together(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        carry_out(capsys, "overfit", "--format", "json:base.json", "--epochs", "5")
+        carry_out(capsys, "overfit", "--quick", "--format", "json:base.json", "--epochs", "5")
         line = (
             "overfit --act tanh --layers 3 --width 8,6 --init xavier_uniform --norm layer --residual --lr 0.02 --optimizer adamw "
             "--batch-size 50 --epochs 3 --weight-decay 0.01 --dropout 0.1 --set data.samples=200 --set optimizer.eps=1e-7 "
@@ -161,7 +161,7 @@ class TestOutput:
 
 class TestDryRun:
     def test_says_what_it_would_take_and_trains_nothing(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        outcome = carry_out(capsys, "overfit", "--dry-run", "--seeds", "3", "--plot", "p.png")
+        outcome = carry_out(capsys, "overfit", "--quick", "--dry-run", "--seeds", "3", "--plot", "p.png")
         assert outcome.code == 0
         assert re.match(r"runs     6\nupdates  2400\nmemory   \S+ MiB beside torch and the data\ntime     \S+ s\n", outcome.out)
         assert list(here.iterdir()) == []
@@ -211,12 +211,12 @@ class TestExitCodes:
 
 class TestStopping:
     def test_time_is_up_before_anything_was_measured(self, capsys: pytest.CaptureFixture[str]) -> None:
-        outcome = carry_out(capsys, "overfit", "--budget", "0.001s")
+        outcome = carry_out(capsys, "overfit", "--quick", "--budget", "0.001s")
         assert outcome.code == 4
         assert outcome.answer == "Nothing was measured: the study was stopped before its first update."
 
     def test_time_is_up_halfway(self, capsys: pytest.CaptureFixture[str]) -> None:
-        outcome = carry_out(capsys, "overfit", "--budget", "0.4s", "--epochs", "1000000", "--format", "json")
+        outcome = carry_out(capsys, "overfit", "--quick", "--budget", "0.4s", "--epochs", "1000000", "--format", "json")
         document = json.loads(outcome.out)
         assert (outcome.code, document["complete"]) == (0, False)
         assert document["runs"][0]["metrics"]["updates"] > 1
@@ -233,7 +233,7 @@ class TestStopping:
             return listen(watcher, state)
 
         monkeypatch.setattr(progress.Watcher, "__call__", interrupt)
-        outcome = carry_out(capsys, "overfit", "--format", "json")
+        outcome = carry_out(capsys, "overfit", "--quick", "--format", "json")
         document = json.loads(outcome.out)
         assert outcome.code == code
         assert document["complete"] is False
@@ -242,7 +242,7 @@ class TestStopping:
         assert len(document["runs"][0]["series"]["loss"]["values"]) == 10
 
     def test_a_budget_of_trainings(self, capsys: pytest.CaptureFixture[str]) -> None:
-        document = report(capsys, "overfit", "--budget", "1x", "--epochs", "5")
+        document = report(capsys, "overfit", "--quick", "--budget", "1x", "--epochs", "5")
         assert document["complete"] is True
         assert [each["reason"] for each in document["skipped"] if each["code"] == "run"] == ["beyond the budget of 1 training"]
 
@@ -252,7 +252,7 @@ class TestStopping:
     [
         "gradients gradients-deep --seeds 2",
         "lr-sweep --seeds 2 --epochs 60",
-        "overfit --seeds 2 --epochs 30 --batch-size 100",
+        "overfit --quick --seeds 2 --epochs 30 --batch-size 100",
         "clip --seeds 2 --epochs 40",
     ],
 )

@@ -37,7 +37,7 @@ def test_a_reader_that_has_gone_away_is_no_error() -> None:
 
 
 def test_ctrl_c_reports_what_was_measured(tmp_path: Path) -> None:
-    process = begin("overfit", "--epochs", "1000000", "--format", "json:r.json", "--format", "table", cwd=tmp_path)
+    process = begin("overfit", "--quick", "--epochs", "1000000", "--format", "json:r.json", "--format", "table", cwd=tmp_path)
     time.sleep(4)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -49,7 +49,7 @@ def test_ctrl_c_reports_what_was_measured(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seconds", [0.2, 0.4, 0.5, 0.6])
 def test_ctrl_c_while_torch_is_still_loading(tmp_path: Path, seconds: float) -> None:
-    process = begin("overfit", "--output", "t.txt", cwd=tmp_path)
+    process = begin("overfit", "--quick", "--output", "t.txt", cwd=tmp_path)
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -88,7 +88,7 @@ main()
 
 def begin_two(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
     """A long command, and the processes that it has started once its worker is one of them."""
-    line = ("overfit", "--epochs", "1000000", "--seeds", "4", "--processes", "2", "--format", "json:r.json")
+    line = ("overfit", "--quick", "--epochs", "1000000", "--seeds", "4", "--processes", "2", "--format", "json:r.json")
     process = subprocess.Popen(
         [sys.executable, "-c", EAGER, *line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder
     )

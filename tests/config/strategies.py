@@ -9,6 +9,7 @@ from trainlab.config import data as data_sections
 from trainlab.config import model as model_sections
 from trainlab.config import training as training_sections
 from trainlab.config.activations import ACTIVATIONS
+from trainlab.config.types import Group
 
 finite = st.floats(-1e6, 1e6, allow_subnormal=False)
 non_negative = st.floats(0, 1e6, allow_subnormal=False)
@@ -262,7 +263,8 @@ def datas() -> st.SearchStrategy:
 
 def optimizers() -> st.SearchStrategy:
     betas = st.tuples(shares, shares)
-    shared = {"lr": non_negative, "eps": positive, "weight_decay": non_negative}
+    group = st.builds(Group, match=st.text(min_size=1, max_size=8), lr_scale=positive)
+    shared = {"lr": non_negative, "eps": positive, "weight_decay": non_negative, "groups": st.lists(group, max_size=2).map(tuple)}
     return st.one_of(
         st.builds(training_sections.SGD, lr=non_negative, momentum=shares, dampening=non_negative, weight_decay=non_negative),
         st.builds(training_sections.SGD, lr=non_negative, momentum=st.floats(0.1, 0.9), nesterov=st.just(True)),

@@ -96,7 +96,6 @@ CHOICES = [
     Case("norm", "model:\n  norm:\n    name: bacth\n", 3, "model.norm.name", "choices", nearest="batch"),
     Case("init-none", "model:\n  init: none\n", 2, "model.init", "Choices: default, auto", value="none"),
     Case("loss", "loss: crossentropy\n", 1, "loss", "choices", nearest="cross_entropy"),
-    Case("loss-null", "loss:\n", 1, "loss", "choices", value="null"),
     Case("data", "data: {name: moon}\n", 1, "data.name", "choices", nearest="moons"),
     Case("schedule", "schedule: constnat\n", 1, "schedule", "choices", nearest="constant"),
     Case("precision", "train:\n  precision: float16\n", 2, "train.precision", "choices", nearest="float64"),

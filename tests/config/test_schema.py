@@ -100,7 +100,7 @@ def test_explains_what_a_section_has_from_another(schema: dict[str, Any]) -> Non
 
 def test_explains_every_setting_of_optimizers_and_schedules(schema: dict[str, Any]) -> None:
     kinds = {kind: each["properties"] for kind, each in schema["$defs"].items() if {"lr", "warmup"} & each["properties"].keys()}
-    assert len(kinds) == 6 + 8
+    assert len(kinds) == 7 + 8
     assert [f"{kind}.{name}" for kind, keys in kinds.items() for name in keys if "description" not in keys[name]] == [
         f"{kind}.name" for kind in kinds
     ]

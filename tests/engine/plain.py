@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, fields
+from fnmatch import fnmatch
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def train_plain(values: dict[str, Any]) -> Plain:
     part = place(data.train, config, outputs, dtype)
     test = place(data.test, config, outputs, dtype) if data.test else None
     inputs, target = part
-    optimizer = make_optimizer(config, [p for p in model.parameters() if p.requires_grad])
+    optimizer = make_optimizer(config, {name: p for name, p in model.named_parameters() if p.requires_grad})
     loss = LOSSES[config.loss]
     shuffle = make_generator(config.seed, "shuffle")
     dropouts = {name: module for name, module in model.named_modules() if isinstance(module, Dropout)}
@@ -138,10 +139,15 @@ def place(part, config: Config, outputs: int | None, dtype: torch.dtype) -> tupl
     return inputs, target.reshape(len(target), -1).to(dtype) if target.dim() < 3 else target.to(dtype)
 
 
-def make_optimizer(config: Config, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+def make_optimizer(config: Config, parameters: dict[str, nn.Parameter]) -> torch.optim.Optimizer:
     spec = config.optimizer
-    settings = {each.name: getattr(spec, each.name) for each in fields(spec) if each.name != "name"}
-    return OPTIMIZERS[spec.name](parameters, **settings)
+    settings = {each.name: getattr(spec, each.name) for each in fields(spec) if each.name not in ("name", "groups")}
+    scales = {name: next((group.lr_scale for group in spec.groups if fnmatch(name, group.match)), 1.0) for name in parameters}
+    groups = [
+        {"params": [p for name, p in parameters.items() if scales[name] == scale], "lr": spec.lr * scale}
+        for scale in dict.fromkeys(scales.values())
+    ]
+    return OPTIMIZERS[spec.name](groups, **settings)
 
 
 def clip(config: Config, model: nn.Module) -> None:

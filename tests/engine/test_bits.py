@@ -76,7 +76,10 @@ def structures(draw) -> dict[str, Any]:
             "validation_fraction": draw(st.sampled_from([0.0, 0.0, 0.2])),
         },
         "loss": loss,
-        "optimizer": {"name": draw(st.sampled_from(list(OPTIMIZERS)))},
+        "optimizer": {
+            "name": draw(st.sampled_from(list(OPTIMIZERS))),
+            "groups": draw(st.sampled_from([[], [], [{"match": "*.weight", "lr_scale": 0.3}]])),
+        },
         "regularize": {
             "label_smoothing": 0.1 if loss in CLASSED and draw(st.booleans()) else 0.0,
             "adversarial": draw(st.sampled_from([0.0, 0.0, 0.1])),

@@ -106,7 +106,7 @@ def train_until(values: dict[str, Any]) -> Stopped:
     found = {"train": data.train, "validation": data.validation, "test": data.test}
     parts = {name: place(part, config, outputs, dtype) for name, part in found.items()}
     inputs, target = parts["train"]
-    loss, optimizer = LOSSES[config.loss], make_optimizer(config, list(model.parameters()))
+    loss, optimizer = LOSSES[config.loss], make_optimizer(config, dict(model.named_parameters()))
     plateau = None
     if isinstance(config.schedule, PlateauSchedule):
         spec = config.schedule

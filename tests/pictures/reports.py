@@ -145,4 +145,17 @@ def make_check():
     )
 
 
-ALL = {"check": make_check, "gradients": make_gradients, "lr-sweep": make_lr_sweep, "overfit": make_overfit, "clip": make_clip}
+def make_underfit():
+    reached = {"base": (0.4, 0.38), "data.standardize=true": (1.0, 0.97), "optimizer.lr=5.0": (0.35, 0.33)}
+    runs = [make_run(name, metrics={"train_accuracy": train, "test_accuracy": test}) for name, (train, test) in reached.items()]
+    return make_report("underfit", "It does not learn: the features are not scaled.", runs)
+
+
+ALL = {
+    "check": make_check,
+    "gradients": make_gradients,
+    "lr-sweep": make_lr_sweep,
+    "overfit": make_overfit,
+    "clip": make_clip,
+    "underfit": make_underfit,
+}

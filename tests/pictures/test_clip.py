@@ -44,3 +44,11 @@ def test_every_arm_has_a_row_up_to_a_limit():
     assert len(draw(make_clip()).axes) == 2 * 3
     runs = [make_norms([1.0], [1.0], name=f"arm {place}") for place in range(20)]
     assert len(draw(make_report("clip", "x", runs)).axes) == 2 * MOST_ROWS
+
+
+def test_the_pilot_shows_the_thresholds_tried():
+    pilot = make_norms([1.0, 9.0], [1.0, 9.0])
+    ways = [make_norms([1.0, 9.0], [1.0, limit], mode="norm", threshold=limit, name=str(limit)) for limit in (5.0, 2.0)]
+    time, histogram, *_ = draw(make_report("clip", "No.", [pilot, *ways])).axes
+    assert get_labels(time) == ["raw, used as it is", "thresholds tried"]
+    assert [line.get_ydata()[0] for line in histogram.lines] == [2.0, 5.0]

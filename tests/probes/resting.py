@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainlab.losses import LOSSES
-from trainlab.step import Batch, Evaluation
+from trainlab.step import Batch, Evaluation, Layout
 
 Network = Callable[[Tensor], Tensor]
 
@@ -20,9 +20,11 @@ def rest(
     *,
     network: Network | None = None,
     in_training: Network | None = None,
+    dropping: Callable[[Tensor, int | None], Tensor] | None = None,
     loss: str = "mse",
     task: str = "regression",
     test: tuple[Any, Any] | None = None,
+    pool: tuple[Any, Any] | None = None,
     kinds: dict[str, str] | None = None,
     batch_size: int = 1000,
 ) -> Evaluation:
@@ -31,8 +33,9 @@ def rest(
     Args:
         inputs, target: of the training part.
         network: `[sample, ...]` to `[sample, output]`; by default the first numbers of the input.
+        dropping: the same, given the number of the stochastic pass.
         in_training: the same, batch norm normalising by the batch.
-        test: inputs and target.
+        test, pool: inputs and target.
     """
 
     def place(inputs: Any, target: Any) -> Batch:
@@ -45,14 +48,17 @@ def rest(
         validation=None,
         test=None if test is None else place(*test),
         loss_at=lambda _, batch: torch.stack([LOSSES[loss](call(batch.inputs), batch.target)]),
-        predict=lambda batch: call(batch.inputs)[None],
+        predict=lambda batch, stochastic=None: (dropping or (lambda each, _: call(each)))(batch.inputs, stochastic)[None],
         outputs=lambda _: iter([]),
         task=task,
         loss=loss,
+        judge=LOSSES[loss],
         kinds=kinds or {"model.0": "Linear"},
         sample_norms=lambda batch: torch.zeros(1, len(batch.inputs)),
         respond=lambda batch: (in_training or call)(batch.inputs)[None],
         batch_size=batch_size,
+        layout=Layout(names=("model.0.weight",), shapes=(torch.Size((1, 1)),), sizes=(1,)),
+        pool=None if pool is None else place(*pool),
     )
 
 

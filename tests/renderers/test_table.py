@@ -255,3 +255,11 @@ def test_verdicts_are_colored_by_their_words():
     }
     for judgement, examples in words.items():
         assert {word: judge_word(word) for word in examples} == dict.fromkeys(examples, judgement)
+
+
+def test_comparisons_that_a_table_of_the_study_shows_are_not_shown_again() -> None:
+    report = make_report()
+    assert report.comparisons
+    assert "next to base" in render(report, Target(width=100))
+    shown = dataclasses.replace(report, tables=tuple(dataclasses.replace(table, compares=True) for table in report.tables))
+    assert "next to base" not in render(shown, Target(width=100))

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.rules.traces import SCALES, broken, find, is_silent, make_trace, rescale, skip, summarize
+from tests.rules.traces import SCALES, broken, find, is_silent, make_series, make_trace, rescale, skip, summarize
 from trainlab.config.training import Adam
+from trainlab.report import Trace
 from trainlab.rules.exploding_gradient import ExplodingGradient
 
 RULE = ExplodingGradient()
@@ -106,3 +107,22 @@ def test_the_first_step_of_an_optimizer_that_divides_by_the_gradient_says_nothin
     trace = make_trace(gradients=np.ones(4), changes=np.full(4, 500.0))
     assert find(RULE, trace)
     assert is_silent(RULE, replace(trace, config=replace(trace.config, optimizer=Adam())))
+
+
+def test_of_a_run_that_is_stuck_the_first_update_is_enough() -> None:
+    gradients = np.ones((10, 6))
+    gradients[0] = np.logspace(6, 0, 6)
+    baselines = {"constant_loss": 2.3, "linear_loss": 0.3}
+    found = find(RULE, make_trace(gradients=gradients, task="multiclass", metrics={"train_loss": 2.2} | baselines))
+    assert found.evidence["ratio"] == found.evidence["first"] == pytest.approx(1e6)
+    assert is_silent(RULE, make_trace(gradients=gradients, task="multiclass", metrics={"train_loss": 0.2} | baselines))
+
+
+def test_a_giant_first_update_from_a_sound_start_is_the_work_of_the_rate() -> None:
+    def started(at: float) -> Trace:
+        trace = make_trace(gradients=np.ones(4), changes=[1000.0] * 4, metrics={"zero_output_loss": 2.0})
+        return replace(trace, series={**trace.series, "batch-loss": make_series([at])})
+
+    assert is_silent(RULE, started(10.0))
+    assert find(RULE, started(10.1))
+    assert find(RULE, make_trace(gradients=np.ones(4), changes=[1000.0] * 4))

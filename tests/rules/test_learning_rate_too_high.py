@@ -205,3 +205,10 @@ def test_above_its_own_start_no_penalty_is_an_excuse() -> None:
     loss = [*np.linspace(10, 1, 10), *np.linspace(1, 14, 10), *np.linspace(14, 14.001, 20)]
     assert find(RULE, make_trace(loss=loss, weight_decay=0.3)).severity == "error"
     assert is_silent(RULE, make_trace(loss=loss, weight_decay=0.3, metrics={"constant_loss": 14.0}))
+
+
+def test_a_few_last_epochs_that_happen_to_fall_do_not_hide_a_swing() -> None:
+    loss = np.array([6.5, 1.2, 0.8, 2.4, 2.9, 5.8, 5.2, 1.4, 1.0, 4.3, 1.0, 4.2, 0.9, 4.3, 0.8, 4.2, 3.9, 3.0, 1.0, 0.5])
+    assert find(RULE, make_trace(loss=loss, batch_size=10)).severity == "warning"
+    jumped = np.concatenate([np.linspace(2.0, 0.2, 15), [0.9], np.linspace(0.25, 0.15, 9)])  # and came back
+    assert is_silent(RULE, make_trace(loss=jumped, batch_size=10))

@@ -66,7 +66,7 @@ def test_the_rate_is_that_of_the_schedule() -> None:
     assert find(RULE, trace).evidence["late_rate"] == 0.1
     found = find(RULE, replace(trace, series={**trace.series, "learning-rate": make_series([0.1, 0.1, 0.1, 1e-4])}))
     assert (found.evidence["rate"], found.evidence["late_rate"]) == (0.1, 1e-4)
-    assert "learning rate 0.1 (0.0001 at the end)" in found.message
+    assert "learning rate 0.1 (0.0001 at the end): try a schedule that lowers it less, or train longer" in found.message
 
 
 def test_a_run_that_has_arrived() -> None:
@@ -129,3 +129,14 @@ def test_quarters_are_of_equal_length_whatever_the_number_of_epochs() -> None:
         evidence = find(RULE, make_trace(loss=loss, changes=SMALL)).evidence
         assert evidence["late_share"] == pytest.approx(0.143, abs=0.01)
         assert evidence["remaining"] == pytest.approx(0.374, abs=0.03)
+
+
+def test_early_stopping_ends_a_run_that_has_arrived_where_it_counts() -> None:
+    loss, still = np.linspace(2.3, 2.2, 41), np.linspace(2.4, 2.3, 41)
+    turned = np.concatenate([np.linspace(2.4, 2.3, 21), np.linspace(2.3, 2.35, 20)])
+    assert is_silent(RULE, make_trace(loss=loss, held={"validation": turned}, changes=SMALL, stopped=41))
+    assert find(RULE, make_trace(loss=loss, held={"validation": turned}, changes=SMALL))
+    assert "or train longer" in find(RULE, make_trace(loss=loss, held={"validation": still}, changes=SMALL)).message
+    message = find(RULE, make_trace(loss=loss, held={"validation": still}, changes=SMALL, stopped=41)).message
+    assert message.endswith("try 0.3 or 1, or a longer patience: early stopping ended it")
+    assert is_silent(RULE, make_trace(loss=loss, changes=SMALL, stopped=41))

@@ -15,6 +15,11 @@ RULE = OutlierGradient()
 ONE = {"epochs": 1}
 
 
+def spread(samples: int) -> Any:
+    """Norms about 1, symmetric, so that mean and median are 1."""
+    return np.linspace(0.5, 1.5, samples)
+
+
 def pulling(norms: Any, **more: Any) -> Trace:
     return make_trace(arrays={"initial-sample-norms": norms}, samples=(len(norms), 0), **more)
 
@@ -65,20 +70,20 @@ def test_a_network_that_has_learned_is_not_judged_by_its_end() -> None:
 
 def test_the_share_is_that_of_a_batch() -> None:
     """1000 beside 999 of norm 1: half of all together, nearly all of a batch of ten."""
-    norms = [*np.ones(999), 1000.0]
+    norms = [*spread(999), 1000.0]
     assert find(RULE, pulling(norms)).evidence["share"] == pytest.approx(1000 / 1999)
     assert find(RULE, pulling(norms, batch_size=10)).evidence["share"] == pytest.approx(1000 / 1009)
 
 
 def test_exactly_at_the_limits() -> None:
-    assert is_silent(RULE, pulling([*np.ones(99), 99.0]))
-    assert find(RULE, pulling([*np.ones(99), 99.5])).evidence["sample"] == 99
-    assert is_silent(RULE, pulling([*np.ones(19), 29.0]))
-    assert find(RULE, pulling([*np.ones(19), 30.0]))
+    assert is_silent(RULE, pulling([*spread(99), 99.0]))
+    assert find(RULE, pulling([*spread(99), 99.5])).evidence["sample"] == 99
+    assert is_silent(RULE, pulling([*spread(19), 30.0]))
+    assert find(RULE, pulling([*spread(19), 31.0]))
 
 
 def test_a_sample_of_many() -> None:
-    trace = make_trace(arrays={"initial-sample-norms": [1.0, 1.0, 1e4, 1.0]}, samples=(1000, 0), batch_size=100)
+    trace = make_trace(arrays={"initial-sample-norms": [0.5, 1.0, 1e4, 1.5]}, samples=(1000, 0), batch_size=100)
     assert find(RULE, trace).evidence["sample"] == 666
 
 
@@ -86,4 +91,9 @@ def test_too_little_to_judge() -> None:
     assert "4 samples" in skip(RULE, pulling(np.ones(50), batch_size=4))
     assert "not measured" in skip(RULE, make_trace())
     assert "finite" in skip(RULE, pulling([np.nan] * 20))
-    assert is_silent(RULE, pulling(np.zeros(20)))
+    assert "pull alike" in skip(RULE, pulling(np.zeros(20)))
+
+
+def test_where_nothing_of_the_inputs_gets_through_the_sample_that_does_is_no_outlier() -> None:
+    assert "pull alike" in skip(RULE, pulling([*np.linspace(1, 1.05, 99), 1000.0]))
+    assert find(RULE, pulling([*np.linspace(1, 1.1, 99), 1000.0]))

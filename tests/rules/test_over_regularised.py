@@ -61,3 +61,12 @@ def test_too_little_to_judge() -> None:
 def test_units_of_the_loss_do_not_matter(factor: float) -> None:
     for share in (0.01, 0.9):
         assert summarize(RULE, rescale(shrinking(share), factor)) == summarize(RULE, shrinking(share))
+
+
+def test_of_a_run_that_has_learned_something_half_is_enough() -> None:
+    found = find(RULE, shrinking(0.49, loss=0.39))  # 0.775 of what the straight line gains
+    assert found.severity == "warning"
+    assert "of its size (limit 0.5)" in found.message
+    assert "a linear model 0.3" in found.message
+    assert is_silent(RULE, shrinking(0.49, loss=0.37))
+    assert is_silent(RULE, shrinking(0.51, loss=0.39))

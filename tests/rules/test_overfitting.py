@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.rules.traces import broken, find, is_silent, make_trace, skip
+from trainlab.config.model import MLP
+from trainlab.config.training import EarlyStopping
 from trainlab.intervals import mean_square, newcombe
 from trainlab.report import Trace
 from trainlab.rules.overfitting import Overfitting
@@ -30,6 +33,16 @@ def test_the_overfitted_network() -> None:
     assert found.evidence["measure"] == "accuracy"
     for words in ("accuracy is 1 in training and 0.815 in test", "0.185", "95 %", "limit 0.05"):
         assert words in found.message
+
+
+def test_the_advice_heeds_what_is_on() -> None:
+    assert find(RULE, accuracies(1.0, 0.8)).message.endswith(
+        "try weight decay, dropout, a smaller network, more data or early stopping"
+    )
+    trace = accuracies(1.0, 0.8, weight_decay=0.1)
+    train = replace(trace.config.train, early_stopping=EarlyStopping(patience=3))
+    trace = replace(trace, config=replace(trace.config, train=train, model=MLP(dropout=0.1)))
+    assert find(RULE, trace).message.endswith("try more weight decay, more dropout, a smaller network or more data")
 
 
 def test_with_weight_decay() -> None:

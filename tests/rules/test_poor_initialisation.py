@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.rules import trainings
-from tests.rules.traces import make_trace, skip
+from tests.rules.traces import find, make_series, make_trace, skip, with_biases
 from tests.rules.trainings import BLOBS, train
 from trainlab.rules.poor_initialisation import PoorInitialisation
 
@@ -92,3 +93,20 @@ def test_sound_sequences(kind: str) -> None:
 
 def test_too_little_to_judge() -> None:
     assert "not measured" in skip(RULE, make_trace())
+
+
+def test_a_giant_start_that_was_learned_by_heart_is_not_got_over() -> None:
+    trace = make_trace(changes=[1e-3] * 3, metrics={"zero_output_loss": 2.3, "train_loss": 0.01, "train_accuracy": 1.0})
+    series = {**trace.series, "batch-loss": make_series([20.0]), "twin-units": make_series(with_biases([0.0] * 3))}
+    for test, severity in ((0.96, "info"), (0.94, "warning")):
+        ended = replace(trace, series=series, metrics={**trace.metrics, "test_accuracy": test})
+        assert find(RULE, ended).severity == severity
+
+
+def test_a_signal_that_is_lost_in_two_layers() -> None:
+    """From the inputs to the first, and from the first to the second: the inputs count."""
+    init = {"name": "normal", "std": 0.001}
+    found = trainings.find(RULE, train(RULE, model=network(3, init=init), **ONE))
+    assert (found.severity, found.evidence["kind"]) == ("warning", "signal")
+    assert found.evidence["signal"] < 1e-3
+    assert trainings.is_silent(RULE, train(RULE, model=network(2, init=init), **ONE))

@@ -137,3 +137,11 @@ def test_too_little_to_judge() -> None:
     assert "finite" in skip(RULE, make_trace(loss=[1.0, np.nan]))
     assert "at least 12 and 100" in skip(RULE, make_trace(loss=np.ones(11)))
     assert "99 updates" in skip(RULE, make_trace(loss=np.ones(40), updates=99))
+
+
+def test_of_a_plateau_from_the_start_on_all_movement_is_noise() -> None:
+    """The loss drifts by a tenth of its own small range, which is next to nothing of what a linear model gains."""
+    loss = 1.1 + 0.002 * (-1.0) ** np.arange(100) - 5e-6 * np.arange(100)
+    trace = standing(end=0.001)
+    trace = replace(trace, series={**trace.series, "loss": make_series(loss, per="epoch")})
+    assert find(RULE, trace).evidence["moved"] < 1e-3

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.rules.traces import SCALES, broken, find, is_silent, make_trace, rescale, skip, summarize
 from tests.rules.trainings import fit, judge
+from trainlab.report import Trace
 from trainlab.rules.train_eval_disagreement import TrainEvalDisagreement
 
 RULE = TrainEvalDisagreement()
@@ -70,3 +72,12 @@ def test_too_little_to_judge() -> None:
     assert "finite" in skip(RULE, modes(1.0, 0.1, nonfinite=broken()))
     assert "not measured" in skip(RULE, make_trace(task="binary"))
     assert is_silent(RULE, make_trace(task="none"))
+
+
+def test_a_loss_far_worse_makes_half_of_the_limit_enough() -> None:
+    def dearer(by: float) -> Trace:
+        trace = modes(0.99, 0.93)
+        return replace(trace, metrics={**trace.metrics, "train_mode_loss": 0.1, "eval_mode_loss": 0.1 + by})
+
+    assert is_silent(RULE, dearer(0.4))  # twice a tenth of the constant's 2
+    assert find(RULE, dearer(0.41)).severity == "warning"

@@ -98,3 +98,15 @@ def test_a_few_confident_mistakes_are_no_underfit() -> None:
     assert is_silent(RULE, classes(0.75, linear=None))
     assert find(RULE, classes(0.74, linear=None)).severity == "error"
     assert find(RULE, classes(0.9, loss=0.6)).severity == "warning"  # not confident at all: a penalty flattens it
+
+
+def test_of_classes_two_thirds_are_asked_for_if_it_is_right_as_much_less_often() -> None:
+    def right(accuracy: float) -> Trace:
+        trace = losses(1.0, 2.0, 0.2, task="multiclass")  # 0.556 of the gain
+        return replace(
+            trace, metrics={**trace.metrics, "train_accuracy": accuracy, "constant_accuracy": 0.1, "linear_accuracy": 0.9}
+        )
+
+    assert "limit 0.65" in find(RULE, right(0.61)).message
+    assert is_silent(RULE, right(0.63))
+    assert is_silent(RULE, losses(1.0, 2.0, 0.2, task="multiclass"))

@@ -116,3 +116,14 @@ def test_an_optimizer_that_makes_up_for_it_is_a_warning() -> None:
 def test_units_do_not_matter(gradients: list[float], factor: float) -> None:
     trace = make_trace(gradients=gradients, changes=[1e-3] * len(gradients))
     assert summarize(RULE, rescale(trace, factor)) == summarize(RULE, trace)
+
+
+def test_of_a_run_that_is_stuck_the_first_update_is_enough() -> None:
+    """The weights grow and bring the gradient back, when nothing is learned any more."""
+    gradients = np.ones((10, 6))
+    gradients[0] = np.logspace(-6, 0, 6)
+    baselines = {"constant_loss": 2.3, "linear_loss": 0.3}
+    stuck = make_trace(gradients=gradients, task="multiclass", metrics={"train_loss": 2.2} | baselines)
+    assert find(RULE, stuck).evidence["ratio"] == pytest.approx(1e-6)
+    assert is_silent(RULE, make_trace(gradients=gradients, task="multiclass", metrics={"train_loss": 0.2} | baselines))
+    assert is_silent(RULE, make_trace(gradients=gradients))

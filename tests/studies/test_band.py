@@ -2,18 +2,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.rules.traces import broken
-from tests.studies.test_lr_sweep import fall, kill, make_rate
+from tests.rules.traces import broken, make_series
+from tests.studies.test_lr_sweep import fall, make_rate
 from trainlab.report import Trace
 from trainlab.studies import _band
 from trainlab.studies._rates import Sweep, weigh
 
 UP = np.linspace(10.0, 20.0, 100)
+
+
+def kill(trace: Trace) -> Trace:
+    """The same run, every gradient exactly 0 at its end."""
+    return replace(trace, series={**trace.series, "gradient-norm": make_series([[1.0, 1.0], [0.0, 0.0]])})
 
 
 def sweep_of(*traces: Trace) -> Sweep:
@@ -59,6 +65,14 @@ class TestFailure:
     def test_where_every_gradient_is_zero(self) -> None:
         low, dead = make_rate(0.01, fall(3)), kill(make_rate(1.0, fall(3, end=3.0), metrics={"constant_loss": 2.0}))
         assert _band.find_failure([dead], _band.find_scale([low, dead])) == "collapsed"
+
+    def test_dead_far_above_where_it_began_is_dead(self) -> None:
+        low, dead = make_rate(0.01, fall(3)), kill(make_rate(1.0, UP, metrics={"constant_loss": 2.0}))
+        assert _band.find_failure([dead], _band.find_scale([low, dead])) == "collapsed"
+
+    def test_no_gradient_below_the_loss_of_a_constant_is_done_not_dead(self) -> None:
+        low, done = make_rate(0.01, fall(3)), kill(make_rate(0.1, fall(1, end=0.0), metrics={"constant_loss": 2.0}))
+        assert _band.find_failure([done], _band.find_scale([low, done])) == ""
 
     @pytest.mark.parametrize("fields", [{"loss": UP}, {"loss": [10.0, np.nan], "nonfinite": broken(update=2)}])
     def test_divergence_in_one_seed_is_enough(self, fields: dict[str, Any]) -> None:

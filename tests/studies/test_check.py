@@ -24,7 +24,7 @@ def test_every_rule_there_is_judges_every_arm_and_seed() -> None:
     options = make_options(CONFIG, {"optimizer.lr": 0.5}, seeds=(0, 1))
     plan = check.first(CONFIG, options)
     assert plan.rules == tuple(
-        rule.name for rule in sorted(list_rules().values(), key=lambda rule: rule.name) if rule.code != "L006"
+        rule.name for rule in sorted(list_rules().values(), key=lambda rule: rule.name) if not hasattr(rule, "judge_study")
     )
     assert [(name, seed) for name, _, seed in list_runs(plan)] == [
         ("base", 0),
@@ -93,3 +93,43 @@ def test_one_row_an_arm_with_its_own_verdict() -> None:
         ("base", "healthy", 0.75),
         ("optimizer.lr=9.0", "diverged in 1 of 2 seeds", 0.75),
     ]
+
+
+def test_on_a_healthy_base_and_for_a_diagnosis_nothing_is_tried() -> None:
+    trace = make_run("base", loss=[1.0, 0.5], task="binary", metrics={"train_accuracy": 0.5})
+    options = make_options(CONFIG, **{"try": True})
+    beside = [make_finding("C005", severity="info"), make_finding("L001", "optimizer.lr=9.0")]
+    assert check.then(CONFIG, options, [trace], lambda _: beside) is None
+    assert check.then(CONFIG, make_options(CONFIG), [trace], lambda _: [make_finding("L001")]) is None
+    assert check.then(CONFIG, options, [trace], lambda _: [make_finding("D007")]) is None
+
+
+def test_what_is_wrong_is_tried_to_be_mended_next_to_a_control() -> None:
+    trace = make_run("base", loss=[1.0, 0.5], task="binary", metrics={"train_accuracy": 0.5})
+    plan = check.then(CONFIG, make_options(CONFIG, **{"try": True}), [trace], lambda _: [make_finding("L001")])
+    assert plan is not None
+    names = [run.name for run in plan.runs]
+    assert names[0] == "control (tried)"
+    assert "optimizer.lr=0.001 (tried)" in names
+    assert plan.rules == check.RULES
+
+
+def test_trial_runs_are_rows_of_their_own_table_and_raise_nothing() -> None:
+    base = make_run("base", loss=[1.0, 0.5], task="binary", metrics={"train_accuracy": 0.5})
+    control = make_run("control (tried)", loss=[1.0, 0.5], task="binary", updates=10, planned=10)
+    tried = make_run("optimizer.lr=0.001 (tried)", {"optimizer.lr": 0.001}, loss=[1.0, 0.5], task="binary", updates=10, planned=10)
+    findings = [
+        make_finding("L001", name="learning-rate-too-high"),
+        make_finding("L003", control.name),
+        make_finding("L003", tried.name),
+    ]
+    conclusion = check.conclude(CONFIG, make_options(CONFIG, **{"try": True}), [base, control, tried], findings, [])
+    assert [each.run for each in conclusion.findings] == ["base"]
+    assert conclusion.about == frozenset({"base"})
+    assert [row["run"] for row in read_rows(conclusion, "runs")] == ["base"]
+    assert [(row["change"], row["still wrong"]) for row in read_rows(conclusion, "remedies")] == [
+        ("nothing", "L003"),
+        ("optimizer.lr=0.001", "L003"),
+    ]
+    assert "None of the remedies mends it. Tried: 1 change" in conclusion.answer.text
+    assert conclusion.answer.values["mended"] is None

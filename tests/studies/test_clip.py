@@ -14,7 +14,7 @@ from trainlab.config.training import SGD, ClipBy
 from trainlab.plan import Conclusion
 from trainlab.report import Finding, Trace
 from trainlab.studies import clip
-from trainlab.studies._thresholds import DECADES
+from trainlab.studies._thresholds import DECADES, TIGHT
 
 PLAIN = Config(optimizer=SGD(lr=0.5))
 CLIPPED = Config(optimizer=SGD(lr=0.5), clip=ClipBy(mode="norm", threshold=3.0))
@@ -84,11 +84,25 @@ class TestThen:
         assert plan is not None
         assert [run.patch for run in plan.runs] == [{**VALUE, "clip.threshold": 2.0}, {**NORM, "clip.threshold": 2.0}]
 
-    def test_every_decade_is_tried_where_it_dies(self) -> None:
+    def test_decades_are_tried_where_it_dies(self) -> None:
         plan = clip.then(PLAIN, make_options(PLAIN, seeds=(0, 1)), [explode({}), make_way({}, seed=1)], find_nothing)
         assert plan is not None
         assert {run.config.clip.threshold for run in plan.runs} == set(DECADES)
         assert {run.config.seed for run in plan.runs} == {0, 1}
+
+    def test_tighter_ones_where_at_none_of_them_every_seed_survives(self) -> None:
+        options = make_options(PLAIN, seeds=(0, 1))
+        tried = [explode({**NORM, "clip.threshold": threshold}) for threshold in DECADES]
+        pilot = [explode({}), make_way({}, seed=1)]
+        plan = clip.then(PLAIN, options, [*pilot, *tried], find_nothing)
+        assert plan is not None
+        assert {run.config.clip.threshold for run in plan.runs} == set(TIGHT)
+        tighter = [explode({**NORM, "clip.threshold": threshold}) for threshold in TIGHT]
+        plan = clip.then(PLAIN, options, [*pilot, *tried, *tighter], find_nothing)
+        assert plan is not None
+        assert plan.runs[0].patch == {"clip.mode": "none", "optimizer.lr": 0.05}
+        saved = [make_way(VALUE), make_way(VALUE, seed=1)]
+        assert clip.then(PLAIN, options, [*pilot, *tried, *saved], find_nothing) is None
 
     def test_nothing_where_the_forward_pass_overflows(self) -> None:
         trace = replace(explode({}, update=1), nonfinite=broken(update=1, direction="forward"))
@@ -171,13 +185,27 @@ class TestAnswer:
             "Unclipped at a learning rate of 0.05 it survives and ends at 0.75: lower the rate instead."
         )
         assert conclude([*traces, explode(slower)]).answer.text.endswith(
-            "A learning rate of 0.05 without clipping does not help either."
+            "A learning rate of 0.05 without clipping does not help, though."
         )
 
     def test_a_run_that_is_only_kept_alive(self) -> None:
         metrics = {"constant_loss": 0.756}
         text = conclude([explode({}), make_way(NORM, end=9.0, share=0.1, metrics=metrics)]).answer.text
-        assert text.endswith("But it has learned next to nothing: a constant reaches 0.756.")
+        assert text.endswith("But in 20 updates it has learned next to nothing: a constant reaches 0.756.")
+
+    def test_a_loss_that_outliers_hold_up(self) -> None:
+        traces = [explode({}), make_way(NORM, end=9.0, share=0.1, metrics={"constant_loss": 0.756})]
+        text = conclude(traces, [make_finding("D005")]).answer.text
+        assert text.endswith("What is left of the loss is that of the outliers.")
+
+    def test_what_learns_before_what_is_only_kept_alive(self) -> None:
+        stuck = make_way({**NORM, "clip.threshold": 9.0}, end=9.0, share=0.1, metrics={"constant_loss": 9.0})
+        learned = make_way(NORM, end=1.0, share=0.9, metrics={"constant_loss": 9.0})
+        assert "Clip by norm at 1:" in conclude([explode({}), stuck, learned]).answer.text
+
+    def test_a_few_giant_gradients_are_told(self) -> None:
+        text = conclude([make_way({}), make_way(NORM)], [make_finding("C002", severity="info")]).answer.text
+        assert "But a few of its gradients are many times as long as those around them: as a guard, clip by norm at 2." in text
 
     def test_nothing_saves_it(self) -> None:
         text = conclude([explode({}), explode(VALUE), explode(NORM)]).answer.text
@@ -218,8 +246,9 @@ class TestAnswer:
 
 def test_findings_are_those_of_the_config_and_of_the_recommendation() -> None:
     traces = [explode({}), make_way(VALUE, share=0.9, angle=50.0), make_way(NORM, share=0.1)]
-    kept = conclude(traces, [make_finding("C001", trace.name) for trace in traces]).findings
-    assert [each.run for each in kept] == ["base", "clip.mode=norm,clip.threshold=1.0"]
+    findings = [make_finding("D005", trace.name) for trace in traces] + [make_finding("C001", trace.name) for trace in traces[1:]]
+    kept = conclude(traces, findings).findings
+    assert [(each.code, each.run) for each in kept] == [("D005", "base"), ("C001", "clip.mode=norm,clip.threshold=1.0")]
 
 
 def test_the_table_sums_up_all_seeds() -> None:

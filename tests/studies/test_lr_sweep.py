@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.rules.traces import broken, make_series
+from tests.rules.traces import broken
 from tests.studies.plans import list_runs, make_finding, make_options, make_run, read_rows
 from trainlab.config import Config
 from trainlab.config.training import SGD, Train
+from trainlab.config.types import Group
 from trainlab.plan import Conclusion
 from trainlab.report import Finding, Trace
 from trainlab.studies import lr_sweep
@@ -32,11 +33,6 @@ def make_rate(lr: float, loss: Any, *, own: bool = False, arm: dict[str, Any] | 
     patch = {**(arm or {}), **({} if own else {"optimizer.lr": lr})}
     name = ",".join(f"{key}={value}" for key, value in patch.items()) or "base"
     return make_run(name, patch, config=CONFIG, seed=seed, loss=loss, lr=lr, **fields)
-
-
-def kill(trace: Trace) -> Trace:
-    """The same run, every gradient exactly 0 at its end."""
-    return replace(trace, series={**trace.series, "gradient-norm": make_series([[1.0, 1.0], [0.0, 0.0]])})
 
 
 def conclude(traces: Sequence[Trace], findings: Sequence[Finding] = ()) -> Conclusion:
@@ -163,13 +159,10 @@ class TestVerdicts:
         assert np.isnan(row["loss"][2:]).all()
 
     def test_a_network_that_a_step_has_killed(self) -> None:
-        dead = kill(make_rate(0.1, fall(1, end=13.3), metrics={"constant_loss": 0.75}))
-        conclusion = conclude([make_rate(0.01, fall(4)), dead])
+        conclusion = conclude(
+            [make_rate(0.01, fall(4)), make_rate(0.1, fall(1, end=8.3))], [make_finding("L008", "optimizer.lr=0.1")]
+        )
         assert read_verdicts(conclusion)[0.1] == "collapsed"
-
-    def test_a_loss_of_zero_gradient_below_the_constant_is_done_not_dead(self) -> None:
-        done = kill(make_rate(0.1, fall(1, end=0.0), metrics={"constant_loss": 0.75}))
-        assert read_verdicts(conclude([done])) == {0.1: "good"}
 
     def test_nothing_moves_the_loss(self) -> None:
         conclusion = conclude([make_rate(lr, np.full(100, 2.5)) for lr in (0.01, 0.1)])
@@ -194,6 +187,31 @@ class TestVerdicts:
     def test_one_epoch(self) -> None:
         conclusion = conclude([make_rate(0.01, [3.0]), make_rate(0.1, [1.0]), make_rate(1.0, [4.0])])
         assert conclusion.answer.values["recommended"] == 0.1
+
+    def test_where_there_is_little_room_the_rows_are_those_around_the_good_ones(self) -> None:
+        low = [make_rate(10.0**-power, fall(4, end=8.0)) for power in range(12, 4, -1)]
+        traces = [
+            *low,
+            make_rate(1e-3, fall(4)),
+            make_rate(1e-2, fall(4)),
+            *[make_rate(rate, SWING) for rate in (0.1, 1.0, 10.0, 100.0)],
+        ]
+        (table,) = conclude(traces).tables
+        rates = [row[0] for row in table.rows]
+        assert len(rates) == 14
+        assert [rates[place] for place in table.shown] == pytest.approx([1e-12, 1e-6, 1e-5, 1e-3, 1e-2, 0.1, 1.0, 100.0])
+
+    def test_of_several_arms_the_rows_around_each_best_rate(self) -> None:
+        rates = (1e-4, 1e-3, 1e-2, 0.1)
+        traces = [make_rate(rate, fall(4, end=1.0 if rate == 1e-3 else 5.0)) for rate in rates]
+        traces += [make_rate(rate, fall(4, end=1.0 if rate == 0.1 else 5.0), arm={"optimizer.name": "adam"}) for rate in rates]
+        (table,) = conclude(traces).tables
+        assert table.shown == (0, 1, 2, 6, 7)
+
+    def test_groups_are_told_their_own_rate(self) -> None:
+        groups = (Group(match="model.0.*", lr_scale=0.1), Group(match="*.bias", lr_scale=2.0))
+        trace = replace(make_rate(0.01, fall(4), own=True), config=Config(optimizer=SGD(lr=0.01, groups=groups)))
+        assert conclude([trace]).answer.text.endswith(" Groups keep their ratios: model.0.* at 0.001, *.bias at 0.02.")
 
     def test_medians_over_seeds(self) -> None:
         traces = [make_rate(0.01, fall(pace), seed=seed) for seed, pace in enumerate((2, 4, 40))]

@@ -15,6 +15,7 @@ from trainlab.intervals import newcombe
 from trainlab.plan import Conclusion
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.studies import overfit
+from trainlab.studies._gap import gap_interval
 
 CONFIG = Config(data=Classification())
 DECAY = {"optimizer.weight_decay": 0.04}
@@ -42,18 +43,20 @@ def make_classes(
 
 
 def make_numbers(name: str, train: float, test: float) -> Trace:
+    """A run whose every sample adds the same to R2."""
     metrics = {"train_r2": train, "test_r2": test, "train_loss": 0.1, "test_loss": 0.5}
-    return make_run(name, loss=[1.0, 0.1], metrics=metrics, samples=(80, 20), task="regression")
+    fit = {"train-fit": np.full(80, train), "test-fit": np.full(20, test)}
+    return make_run(name, loss=[1.0, 0.1], metrics=metrics, arrays=fit, samples=(80, 20), task="regression")
 
 
 def conclude(traces: Sequence[Trace], findings: Sequence[Finding] = (), skipped: Sequence[Skipped] = ()) -> Conclusion:
-    return overfit.conclude(CONFIG, make_options(CONFIG), traces, findings, skipped)
+    return overfit.conclude(CONFIG, make_options(CONFIG, quick=True), traces, findings, skipped)
 
 
 class TestFirst:
-    def test_weight_decay_stands_beside_a_base_alone(self) -> None:
+    def test_quick_sets_weight_decay_beside_a_base_alone(self) -> None:
         name = "optimizer.weight_decay=0.04"
-        plan = overfit.first(CONFIG, make_options(CONFIG, seeds=(1, 2)))
+        plan = overfit.first(CONFIG, make_options(CONFIG, seeds=(1, 2), quick=True))
         assert list_runs(plan) == [("base", {}, 1), ("base", {}, 2), (name, DECAY, 1), (name, DECAY, 2)]
 
     def test_what_is_asked_for_takes_its_place(self) -> None:
@@ -68,7 +71,30 @@ class TestFirst:
 
     def test_a_test_part_is_enough(self) -> None:
         config = apply_patch(Config(data=Linear()), {"data.test_fraction": 0.1}).config
-        assert len(overfit.first(config, make_options(config)).runs) == 2
+        assert len(overfit.first(config, make_options(config, quick=True)).runs) == 2
+
+    def test_a_fold_is_a_test_part(self) -> None:
+        config = apply_patch(CONFIG, {"data.test_fraction": 0.0, "data.folds": 3}).config
+        assert len(overfit.first(config, make_options(config, quick=True)).runs) == 2
+
+    def test_every_fold_is_tested_in_turn(self) -> None:
+        plan = overfit.first(CONFIG, make_options(CONFIG, quick=True, folds=3))
+        assert [(run.name, run.config.data.folds, run.config.data.fold) for run in plan.runs][:4] == [
+            ("base", 3, 0),
+            ("base", 3, 1),
+            ("base", 3, 2),
+            ("optimizer.weight_decay=0.04", 3, 0),
+        ]
+
+    def test_data_without_parts_have_no_folds(self) -> None:
+        with pytest.raises(UserError) as caught:
+            overfit.first(Config(), make_options(Config(), folds=3))
+        assert [problem.key for problem in caught.value.problems] == ["--folds"]
+
+    def test_changes_that_are_named_are_all_there_is(self) -> None:
+        options = make_options(CONFIG, {"model.dropout": 0.5})
+        assert len(overfit.first(CONFIG, options).runs) == 2
+        assert overfit.then(CONFIG, options, [], lambda _: []) is None
 
 
 class TestAnswer:
@@ -119,7 +145,7 @@ class TestAnswer:
     def test_chance_is_named_with_the_change_that_came_nearest(self) -> None:
         traces = [make_classes("base", 1.0, 0.80), make_classes("a=1", 1.0, 0.81), make_classes("b=1", 1.0, 0.79)]
         text = conclude(traces).answer.text
-        assert "None of the changes tried raises the test accuracy by more than chance could (most: a=1, +1.0 points, " in text
+        assert "None of the changes tried raises the test accuracy by more than chance could (most: a=1, +1.0 points (" in text
 
     def test_changes_that_harm(self) -> None:
         base, worse, bad = make_classes("base", 1.0, 0.9), make_classes("a=1", 1.0, 0.5), make_classes("b=1", 1.0, 0.4)
@@ -137,18 +163,22 @@ class TestAnswer:
 class TestNumbersToPredict:
     def test_r2(self) -> None:
         conclusion = conclude([make_numbers("base", 0.9, 0.3)], [make_finding("F001")])
+        (low, high) = gap_interval([make_numbers("base", 0.9, 0.3)]) or (0.0, 0.0)
+        assert low < 0.6 < high
         assert conclusion.answer.text == (
-            "The network overfits: R2 is 0.9 on the training part and 0.3 on the test part, a gap of 0.6 (20 test samples)."
+            "The network overfits: R2 is 0.9 on the training part and 0.3 on the test part, a gap of 0.6 "
+            f"(95 % interval {low:.2g} to {high:.2g}, 20 test samples)."
         )
         (row,) = read_rows(conclusion, "arms")
         assert (row["train R2"], row["test R2"], row["gap"]) == (0.9, 0.3, pytest.approx(0.6))
         assert "95 % interval" not in row
 
-    def test_the_change_that_gets_highest_is_named_without_a_claim(self) -> None:
+    def test_what_raises_it(self) -> None:
         base = make_numbers("base", 0.9, 0.3)
-        assert conclude([base, make_numbers("a=1", 0.8, 0.5)]).answer.text.endswith("The highest test R2 is that of a=1, 0.5.")
-        assert conclude([base, make_numbers("a=1", 0.8, 0.1)]).answer.text.endswith("None of the changes tried raises the test R2.")
-        assert conclude([base, make_numbers("a=1", 0.8, 0.5)]).comparisons == ()
+        better, worse = make_numbers("a=1", 0.8, 0.5), make_numbers("a=1", 0.8, 0.1)
+        assert conclude([base, better]).answer.text.endswith("a=1 helps: test R2 0.5, +0.200 (+0.200 to +0.200).")
+        assert conclude([base, worse]).answer.text.endswith("a=1 lowers the test R2.")
+        assert [each.metric for each in conclude([base, better]).comparisons] == ["test_r2"]
 
 
 def stopping(name: str, patience: int | None, **fields: Any) -> Trace:
@@ -200,5 +230,9 @@ class TestTable:
     def test_the_interval_of_the_gap_is_the_mean_over_seeds(self) -> None:
         traces = [make_classes("base", 1.0, test, seed=seed) for seed, test in enumerate((0.7, 0.9))]
         ends = [newcombe((400, 400), (right, 100)) for right in (70, 90)]
-        assert overfit.gap_interval(traces) == pytest.approx(tuple(np.mean(ends, axis=0)))
-        assert overfit.gap_interval([make_numbers("base", 0.9, 0.3)]) is None
+        assert gap_interval(traces) == pytest.approx(tuple(np.mean(ends, axis=0)))
+        assert gap_interval([make_run("base", loss=[1.0], task="binary")]) is None
+
+    def test_folds_are_one_test_part(self) -> None:
+        folds = [make_classes("base", 1.0, test) for test in (0.7, 0.9)]
+        assert gap_interval(folds) == pytest.approx(newcombe((400, 400), (160, 200)))

@@ -27,10 +27,11 @@ def test_quantiles_of_what_a_surviving_pilot_has_shown_by_norm_and_by_value() ->
     ]
 
 
-def test_every_decade_where_the_pilot_died() -> None:
-    patches = _thresholds.propose([make_pilot(np.array([1.0, np.inf]))], survives=False)
-    assert [patch["clip.threshold"] for patch in patches if patch["clip.mode"] == "norm"] == [1e3, 1e2, 10, 1, 0.1, 0.01, 1e-3]
-    assert [patch["clip.threshold"] for patch in patches if patch["clip.mode"] == "value"] == [1e3, 1e2, 10, 1, 0.1, 0.01, 1e-3]
+@pytest.mark.parametrize(("tried", "decades"), [(False, [1e3, 1e2, 10.0, 1.0]), (True, [0.1, 0.01, 0.001])])
+def test_decades_where_the_pilot_died(tried: bool, decades: list[float]) -> None:
+    patches = _thresholds.propose([make_pilot(np.array([1.0, np.inf]))], survives=False, tried=tried)
+    for mode in ("norm", "value"):
+        assert [patch["clip.threshold"] for patch in patches if patch["clip.mode"] == mode] == decades
 
 
 def test_no_threshold_of_zero_and_none_twice() -> None:
@@ -48,7 +49,7 @@ def test_the_distribution_over_all_seeds_without_what_is_no_number() -> None:
     assert _thresholds.tabulate_norms([make_pilot(np.array([np.nan]))]) is None
 
 
-def test_a_heavy_tail_is_told() -> None:
-    assert "heavy tail" not in _thresholds.say_tail([make_pilot(NORMS)])
-    heavy = np.concatenate([np.ones(97), [100.0, 100.0, 100.0]])
-    assert "heavy tail (99 % up to 100, half up to 1)" in _thresholds.say_tail([make_pilot(heavy)])
+def test_a_guard_is_the_90th_percentile() -> None:
+    assert _thresholds.say_guard([make_pilot(NORMS)], heavy=False) == " As a guard, a norm of 90 would clip one update in ten."
+    assert _thresholds.say_guard([make_pilot(NORMS)], heavy=True).endswith("as a guard, clip by norm at 90.")
+    assert _thresholds.say_guard([make_pilot(np.zeros(5))], heavy=False) == ""

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from tests.zoo import files
-from tests.zoo.cases import PARTS, Case, list_cases
+from tests.zoo.cases import PARTS, WITHOUT, Case, list_cases
 from tests.zoo.score import (
     Bar,
     alarms,
@@ -107,7 +107,8 @@ def compose_rules(part: str, outcomes: Sequence[Outcome]) -> str:
 
 def write_results(overall: str, rules: str) -> None:
     """The goals into README, between their marks; everything into `results.md`."""
-    RESULTS.write_text(f"What `make zoo` printed.\n\n{overall}\n{rules}", encoding="utf-8")
+    without = "\n".join(f"- {code} has no fault here: {reason}." for code, reason in WITHOUT.items())
+    RESULTS.write_text(f"What `make zoo` printed.\n\n{overall}\n{rules}\n{without}\n", encoding="utf-8")
     text = README.read_text(encoding="utf-8")
     before, rest = text.split(MARKS[0])
     README.write_text(before + MARKS[0] + overall + MARKS[1] + rest.split(MARKS[1])[1], encoding="utf-8")

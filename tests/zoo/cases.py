@@ -22,6 +22,13 @@ FOLDER = Path(__file__).parent
 PARTS = ("tuning", "reporting")
 SEEDS = (0, 1, 2)
 
+WITHOUT = {
+    "M008": "a config whose network and targets differ in shape is refused before it trains; only a script can have this fault",
+    "C002": "it judges a run without clipping beside those with it, and each case here is one run",
+    "L006": "it judges the rates of a sweep side by side, and each case here is one run",
+}
+"""The rules that have no fault here, and why."""
+
 Kind = Literal["healthy", "fault", "near-miss", "rescaled", "twin"]
 
 

@@ -63,6 +63,18 @@ def _measure(samples: Samples, factor: float, shift: float = 0.0) -> Samples:
     return inputs * factor + shift, target
 
 
+def _fold(samples: Samples) -> Samples:
+    """The digits as images, eight rows of eight."""
+    inputs, target = samples
+    return inputs.reshape(-1, 8, 8), target
+
+
+def _shift(samples: Samples) -> Samples:
+    """Features each in a unit of its own, between a thousandth and a thousand."""
+    inputs, target = samples
+    return inputs * np.logspace(-3, 3, inputs.shape[1])[np.random.default_rng(2).permutation(inputs.shape[1])], target
+
+
 def _draw_line(factor: float = 1.0) -> Samples:
     stream = np.random.default_rng(5)
     inputs = stream.uniform(-1, 1, (300, 3))
@@ -75,6 +87,11 @@ FILES: dict[str, Callable[[], Samples]] = {
     "wine-sorted": lambda: _sort(_scale(_load("wine"))),
     "cancer-sorted": lambda: _sort(_scale(_load("breast_cancer"))),
     "iris-sorted": lambda: _sort(_scale(_load("iris"))),
+    "digits-images": lambda: _fold(_scale(_load("digits"))),
+    "digits-images-sorted": lambda: _fold(_sort(_scale(_load("digits")))),
+    "digits-images-copied": lambda: _fold(_copy(_scale(_load("digits")))),
+    "digits-images-hole": lambda: _fold(_hole(_load("digits"))),
+    "digits-images-units": lambda: _fold(_shift(_scale(_load("digits")))),
     "digits-plain": lambda: _scale(_load("digits")),
     "wine-plain": lambda: _scale(_load("wine")),
     "cancer-plain": lambda: _scale(_load("breast_cancer")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Annotated, Any, get_type_hints, overload
 import typer
 
 FAIL_ON = "never|warning|error"
+BUDGET = "At most so many trainings of the config, or so many seconds."
 Chosen = dict[str, Any]
 """What a command's own options ask of its study; those that were not given are None."""
 
 SHORT = {
+    "model": "model.kind",
+    "data": "data.name",
     "act": "model.activation",
     "layers": "model.layers",
     "width": "model.width",
@@ -67,10 +71,12 @@ def study(command: Callable[..., Chosen]) -> Command: ...
 
 
 @overload
-def study(*, fail_on: str) -> Callable[[Callable[..., Chosen]], Command]: ...
+def study(*, fail_on: str, budget: str | None = None) -> Callable[[Callable[..., Chosen]], Command]: ...
 
 
-def study(command: Callable[..., Chosen] | None = None, *, fail_on: str = "never") -> Command | Callable[..., Command]:
+def study(
+    command: Callable[..., Chosen] | None = None, *, fail_on: str = "never", budget: str | None = None
+) -> Command | Callable[..., Command]:
     """Make a study's command of a function that only says its own options.
 
     The command takes CONFIG, then the function's options, then the shared ones; an own option hides a shared one of the same
@@ -79,16 +85,21 @@ def study(command: Callable[..., Chosen] | None = None, *, fail_on: str = "never
     Args:
         command: the function.
         fail_on: what `--fail-on` is where it is not given.
+        budget: likewise `--budget`; None for as much as it takes.
     """
-    return _make(command, fail_on) if command is not None else lambda given: _make(given, fail_on)
+    return _make(command, fail_on, budget) if command is not None else lambda given: _make(given, fail_on, budget)
 
 
-def _make(command: Callable[..., Chosen], fail_on: str) -> Command:
+def _make(command: Callable[..., Chosen], fail_on: str, budget: str | None) -> Command:
     own = inspect.signature(command, eval_str=True).parameters
     shared = {name: each for name, each in inspect.signature(_shared, eval_str=True).parameters.items() if name not in own}
-    default = {}
+    default: dict[str, str] = {}
+    if budget is not None:
+        default["budget"] = budget
+        option = typer.Option(metavar="20x|30s", help=f"{BUDGET}  [default: {budget}]")
+        shared["budget"] = shared["budget"].replace(annotation=Annotated[str | None, option])
     if fail_on != "never":
-        default = {"fail_on": fail_on}
+        default["fail_on"] = fail_on
         option = typer.Option(metavar=FAIL_ON, help=f"Exit 1 at such findings.  [default: {fail_on}]")
         shared["fail_on"] = shared["fail_on"].replace(annotation=Annotated[str | None, option])
 
@@ -97,7 +108,7 @@ def _make(command: Callable[..., Chosen], fail_on: str) -> Command:
 
         chosen = command(**{name: given.pop(name) for name in own})
         short = {name: given.pop(name) for name in SHORT if name in given}
-        patches = tuple(_to_patch(name, value) for name, value in short.items() if value is not None)
+        patches = tuple(patch for name, value in short.items() if value is not None for patch in _to_patches(name, value))
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None}
         name = command.__name__.replace("_", "-")
         raise typer.Exit(conduct(name, chosen, Shared(patches=patches, **{**_empty(), **default, **values})))
@@ -110,12 +121,14 @@ def _make(command: Callable[..., Chosen], fail_on: str) -> Command:
     return carry_out
 
 
-def _to_patch(name: str, value: str | bool) -> tuple[str, str, str]:
-    """`--width 64,32` is a list; a flag is what it says."""
+def _to_patches(name: str, value: str | bool) -> list[tuple[str, str, str]]:
+    """`--width 64,32` is a list; a flag is what it says; `--model ./net.py:Net` is a target, and so the kind `python`."""
     option = f"--{name.replace('_', '-')}"
     if isinstance(value, bool):
-        return option if value else f"--no-{option[2:]}", SHORT[name], "true" if value else "false"
-    return f"{option} {value}", SHORT[name], f"[{value}]" if "," in value and not value.startswith(("[", "{")) else value
+        return [(option if value else f"--no-{option[2:]}", SHORT[name], "true" if value else "false")]
+    if name in ("model", "data") and ":" in value:
+        return [(f"{option} {value}", SHORT[name], "python"), (f"{option} {value}", f"{name}.target", json.dumps(value))]
+    return [(f"{option} {value}", SHORT[name], f"[{value}]" if "," in value and not value.startswith(("[", "{")) else value)]
 
 
 def _empty() -> Chosen:
@@ -128,6 +141,13 @@ def _empty() -> Chosen:
 def _shared(  # read, never called
     config: Annotated[
         str | None, typer.Argument(metavar="CONFIG", help="YAML file, or the name of a config that comes with trainlab.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="KIND|TARGET", help="Network: mlp, cnn, ..., or your own, ./net.py:Net or pkg.mod:build.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|TARGET", help="Data: digits, moons, ..., or your own, ./data.py:load or pkg.mod:load."),
     ] = None,
     act: Annotated[str | None, typer.Option(metavar="NAME", help="Activation of the hidden layers.")] = None,
     layers: Annotated[str | None, typer.Option(metavar="N", help="Weight layers.")] = None,
@@ -177,9 +197,7 @@ def _shared(  # read, never called
     ] = None,
     fail_on: Annotated[str | None, typer.Option(metavar=FAIL_ON, help="Exit 1 at such findings.  [default: never]")] = None,
     baseline: Annotated[Path | None, typer.Option(metavar="REPORT.json", help="Findings that stand there do not count.")] = None,
-    budget: Annotated[
-        str | None, typer.Option(metavar="20x|30s", help="At most so many trainings of the config, or so many seconds.")
-    ] = None,
+    budget: Annotated[str | None, typer.Option(metavar="20x|30s", help=BUDGET)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and train nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no warnings.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show everything.")] = False,

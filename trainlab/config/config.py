@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from trainlab.config.data import Data, Ones
 from trainlab.config.model import MLP, Model
 from trainlab.config.regularize import Regularize
-from trainlab.config.training import SGD, Clip, ConstantSchedule, LossName, NoClip, Optimizer, Schedule, Train
+from trainlab.config.training import SGD, Clip, ConstantSchedule, Loss, NoClip, Optimizer, Schedule, Train
 from trainlab.config.types import OR_EMPTY, Seed, Setting, refuse
 
 
@@ -44,7 +44,7 @@ class Config(Setting):
         seed: initial weights, shuffling, dropout and noise: one stream for each (seed, purpose). The data have a seed of their own.
         model: which network.
         data: what it learns from.
-        loss: what it minimises; `sum` adds up its outputs, whatever the target.
+        loss: what it minimises; `sum` adds up its outputs, whatever the target; or `{name: python, target: ...}`.
         optimizer: how a gradient becomes an update.
         schedule: how the learning rate changes.
         regularize: what keeps it from learning the training part by heart.
@@ -57,7 +57,7 @@ class Config(Setting):
     seed: Seed = 0
     model: Model = field(default_factory=MLP)
     data: Data = field(default_factory=Ones)
-    loss: LossName = "sum"
+    loss: Loss = "sum"
     optimizer: Optimizer = field(default_factory=SGD)
     schedule: Schedule = field(default_factory=ConstantSchedule)
     regularize: Annotated[Regularize, OR_EMPTY] = field(default_factory=Regularize)

@@ -1,18 +1,33 @@
 """The `data:` section: which samples, how many, how they are split, what is wrong with them. `seed` here is the data's own.
 
 What becomes of the samples of a source, in this order: the test part and the validation part are taken; of what is left for
-training `fraction` is kept, `imbalance`, `label_noise`, `outliers` and `noise` spoil it; `standardize` scales all parts by what it
-measures there; `bootstrap` draws it anew. Only the training part is ever spoilt.
+training `fraction` is kept, `imbalance`, `label_noise`, `outliers` and `noise` spoil it, `augment` adds changed copies;
+`standardize` scales all parts by what it measures there; `bootstrap` draws it anew. Only the training part is ever changed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from trainlab.config.types import Count, Finite, Flag, NonNegative, Positive, PositiveInt, Seed, Setting, Share, Tagged, refuse
+from trainlab.config.types import (
+    Args,
+    Count,
+    Finite,
+    Flag,
+    NonNegative,
+    Positive,
+    PositiveInt,
+    Seed,
+    Setting,
+    Share,
+    Short,
+    Tagged,
+    Target,
+    refuse,
+)
 
 Portion = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, strict=True)]
 Part = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
@@ -97,16 +112,35 @@ class Source(Setting):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Augment(Setting):
+    """Changed copies of every training sample beside the samples themselves, drawn once.
+
+    What a copy changes must not matter to the target: of images a small shift, of other numbers a little noise.
+
+    Attributes:
+        copies: of each sample; 0 for none.
+        shift: pixels that a copy of an image is moved at most, up or down and sideways; what comes in at the border is 0.
+        noise: standard deviation of what is added to a copy, in units of each feature's own.
+    """
+
+    copies: Count = 0
+    shift: Count = 0
+    noise: NonNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NoisySource(Source):
     """Samples whose inputs can be spoilt too.
 
     Attributes:
         noise: standard deviation of what is added to the training inputs, in units of each feature's own.
+        augment: changed copies beside the training samples; a number is how many.
         outliers: share of the training samples that lie far off: their inputs, or where numbers are to be predicted, their targets.
         outlier_size: how far, up or down, in standard deviations of each feature or target.
     """
 
     noise: NonNegative = 0.0
+    augment: Annotated[Augment, Short("copies")] = field(default_factory=Augment)
     outliers: Share = 0.0
     outlier_size: Positive = 10.0
 
@@ -323,8 +357,38 @@ class NPZ(NoisySource):
     task: Literal["classes", "numbers"] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PythonData(NoisySource):
+    """Data of your own: a `Dataset`, a `DataLoader`, tensors or arrays; or the parts of them, `(train, test)`.
+
+    It is imported and run as the program that it is. Of a tuple the last one is the target, of a mapping the entry `label`; what is
+    left is what the network is called with: one tensor as `model(x)`, several as `model(a, b)`, a mapping as `model(**batch)`, or,
+    where the network takes one argument, as `model(batch)`. Every sample is read once: what a Dataset draws at random stays as it
+    was drawn. A DataLoader also says the batch size, where `train.batch_size` does not, and the order of the samples.
+
+    Attributes:
+        target: `pkg.module:load`, or a file, `./data.py:load`, in the folder of this config or else in the working directory: a
+            function or class that returns the data, or the data.
+        args: what function or class is called with.
+        test_fraction: share of the samples kept for testing, where the data do not come with a test part.
+        validation_fraction: likewise.
+        label: key of the target in a mapping; null for one of target, targets, label, labels, y.
+        task: `classes` or `numbers` to predict; null for classes where the target is whole numbers, or only zeros and ones.
+    """
+
+    name: Literal["python"] = "python"
+    target: Target
+    args: Args = field(default_factory=dict)
+    label: Text | None = None
+    task: Literal["classes", "numbers"] | None = None
+
+    def __hash__(self) -> int:
+        """Of its text: arguments may be lists and mappings."""
+        return hash(repr(self))
+
+
 Data = Annotated[
-    Ones | Random | Linear | Classification | Shipped | Shape2D | Blobs | Adding | Summing | Copy | Chars | CSV | NPZ,
+    Ones | Random | Linear | Classification | Shipped | Shape2D | Blobs | Adding | Summing | Copy | Chars | CSV | NPZ | PythonData,
     # The default size of one data set says nothing about another.
     Tagged("name", "ones", keeps_defaults=False),
 ]

@@ -23,7 +23,7 @@ from trainlab.config.initialization import (
     Uniform,
 )
 from trainlab.config.normalization import BatchNorm, GroupNorm, ImageNorm, NoNorm, Norm, SampleNorm, SequenceNorm, StepNorm
-from trainlab.config.types import Flag, Names, OneOf, PositiveInt, Setting, Share, Tagged, Widths, refuse
+from trainlab.config.types import Args, Flag, Names, OneOf, PositiveInt, Setting, Share, Tagged, Target, Widths, refuse
 
 __all__ = [
     "CNN",
@@ -43,6 +43,7 @@ __all__ = [
     "NoNorm",
     "Norm",
     "Normal",
+    "PythonModel",
     "Read",
     "RecurrentInit",
     "ResNet",
@@ -369,8 +370,27 @@ def _check_groups(norm: NoNorm | BatchNorm | GroupNorm, widths: int | tuple[int,
         raise refuse(f"must divide the channels of every layer, which are {', '.join(map(str, widths))}", "norm.groups")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PythonModel(Setting):
+    """A network of your own: a class of `torch.nn.Module`, a function that returns a module, or a module.
+
+    It is imported and run as the program that it is. Class and function are called anew for every run, with torch's random numbers
+    set by `seed`; a module that exists already starts from its own weights, whatever the seed. It is called as `data` says.
+
+    Attributes:
+        target: `pkg.module:build`, or a file, `./net.py:Net`, in the folder of this config or else in the working directory.
+        args: what class or function is called with.
+        freeze: parameter names (globs) that are not trained.
+    """
+
+    kind: Literal["python"] = "python"
+    target: Target
+    args: Args = field(default_factory=dict)
+    freeze: Names = ()
+
+
 Model = Annotated[
-    MLP | Layers | CNN | ResNet | RNN | Gated | Transformer,
+    MLP | Layers | CNN | ResNet | RNN | Gated | Transformer | PythonModel,
     # The default size of one kind of network says nothing about another.
     Tagged("kind", "mlp", keeps_defaults=False),
 ]

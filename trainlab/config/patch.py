@@ -14,6 +14,7 @@ from trainlab.config.config import Config
 from trainlab.config.explain import explain_unknown, find_nearest_key
 from trainlab.config.load import parse_value
 from trainlab.config.sections import Key, Section, list_keys_of, walk_keys
+from trainlab.config.types import Setting
 from trainlab.config.validate import to_plain, to_values, validate
 from trainlab.config.write import format_value
 from trainlab.errors import Problem, UserError
@@ -166,6 +167,8 @@ def _set(values: dict[str, Any], path: tuple[str, ...], value: Any) -> list[str]
                 break
             node[part] = to_plain(value)
         elif key.section is None:
+            # A kind that the patch has named first has no settings yet
+            node[part] = node[part] if part in node else _to_plain_default(key)
             _set_free(node[part], path[depth + 1 :], value)
             break
         else:
@@ -227,7 +230,7 @@ def _is_valid(key: Key, setting: Any) -> bool:
 
 def _to_plain_default(key: Key) -> Any:
     default = key.default()
-    return to_plain(default if key.section is None else dataclasses.asdict(default))
+    return to_plain(dataclasses.asdict(default) if isinstance(default, Setting) else default)
 
 
 def _set_free(node: Any, path: tuple[str, ...], value: Any) -> None:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from trainlab.config.config import Config
 from trainlab.config.sections import Key, Section, list_keys_of
+from trainlab.config.types import Setting
 from trainlab.config.validate import to_plain
 
 
@@ -50,7 +51,7 @@ def _describe_key(key: Key, meaning: str | None, definitions: dict[str, Any]) ->
         schema["description"] = meaning
     if key.default is not None:
         default = key.default()
-        schema["default"] = to_plain(dataclasses.asdict(default) if key.section else default)
+        schema["default"] = to_plain(dataclasses.asdict(default) if isinstance(default, Setting) else default)
     return schema
 
 

@@ -127,5 +127,6 @@ def walk_keys(kind: type, values: Mapping[str, Any] | None = None, prefix: str =
             continue
         below = values.get(name)
         found = key.section.find_kind(below)
-        if found is not None:
+        is_name = isinstance(below, str) and found is not None and list(list_keys_of(key.section.kinds[found])) == [key.section.tag]
+        if found is not None and not is_name:  # below a name that is all there is to say, nothing can be set
             yield from walk_keys(key.section.kinds[found], below if isinstance(below, Mapping) else {}, f"{prefix}{name}.")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator
 
 from trainlab.config.types import (
+    Args,
     BatchSize,
     Beta,
     Betas,
@@ -13,6 +16,7 @@ from trainlab.config.types import (
     Count,
     Factors,
     Flag,
+    Groups,
     NonNegative,
     Positive,
     PositiveInt,
@@ -21,15 +25,72 @@ from trainlab.config.types import (
     Share,
     Short,
     Tagged,
+    Target,
     UpToOne,
     refuse,
 )
 
-LossName = Literal["sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy"]
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NamedLoss(Setting):
+    """A loss by its name, which is all there is to say of it: `loss: mse`.
+
+    Attributes:
+        name: which.
+    """
+
+    name: Literal["sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy"] = "sum"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SGD(Setting):
+class PythonLoss(Setting):
+    """A loss of your own: `loss(output, target)`, a number, the mean over the samples.
+
+    It is imported and run as the program that it is, and gets what the network returns and the target as the data have it.
+
+    Attributes:
+        target: `pkg.module:loss`, or a file, `./loss.py:Focal`, in the folder of this config or else in the working directory: a
+            function, a class of modules, or a module.
+        args: what a class is called with; what a function is given besides output and target.
+    """
+
+    name: Literal["python"]
+    target: Target
+    args: Args = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """As reports name it."""
+        return self.target
+
+
+def _shorten_loss(loss: NamedLoss | PythonLoss) -> str | PythonLoss:
+    return loss.name if isinstance(loss, NamedLoss) else loss
+
+
+if TYPE_CHECKING:
+    Loss = str | PythonLoss
+else:
+    # Written as `loss: mse`, and kept so
+    Loss = Annotated[NamedLoss | PythonLoss, Tagged("name", "sum"), AfterValidator(_shorten_loss)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WithRate(Setting):
+    """What every optimizer has: a learning rate, which groups of parameters may take a share or a multiple of.
+
+    Attributes:
+        lr: learning rate.
+        groups: parameters that train at a fixed multiple of the rate, whatever that is: `[{match: "model.0.*", lr_scale: 0.1}]`.
+            `match` is a glob of names; the first group that matches counts.
+    """
+
+    name: str
+    lr: NonNegative = 0.01
+    groups: Groups = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SGD(WithRate):
     """Stochastic gradient descent; with `momentum` the speed is v = momentum v + g, with `nesterov` the step looks ahead.
 
     Under a constant gradient the speed goes to 1/(1 - momentum) times the gradient: 10 times at 0.9.
@@ -37,7 +98,6 @@ class SGD(Setting):
     `weight_decay` has torch's meaning: it adds weight_decay * w to the gradient, the gradient of (weight_decay/2) * norm(w)^2.
 
     Attributes:
-        lr: learning rate.
         momentum: how much of the speed is kept at each update.
         dampening: how much less than the whole gradient is added to the speed, from the second update on.
         nesterov: step along momentum v + g, the gradient weighed as if the speed had been followed already.
@@ -57,14 +117,13 @@ class SGD(Setting):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AdaGrad(Setting):
+class AdaGrad(WithRate):
     """AdaGrad (Duchi et al., 2011): each weight's gradient over the root of the *sum* of its squares so far.
 
     The sum only grows, so the steps shrink until they stop: under a constant gradient the t-th is lr/sqrt(t). (Lee's lectures
     divide by the root *mean* square, which is another method: its steps do not shrink.)
 
     Attributes:
-        lr: learning rate.
         lr_decay: the rate of the t-th update, from 0, is lr/(1 + t lr_decay).
         initial_accumulator_value: what the sum starts from.
         eps: added to the root.
@@ -80,14 +139,13 @@ class AdaGrad(Setting):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RMSProp(Setting):
+class RMSProp(WithRate):
     """RMSProp (Hinton, 2012): each weight's gradient over the root of a running mean of its squares.
 
     It forgets, so unlike AdaGrad's its steps do not die out. The mean starts at 0 and is not corrected for that: under a constant
     gradient the first step is lr/sqrt(1 - alpha), 10 times the rate by default.
 
     Attributes:
-        lr: learning rate.
         alpha: how much of the running mean is kept at each update.
         momentum: how much of the speed, a sum of the scaled gradients, is kept at each update.
         centered: divide by the standard deviation of the gradient instead; under a gradient that does not change that is 0 up to
@@ -106,7 +164,7 @@ class RMSProp(Setting):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Adam(Setting):
+class Adam(WithRate):
     """Adam (Kingma & Ba, 2015), or AdamW (Loshchilov & Hutter, 2019) whose decay is decoupled from the gradient.
 
     A running mean of the gradient over the root of a running mean of its squares. Both start at 0; the bias correction makes up
@@ -116,7 +174,6 @@ class Adam(Setting):
     weights shrink by lr * weight_decay at each update. The same number does very different things in the two.
 
     Attributes:
-        lr: learning rate.
         betas: how much of the running mean of the gradient, and of its square, is kept at each update.
         eps: added to the root.
         weight_decay: see above.
@@ -132,11 +189,10 @@ class Adam(Setting):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class NAdam(Setting):
+class NAdam(WithRate):
     """Nadam (Dozat, 2016): Adam whose step looks ahead, as Nesterov's momentum does.
 
     Attributes:
-        lr: learning rate.
         betas: how much of the running mean of the gradient, and of its square, is kept at each update.
         eps: added to the root.
         weight_decay: added to the gradient as weight_decay * w, unless decoupled.
@@ -154,13 +210,12 @@ class NAdam(Setting):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RAdam(Setting):
+class RAdam(WithRate):
     """RAdam (Liu et al., 2020): Adam that takes plain momentum steps until the mean square has seen enough to divide by.
 
     With the default betas that is the first 5 updates; then its steps are held back, less and less: a warm-up of its own.
 
     Attributes:
-        lr: learning rate.
         betas: how much of the running mean of the gradient, and of its square, is kept at each update.
         eps: added to the root.
         weight_decay: added to the gradient as weight_decay * w, unless decoupled.
@@ -175,7 +230,38 @@ class RAdam(Setting):
     decoupled_weight_decay: Flag = False
 
 
-Optimizer = Annotated[SGD | AdaGrad | RMSProp | Adam | NAdam | RAdam, Tagged("name", "sgd")]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PythonOptimizer(Setting):
+    """An optimizer of your own: a class of `torch.optim.Optimizer`, or a function that returns one.
+
+    It is imported and run as the program that it is, and called as `target(parameters, lr=lr, **args)`, once for every run, each of
+    which it trains by itself. Schedules move the rate of all its groups by the same factor.
+
+    Attributes:
+        target: `torch.optim:Adamax`, or a file, `./adam.py:make`, in the folder of this config or else in the working directory.
+        args: what it is called with besides the parameters and the rate.
+        lr: learning rate.
+        weight_decay: passed on by that name, unless it is 0.
+    """
+
+    name: Literal["python"] = "python"
+    target: Target
+    args: Args = field(default_factory=dict)
+    lr: NonNegative = 0.01
+    weight_decay: NonNegative = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "weight_decay"):
+            if name in self.args:
+                raise refuse(f"must leave out `{name}`, which has a key of its own: `optimizer.{name}`", "args")
+
+    @property
+    def groups(self) -> Groups:
+        """None: it groups its parameters by itself."""
+        return ()
+
+
+Optimizer = Annotated[SGD | AdaGrad | RMSProp | Adam | NAdam | RAdam | PythonOptimizer, Tagged("name", "sgd")]
 
 Per = Literal["epoch", "update"]
 

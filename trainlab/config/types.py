@@ -193,6 +193,55 @@ def _check_names(value: Any) -> Any:
     raise refuse("must be a list of names")
 
 
+_TARGET = re.compile(r"(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*|.+\.py):[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+
+
+def _check_target(value: Any) -> Any:
+    if isinstance(value, str) and _TARGET.fullmatch(value):
+        return value
+    raise refuse("must be a module or a file, and a name in it: `pkg.module:build` or `./net.py:Net`")
+
+
+def _check_args(value: Any) -> Any:
+    if value is None:
+        return {}
+    if isinstance(value, dict) and all(isinstance(key, str) and key.isidentifier() for key in value):
+        return value
+    raise refuse("must map the names of arguments to values, as in `{width: 64}`")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Group(Setting):
+    """Parameters that train at a multiple of the learning rate.
+
+    Attributes:
+        match: their names, a glob.
+        lr_scale: the factor on the rate.
+    """
+
+    match: str
+    lr_scale: float
+
+
+def _check_groups(value: Any) -> Any:
+    """A list of mappings, or of groups, as a tuple of groups."""
+    groups = [_read_group(each) for each in value] if isinstance(value, list | tuple) else [None]
+    if None in groups:
+        raise refuse("must be a list of names and factors above 0 (`[{match: model.0.*, lr_scale: 0.1}]`)")
+    return tuple(groups)
+
+
+def _read_group(value: Any) -> Group | None:
+    if isinstance(value, Group):
+        return value
+    if not isinstance(value, dict) or set(value) != {"match", "lr_scale"}:
+        return None
+    match, scale = value["match"], value["lr_scale"]
+    return (
+        Group(match=match, lr_scale=float(scale)) if isinstance(match, str) and match and _is_factor(scale) and scale > 0 else None
+    )
+
+
 _BETA = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 _POSITIVE_INT = {"type": "integer", "minimum": 1}
 Widths = Annotated[
@@ -222,4 +271,24 @@ Factors = Annotated[
 ]
 Names = Annotated[
     tuple[str, ...], BeforeValidator(_check_names), WithJsonSchema({"type": "array", "items": {"type": "string", "minLength": 1}})
+]
+Target = Annotated[str, BeforeValidator(_check_target), WithJsonSchema({"type": "string", "pattern": r"^([\w.]+|.+\.py):[\w.]+$"})]
+Args = Annotated[dict[str, Any], BeforeValidator(_check_args), WithJsonSchema({"type": ["object", "null"]})]
+Groups = Annotated[
+    tuple[Group, ...],
+    BeforeValidator(_check_groups),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "match": {"type": "string", "minLength": 1, "description": "Names of parameters, a glob."},
+                    "lr_scale": {"type": "number", "exclusiveMinimum": 0, "description": "Factor on the learning rate."},
+                },
+                "required": ["match", "lr_scale"],
+                "additionalProperties": False,
+            },
+        }
+    ),
 ]

@@ -114,9 +114,10 @@ def _check_vs(config: Config) -> Iterator[Problem]:
     if not config.vs:
         return
     keys = list(dict.fromkeys(key for key, _ in walk_keys(Config)))
+    free = tuple(dict.fromkeys(f"{key}." for key, each in walk_keys(Config) if each.is_free))
     for index, patch in enumerate(config.vs):
         for key in patch:
-            if key not in keys and not key.startswith("rules."):
+            if key not in keys and not key.startswith(free):
                 yield Problem(key=f"vs.{index}.{key}", message="is not a setting", nearest=find_nearest_key(key, keys))
 
 

@@ -17,12 +17,14 @@ from torch import Tensor
 from trainlab import plugins
 from trainlab.config.data import Data, NoisySource, Ones, Source
 from trainlab.config.model import View
-from trainlab.data._faults import add_noise, add_outliers, keep_fraction, mislabel, resample, unbalance
+from trainlab.data._faults import add_noise, add_outliers, augment, keep_fraction, mislabel, resample, unbalance
+from trainlab.data._loading import Loading
 from trainlab.data._samples import Samples, Task, select
 from trainlab.data._scale import fit_scale
 from trainlab.data._split import split
 from trainlab.data._views import reshape
 from trainlab.errors import Problem, UserError
+from trainlab.structure import Structure
 
 __all__ = ["Dataset", "Task", "load"]
 
@@ -40,8 +42,10 @@ class Dataset:
         task: what is to be learned.
         classes: number of classes, 0 where there are none.
         validation: the part to choose by, or None.
+        pool: the training part as it was before it was drawn anew (`bootstrap`); None where it was not.
         tokens: number of different tokens, where the inputs are such; else 0.
         image: channels, height and width, where the features of a vector are the pixels of an image.
+        structure: see `Samples`; and `goal` and `loading`.
     """
 
     train: Part
@@ -49,8 +53,12 @@ class Dataset:
     task: Task
     classes: int
     validation: Part | None = None
+    pool: Part | None = None
     tokens: int = 0
     image: tuple[int, int, int] | None = None
+    structure: Structure | None = None
+    goal: Structure | None = None
+    loading: Loading | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -84,19 +92,22 @@ class Dataset:
         def see(part: Part) -> Part:
             return reshape(part[0], view, tokens=self.tokens, image=self.image), part[1]
 
-        validation = None if self.validation is None else see(self.validation)
-        test = None if self.test is None else see(self.test)
-        return replace(self, train=see(self.train), validation=validation, test=test)
+        validation, test, pool = (None if part is None else see(part) for part in (self.validation, self.test, self.pool))
+        return replace(self, train=see(self.train), validation=validation, test=test, pool=pool)
 
 
 @functools.lru_cache(maxsize=16)
-def load(spec: Data) -> Dataset:
+def load(spec: Data, place: str = "") -> Dataset:  # noqa: ARG001  # the same name is other data elsewhere
     """Draw, split, spoil and scale the samples of the `data` section, in the order that `trainlab.config.data` tells.
+
+    Args:
+        spec: the section.
+        place: of data of the user's own, where its target is found.
 
     Raises:
         UserError: a part of the split would be empty, a setting does not go with these samples, or a file cannot be read.
     """
-    source = plugins.load(__name__, type(spec).__name__.lower())
+    source = plugins.load(__name__, type(spec).__name__.lower().removesuffix("data"))
     samples: Samples = source.draw(spec)
     if isinstance(spec, Ones):
         return _assemble(samples, samples, {})
@@ -114,6 +125,8 @@ def load(spec: Data) -> Dataset:
         scale = fit_scale(train.inputs)
         train = replace(train, inputs=scale(train.inputs))
         rest = {name: replace(part, inputs=scale(part.inputs)) for name, part in rest.items()}
+    if spec.bootstrap is not None:
+        rest["pool"] = train
     return _assemble(samples, resample(train, spec), rest)
 
 
@@ -123,6 +136,7 @@ FAULTS: dict[str, Callable[[Samples, Any], Samples]] = {
     "label_noise": mislabel,
     "outliers": add_outliers,
     "noise": add_noise,
+    "augment": augment,
 }
 """What is done to the training part, by its key, in this order."""
 
@@ -133,10 +147,14 @@ def _assemble(samples: Samples, train: Samples, rest: dict[str, Samples]) -> Dat
         train=(train.inputs, train.target),
         test=parts.get("test"),
         validation=parts.get("validation"),
+        pool=parts.get("pool"),
         task=samples.task,
         classes=samples.classes,
         tokens=samples.tokens,
         image=samples.image,
+        structure=samples.structure,
+        goal=samples.goal,
+        loading=samples.loading,
     )
 
 
@@ -149,6 +167,9 @@ def _find_problems(samples: Samples, spec: Source, own: tuple[str, ...]) -> Iter
     needs_numbers = {"standardize": spec.standardize}
     if isinstance(spec, NoisySource):
         needs_numbers |= {"noise": spec.noise > 0, "outliers": spec.outliers > 0 and (samples.task != "regression")}
+        needs_numbers |= {"augment": spec.augment.copies > 0}
+        if spec.augment.shift and not samples.tokens and samples.image is None and samples.inputs.dim() != 4:
+            yield Problem(message="needs images: digits and npz have", key="data.augment.shift", value=str(spec.augment.shift))
     for name, asked in needs_numbers.items():
         if asked and samples.tokens and name not in own:
             yield Problem(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor
 
 from trainlab.config.data import NoisySource, Source
@@ -74,6 +75,37 @@ def add_noise(samples: Samples, spec: NoisySource) -> Samples:
         return samples
     drawn = torch.randn(samples.inputs.shape, generator=make_generator(spec.seed, "noise"))
     return replace(samples, inputs=samples.inputs + spec.noise * _spread(samples.inputs) * drawn)
+
+
+def augment(samples: Samples, spec: NoisySource) -> Samples:
+    """Changed copies after the samples: images shifted by whole pixels, numbers with Gaussian noise."""
+    made = spec.augment
+    if not made.copies:
+        return samples
+    stream = make_generator(spec.seed, "augment")
+    inputs = samples.inputs.repeat(made.copies, *[1] * (samples.inputs.dim() - 1))
+    if made.shift:
+        inputs = _shift(inputs, samples.image, made.shift, stream)
+    if made.noise:
+        inputs = inputs + made.noise * _spread(samples.inputs) * torch.randn(inputs.shape, generator=stream)
+    target = samples.target
+    return replace(
+        samples,
+        inputs=torch.cat([samples.inputs, inputs]),
+        target=None if target is None else torch.cat([target, target.repeat(made.copies, *[1] * (target.dim() - 1))]),
+    )
+
+
+def _shift(inputs: Tensor, image: tuple[int, int, int] | None, most: int, stream: torch.Generator) -> Tensor:
+    """Each image moved by at most so many pixels along both axes, of the same shape as before."""
+    pictures = inputs if image is None else inputs.view(-1, *image)
+    height, width = pictures.shape[-2:]
+    padded = F.pad(pictures, [most] * 4)
+    starts = torch.randint(2 * most + 1, (len(pictures), 2), generator=stream)
+    rows, columns = starts[:, :1] + torch.arange(height), starts[:, 1:] + torch.arange(width)
+    sample = torch.arange(len(pictures))
+    moved = padded.permute(0, 2, 3, 1)[sample[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2).reshape(inputs.shape)
 
 
 def resample(samples: Samples, spec: Source) -> Samples:

@@ -8,7 +8,19 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from trainlab.data._loading import Loading
+from trainlab.structure import Structure
+
 Task = Literal["regression", "binary", "multiclass", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Indices of the samples of each part, `[sample]` int64; None for a part that is not asked for."""
+
+    train: Tensor
+    validation: Tensor | None
+    test: Tensor | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +35,10 @@ class Samples:
         classes: number of classes; 0 where there are none.
         tokens: number of different tokens; 0 where the inputs are numbers.
         image: channels, height and width, where the features of a vector are the pixels of an image.
+        structure: of the user's own data, what the inputs are to the network; None where they are what they are.
+        goal: likewise, of the target.
+        loading: what their DataLoader says; None without one.
+        given: the parts that they came in; None where they are still to be split.
     """
 
     inputs: Tensor
@@ -30,6 +46,10 @@ class Samples:
     classes: int = 0
     tokens: int = 0
     image: tuple[int, int, int] | None = None
+    structure: Structure | None = None
+    goal: Structure | None = None
+    loading: Loading | None = None
+    given: Split | None = None
 
     @property
     def task(self) -> Task:

@@ -3,45 +3,38 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from trainlab.config.data import Source
-from trainlab.data._samples import Samples, to_numpy_seed
+from trainlab.data._samples import Samples, Split, to_numpy_seed
 from trainlab.errors import UserError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
-    """Indices of the samples of each part, `[sample]` int64; None for a part that is not asked for."""
-
-    train: Tensor
-    validation: Tensor | None
-    test: Tensor | None
 
 
 def split(samples: Samples, spec: Source) -> Split:
     """Take the test part, then the validation part; the rest is for training.
 
-    scikit-learn's `train_test_split`, or `KFold`, with the data's own seed.
+    scikit-learn's `train_test_split`, or `KFold`, with the data's own seed; parts that the data come in stay as they are.
 
     Raises:
         UserError: a part would be empty, or a class too small to be in every part.
     """
-    rest = np.arange(len(samples.inputs))
+    given = samples.given
+    rest = np.arange(len(samples.inputs)) if given is None else given.train.numpy()
     labels = samples.labels
     classes = labels.numpy() if spec.stratify and labels is not None else None
     validation: np.ndarray | None = None
     test: np.ndarray | None = None
-    if spec.folds is not None:
+    if given is not None:
+        test = None if given.test is None else given.test.numpy()
+        validation = None if given.validation is None else given.validation.numpy()
+    elif spec.folds is not None:
         rest, test = _take_fold(rest, classes, spec)
     elif spec.test_fraction:
         rest, test = _take(rest, classes, spec.test_fraction, "test_fraction", spec)
-    if spec.validation_fraction:
-        size = math.ceil(spec.validation_fraction * len(samples.inputs))
+    if spec.validation_fraction and validation is None:
+        size = math.ceil(spec.validation_fraction * (len(samples.inputs) if given is None else len(rest)))
         rest, validation = _take(rest, classes, size, "validation_fraction", spec)
     return Split(
         train=torch.from_numpy(rest),

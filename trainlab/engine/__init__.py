@@ -14,20 +14,23 @@ from torch.func import vmap
 
 from trainlab import plugins
 from trainlab.device import choose_device
+from trainlab.engine._alone import OneByOne
 from trainlab.engine._batches import expand
 from trainlab.engine._course import Course, Listen, Progress
 from trainlab.engine._grouping import count_bytes, count_rows_at_rest, find_way, group
-from trainlab.engine._loop import STEERS, train_stack
+from trainlab.engine._looking import drop_out, iterate_outputs, measure_samples, respond
+from trainlab.engine._loop import STEERS, plan_measures, train_stack
 from trainlab.engine._memory import keep_freed_memory
 from trainlab.engine._mlp import HandWritten
-from trainlab.engine._programs import OneByOne, Program, Weights, iterate_outputs, measure_samples, respond
+from trainlab.engine._programs import Program
 from trainlab.engine._recorder import Recorder
 from trainlab.engine._rows import Rows
 from trainlab.engine._stack import Stack
 from trainlab.engine._ways import find_room
+from trainlab.engine._weights import Weights
 from trainlab.engine._work import Work, prepare
 from trainlab.engine._workers import Doing, Elsewhere, Shares, Workers
-from trainlab.losses import LOSSES
+from trainlab.losses import find_loss, name_loss
 from trainlab.plan import PlannedRun
 from trainlab.report import Module, Number, Parameter, Trace
 from trainlab.step import Batch, Evaluation
@@ -160,14 +163,15 @@ def _train_group(
     program = way.program
     if work.is_steered and STEERS not in probes:
         probes = {**probes, STEERS: plugins.load("trainlab.probes", STEERS)}
-    stack = Stack(works, way.room)
+    find_due = plan_measures(probes, work.updates)
+    stack = Stack(works, way.room, lambda update: bool(find_due(update)))
     parts = [len(part.inputs) for part in (work.train, work.validation, work.test) if part is not None]
     room = find_room(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
 
-    def rest(weights: Weights, before: Tensor) -> Evaluation:
+    def rest(weights: Weights, before: Tensor, members: Sequence[Work] = ()) -> Evaluation:
         rows = room.pad(list(range(len(before))))
         padded = weights if len(rows) == len(before) else weights.select([max(row, 0) for row in rows])
-        return _evaluation(work, program, room, padded, before)
+        return _evaluation(work, program, room, padded, before, members)
 
     measured: dict[str, Tensor] = {}
     starting = [probe for probe in probes.values() if hasattr(probe, "evaluate_start")]
@@ -176,9 +180,9 @@ def _train_group(
         with torch.no_grad():
             for probe in starting:
                 measured.update(probe.evaluate_start(rest(weights, weights.flat)))
-    train_stack(stack, program, works, probes, recorder, rest, tick)
+    train_stack(stack, program, works, probes, find_due, recorder, rest, tick)
     last = torch.cat([each for each in stack.last if each is not None])
-    evaluation = rest(_gather([final for final in stack.final if final is not None]), last)
+    evaluation = rest(_gather([final for final in stack.final if final is not None]), last, works)
     with torch.no_grad():
         for probe in probes.values():
             if hasattr(probe, "evaluate"):
@@ -225,6 +229,8 @@ def _number(value: float) -> Number:
 
 def _gather(weights: list[Weights]) -> Weights:
     """Rows of ended runs as one stack again."""
+    if len(weights) == 1:
+        return weights[0]
     return Weights(
         flat=torch.cat([each.flat for each in weights]),
         fixed={name: torch.cat([each.fixed[name] for each in weights]) for name in weights[0].fixed},
@@ -232,8 +238,11 @@ def _gather(weights: list[Weights]) -> Weights:
     )
 
 
-def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, before: Tensor) -> Evaluation:
-    """What probes see of the rows that `before` has; the others are padding, and stay out of sight."""
+def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, before: Tensor, members: Sequence[Work]) -> Evaluation:
+    """What probes see of the rows that `before` has; the others are padding, and stay out of sight.
+
+    The runs themselves, `members`, are asked for where dropout is to drop; without them it cannot.
+    """
     rows, runs = len(weights.flat), len(before)
 
     def compute(batch: Batch, at: Weights) -> Tensor:
@@ -246,13 +255,16 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
 
         return torch.cat([compute_piece(each) for each in pieces], dim=1)
 
-    def predict(batch: Batch) -> Tensor:
-        return compute(batch, weights)[:runs]
+    def predict(batch: Batch, *, stochastic: int | None = None) -> Tensor:
+        if stochastic is None:
+            return compute(batch, weights)[:runs]
+        networks, seeds = [each.model for each in members], [each.config.seed for each in members]
+        return drop_out(networks, work.layout, weights, batch, seeds, stochastic, work.config.train.precision)
 
     def loss_at(flat: Tensor, batch: Batch) -> Tensor:
         filled = torch.cat([flat, flat[:1].expand(rows - runs, -1)])
         output = compute(batch, Weights(flat=filled, fixed=weights.fixed, random=weights.random))
-        loss, target = LOSSES[work.config.loss], expand(batch, rows).target
+        loss, target = find_loss(work.loss), expand(batch, rows).target
         if isinstance(program, OneByOne):
             return torch.stack([loss(each, batch.target) for each in output])
         if isinstance(program, HandWritten):  # vmap loads a good part of torch
@@ -265,10 +277,9 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
 
     def sample_norms(batch: Batch) -> Tensor:
         return torch.stack(
-            [measure_samples(work.model, work.layout, work.config.loss, weights.select([row]), batch) for row in range(runs)]
+            [measure_samples(work.model, work.layout, work.loss, weights.select([row]), batch) for row in range(runs)]
         )
 
-    kinds = {name: type(module).__name__ for name, module in work.model.named_modules() if not list(module.children())}
     return Evaluation(
         flat=weights.flat[:runs],
         train=work.train,
@@ -279,8 +290,11 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
         outputs=outputs,
         sample_norms=sample_norms,
         task=work.task,
-        loss=work.config.loss,
-        kinds=kinds,
+        loss=name_loss(work.loss),
+        judge=find_loss(work.loss),
+        kinds=work.kinds,
         respond=lambda batch: respond(work.model, work.layout, weights, batch, runs, work.config.train.precision),
         batch_size=work.batch_size,
+        layout=work.layout,
+        pool=work.pool,
     )

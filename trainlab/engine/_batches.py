@@ -18,20 +18,27 @@ class Order:
     Each seed has a stream of its own, so runs with the same seed see the same batches, whatever else trains beside them.
     """
 
-    def __init__(self, seeds: list[int], samples: int, *, shuffle: bool) -> None:
-        self.samples, self.shuffle = samples, shuffle
+    def __init__(
+        self, seeds: list[int], samples: int, *, shuffle: bool, draw: Callable[[torch.Generator], Tensor] | None = None
+    ) -> None:
+        self.samples, self.shuffle, self.draw = samples, shuffle, draw
         self.seeds = seeds
         self.streams = {seed: make_generator(seed, "shuffle") for seed in dict.fromkeys(seeds)}
 
     def next_epoch(self) -> Tensor:
         """One order a run."""
+        if self.draw is not None:
+            taken = {seed: self.draw(stream) for seed, stream in self.streams.items()}
+            return torch.stack([taken[seed] for seed in self.seeds])
         if not self.shuffle:
             return torch.arange(self.samples).expand(len(self.seeds), -1)
         drawn = {seed: torch.randperm(self.samples, generator=stream) for seed, stream in self.streams.items()}
         return torch.stack([drawn[seed] for seed in self.seeds])
 
 
-def iterate_batches(part: Batch, batch_size: int, order: Order, runs: Callable[[], list[int]]) -> Iterator[Batch]:
+def iterate_batches(
+    part: Batch, batch_size: int, order: Order, runs: Callable[[], list[int]], per_epoch: int | None = None
+) -> Iterator[Batch]:
     """The batches of one epoch, `[run, sample, ...]`.
 
     The full batch is never reordered or copied; a mini-batch is gathered for each run, also where all runs have the same order: a
@@ -42,15 +49,21 @@ def iterate_batches(part: Batch, batch_size: int, order: Order, runs: Callable[[
         batch_size: samples an update.
         order: advanced by one epoch.
         runs: asked before each batch for the runs still training, one a row: some may end within the epoch.
+        per_epoch: samples an epoch, where those are not all of the part, each once.
     """
-    samples = len(part.inputs)
-    if batch_size >= samples:
+    samples = per_epoch or len(part.inputs)
+    if batch_size >= samples and order.draw is None:
         yield expand(part, len(runs()))
         return
     indices = order.next_epoch()
     for start in range(0, samples, batch_size):
         chosen = indices[runs(), start : start + batch_size].to(part.inputs.device)
-        yield Batch(inputs=part.inputs[chosen], target=None if part.target is None else part.target[chosen])
+        yield Batch(inputs=_take(part.inputs, chosen), target=None if part.target is None else _take(part.target, chosen))
+
+
+def _take(values: Tensor, chosen: Tensor) -> Tensor:
+    """`values[chosen]`, in half the time."""
+    return values.index_select(0, chosen.flatten()).view(*chosen.shape, *values.shape[1:])
 
 
 def gather(batches: Iterator[Batch], count: int) -> Iterator[list[Batch]]:

@@ -13,8 +13,8 @@ from trainlab import optimizers
 from trainlab.config.initialization import AsInput, ByRule
 from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, ConstantSchedule, EarlyStopping, NoClip
+from trainlab.engine._alone import OneByOne
 from trainlab.engine._mlp import HandWritten
-from trainlab.engine._programs import OneByOne
 from trainlab.engine._ways import Way, choose_way
 from trainlab.engine._work import Work
 
@@ -60,7 +60,8 @@ def _structure(work: Work) -> str:
     alike = replace(config, seed=0, model=model, optimizer=SGD(), schedule=ConstantSchedule())
     alike = replace(alike, regularize=Regularize(), clip=NoClip(), rules={}, vs=[])
     alike = replace(alike, train=replace(config.train, early_stopping=EarlyStopping()))
-    return repr((alike, optimizers.name_family(config.optimizer), costly, work.is_steered))
+    # Rates by group take another step where runs train one by one
+    return repr((alike, optimizers.name_family(config.optimizer), bool(config.optimizer.groups), costly, work.is_steered))
 
 
 def count_bytes(works: Sequence[Work]) -> int:

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor, nn
 
-from trainlab.engine._programs import Weights
 from trainlab.engine._rows import Rows
+from trainlab.engine._weights import Weights
 from trainlab.losses import LOSSES
 from trainlab.models.dropout import Dropout
 from trainlab.models.mlp import FullyConnected

@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from trainlab import clipping, optimizers, schedules
-from trainlab.config.regularize import Regularize
-from trainlab.config.training import ClipBy
+from trainlab.config.training import ClipBy, PythonOptimizer
+from trainlab.engine._alone import OneByOne
 from trainlab.engine._autopsy import find_nonfinite
 from trainlab.engine._precision import BACKOFF, HOPELESS, SMALLEST, Scaling, start_scaling
-from trainlab.engine._programs import OneByOne, Program, Weights, stack_networks
+from trainlab.engine._programs import Program
+from trainlab.engine._random import RandomState
+from trainlab.engine._regularizing import Regularizing
 from trainlab.engine._rows import PADDING, Rows
 from trainlab.engine._stopping import start_stopping
-from trainlab.engine._streams import Streams, find_dropouts
+from trainlab.engine._weights import Apart, Weights, lay_out, split_rows, stack_networks, take_apart
 from trainlab.engine._work import Work
 from trainlab.numerics import norm_rows
-from trainlab.regularizers import limit_norms, shrink, smooth
 from trainlab.report import LossScaling, NonFinite
 from trainlab.step import Batch, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Update:
+    """What is kept of the latest update until the next.
+
+    Attributes:
+        number: counted from 1.
+        batch: the last of its batches, without noise.
+        masks: of that, by name, see Streams.
+        random: the global streams before that, one state a row.
+        loss: `[row]`.
+        total: `[row]` finite only if all new weights are.
+        raw: `[row, total]` gradient, and after clipping `used`; None if nobody looks at them.
+        used: see raw.
+        find_raw: the gradient all the same.
+    """
+
+    number: int
+    batch: Batch
+    masks: dict[str, Tensor]
+    random: tuple[RandomState, ...]
+    loss: Tensor
+    total: Tensor
+    raw: Tensor | None
+    used: Tensor | None
+    find_raw: Callable[[], Tensor]
 
 
 class Stack:
@@ -42,40 +70,52 @@ class Stack:
         seen: samples since the epoch began.
     """
 
-    def __init__(self, works: Sequence[Work], room: Rows) -> None:
-        self.works, self._room = works, room
+    def __init__(self, works: Sequence[Work], room: Rows, is_seen: Callable[[int], bool]) -> None:
+        """Before the first update.
+
+        Args:
+            works: the runs.
+            room: see `trainlab.engine._ways.Way`.
+            is_seen: whether somebody looks at the update of that number.
+        """
+        self.works, self._room, self._is_seen = works, room, is_seen
         self.rows = room.pad(list(range(len(works))))
         own = [works[run] for run in self.runs]
-        self.weights = stack_networks([work.model for work in own], [work.config.seed for work in own])
-        self._step, self._state, self._columns = optimizers.start([work.config.optimizer for work in own], self.weights.flat)
+        weights = stack_networks([work.model for work in own], [work.config.seed for work in own])
+        flat = weights.flat
+        self._like = flat.new_empty(0)
+        self._step, self._state, self._columns = optimizers.start(
+            [work.config.optimizer for work in own], flat, works[0].layout, [work.config.seed for work in own]
+        )
+        self._scales = optimizers.find_scales([work.config.optimizer for work in own], works[0].layout, flat)
         self._scaling: Scaling | None = None
         self._spared: set[int] = set()  # positions that no scale saved at the latest update, and that go on
         self._hopeless: set[int] = set()
         if works[0].config.train.precision == "fp16":
-            self._scaling = start_scaling(len(self.rows), self.weights.flat.device)
+            self._scaling = start_scaling(len(self.rows), flat.device)
             # Which updates a run skips is its own affair
-            self._state = replace(self._state, updates=torch.zeros_like(self.weights.flat[:, :1]))
+            self._state = replace(self._state, updates=torch.zeros_like(flat[:, :1]))
         self._pace = schedules.start(
             [work.config.schedule for work in own],
             [work.config.optimizer.lr for work in own],
-            self.weights.flat,
+            flat,
             per_epoch=works[0].updates_per_epoch,
         )
-        self._limits = {mode: _limit([work.config.clip for work in own], mode, self.weights.flat) for mode in ("value", "norm")}
+        self._limits = {mode: _limit([work.config.clip for work in own], mode, flat) for mode in ("value", "norm")}
         self.final: list[Weights | None] = [None] * len(works)
         self.fatal: list[NonFinite | None] = [None] * len(works)
         self.last: list[Tensor | None] = [None] * len(works)
         self.updates = [0] * len(works)
         self.best_epochs: list[int | None] = [None] * len(works)
         self.stopped: list[int | None] = [None] * len(works)
-        self._stopping = start_stopping([work.config.train.early_stopping for work in own], self.weights)
+        self._stopping = start_stopping([work.config.train.early_stopping for work in own], weights)
         self.scalings: list[LossScaling | None] = [None] * len(works)
-        self._random, self._before = self.weights.random, self.weights.flat  # before the latest update
-        self._streams = Streams([work.config.seed for work in works])
-        self._dropouts = find_dropouts(works[0].model, works[0].train.inputs[:2])
-        self._shares = {name: [getattr(work.model.get_submodule(name), "share", 0.0) for work in works] for name in self._dropouts}
+        self._held: Weights | Apart = weights
+        self._before: Weights | Apart = weights  # the latest update
+        self._latest: _Update | None = None
+        self._is_own = isinstance(works[0].config.optimizer, PythonOptimizer)
         self._family = optimizers.name_family(works[0].config.optimizer)
-        self._strengths = _read_strengths([work.config.regularize for work in works])
+        self._regularizing = Regularizing(works, flat)
         self.begin_epoch()
 
     @property
@@ -90,14 +130,19 @@ class Stack:
 
     def begin_epoch(self) -> None:
         """Start the mean loss anew."""
-        self._loss = torch.zeros_like(self.weights.flat[:, 0])
+        self._loss = self._like.new_zeros(len(self.rows))
         self.seen = 0
         self._missed: Tensor | int = 0  # samples `[row]`
 
     @property
+    def weights(self) -> Weights:
+        """As they stand; a copy where the runs train one by one."""
+        return _join(self._held)
+
+    @property
     def before(self) -> Tensor:
         """`[row, total]` parameters that the last gradient was taken at."""
-        return self._before
+        return _join(self._before).flat
 
     def end_epoch(self, watched: Tensor, epoch: int, update: int) -> None:
         """Let schedules and early stopping see what an epoch came to; runs that have waited too long for progress are closed.
@@ -110,7 +155,7 @@ class Stack:
         self._pace = self._pace.observe(watched, update)
         if self._stopping is None:
             return
-        self._stopping = self._stopping.observe(watched, epoch, self.weights, self._before)
+        self._stopping = self._stopping.observe(watched, epoch, self.weights, self.before)
         due = self._stopping.due
         for position in due:
             if self.rows[position] != PADDING:
@@ -119,58 +164,140 @@ class Stack:
         if due:
             self._remove(due)
 
-    def advance(self, program: Program, batches: Sequence[Batch], update: int) -> Step:
-        """One update of every row, on the mean gradient of some batches."""
-        self._before = before = self.weights.flat
+    def advance(self, program: Program, batches: Sequence[Batch], update: int) -> Step | None:
+        """One update of every row, on the mean gradient of some batches; None if nobody looks at it."""
+        self._latest = None  # the next gradients get its memory
+        rate = self._pace.find_rates(self._clock(update))
+        rates = rate.to(self._like)[:, None]
+        columns = {**self._columns, "lr": rates if self._scales is None else rates * self._scales}
+        # Under a loss scale the state before the step may be needed again; each tensor by itself takes one rate a run
+        is_simple = self._scaling is None and self._scales is None and not self._is_own
+        if isinstance(program, OneByOne) and is_simple and self._like.is_cpu:
+            latest = self._advance_apart(program, batches, update, columns)
+        else:
+            latest = self._advance_together(program, batches, update, columns)
+        self._latest = latest
+        if latest.raw is None or latest.used is None:
+            return None
+        return Step(
+            update=update,
+            layout=self.works[0].layout,
+            before=self.before,
+            raw=latest.raw,
+            used=latest.used,
+            after=self.weights.flat,
+            loss=latest.loss,
+            rate=rate,
+        )
+
+    def _advance_together(self, program: Program, batches: Sequence[Batch], update: int, columns: optimizers.Columns) -> _Update:
+        self._before = weights = self.weights
+        before = weights.flat
         samples = [batch.inputs.shape[1] for batch in batches]
         scale = None if self._scaling is None else self._scaling.scale
         losses, gradients, drawn = [], [], []
+        random = weights.random
+        masks: dict[str, Tensor] = {}
         for batch in batches:
-            drawn.append(self._draw(batch))
-            loss, gradient = self._differentiate(program, *drawn[-1], scale)
+            random = weights.random
+            masks, noise, given = self._regularizing.draw(self.runs, batch, lambda: before)
+            noisy = replace(weights, flat=before if noise is None else before + noise, fixed=weights.fixed | masks)
+            drawn.append((noisy, given))
+            loss, gradient, moved = self._backpropagate(program, noisy, given, range(len(self.rows)), scale)
+            weights = replace(weights, random=moved.random)
             losses.append(loss)
             gradients.append(gradient)
-        loss = losses[0] if len(batches) == 1 else sum_weighted(losses, samples)
-        raw = gradients[0] if len(batches) == 1 else sum_weighted(gradients, samples)
+        loss, raw = sum_weighted(losses, samples), sum_weighted(gradients, samples)
         skipped = None
         if scale is not None:
             raw = raw / scale[:, None]
             skipped = ~torch.isfinite(raw).all(dim=1)
             raw = self._see_skipped(program, drawn, raw, skipped & torch.isfinite(loss), scale)
         used = self._clip(raw)
-        rate = self._pace.find_rates(self._clock(update))
-        columns = {**self._columns, "lr": rate.to(before)[:, None]}
         held = self._state
-        in_place = self._find_step_in_place(program)
-        if in_place is None:
-            after, self._state = optimizers.step_in_blocks(self._step, before, used, held, columns)
+        if self._is_own:
+            after, self._state = self._step(before, used, held, columns)
         else:
-            after = before.clone()
-            self._state = in_place(after, used, held, columns)
-        after = self._constrain(after, columns)
+            after, self._state = optimizers.step_in_blocks(self._step, before, used, held, columns)
+        after = self._regularizing.constrain(self.runs, after, self._state, columns)
         told = loss
         if self._scaling is not None and skipped is not None:
             after, self._state = torch.where(skipped[:, None], before, after), self._state.hold(skipped[:, None], held)
             missed = self._follow(self._scaling, skipped, raw, loss)
             told, self._missed = torch.where(missed, 0.0, loss), self._missed + missed * sum(samples)
-        self.weights = replace(self.weights, flat=after)
+        self._held = replace(weights, flat=after)
         self._loss, self.seen = self._loss + told * sum(samples), self.seen + sum(samples)
-        return Step(
-            update=update,
-            layout=self.works[0].layout,
-            before=before,
+        return _Update(
+            number=update,
+            batch=batches[-1],
+            masks=masks,
+            random=random,
+            loss=loss,
+            total=after.sum(dim=1),
             raw=raw,
             used=used,
-            after=after,
-            loss=loss,
-            rate=rate,
+            find_raw=lambda: raw,
         )
 
-    def _find_step_in_place(self, program: Program) -> optimizers.StepInPlace | None:
-        """Under a loss scale the state before the step may be needed again."""
-        if not isinstance(program, OneByOne) or self._scaling is not None or not self.weights.flat.is_cpu:
-            return None
-        return optimizers.find_step_in_place(self._family)
+    def _advance_apart(self, program: OneByOne, batches: Sequence[Batch], update: int, columns: optimizers.Columns) -> _Update:
+        """The same where no row is beside another: gradients are taken as they lie, and become the new weights.
+
+        They are copied only where somebody looks on, or where a run is clipped or constrained as a whole.
+        """
+        layout = self.works[0].layout
+        weights = take_apart(self._held, layout) if isinstance(self._held, Weights) else self._held
+        self._before = before = weights
+        samples = [batch.inputs.shape[1] for batch in batches]
+        losses, gradients, drawn = [], [], []
+        random = weights.random
+        masks: dict[str, Tensor] = {}
+        for batch in batches:
+            random = weights.random
+            masks, noise, given = self._regularizing.draw(self.runs, batch, lambda: lay_out(before.parameters))
+            noisy = replace(weights, fixed=weights.fixed | masks)
+            if noise is not None:
+                noisy = replace(noisy, parameters=split_rows(lay_out(weights.parameters) + noise, layout))
+            given = self._regularizing.attack(self.runs, given, functools.partial(program.input_gradient, noisy, given))
+            drawn.append((noisy, given))
+            loss, gradient, moved = program.differentiate(noisy, given)
+            weights = replace(weights, random=moved)
+            losses.append(loss)
+            gradients.append(gradient)
+        slopes, raw, used = gradients[0], None, None
+        is_seen, is_whole = self._is_seen(update), len(batches) > 1 or any(each is not None for each in self._limits.values())
+        if is_seen or is_whole:
+            raw = sum_weighted([lay_out(each) for each in gradients], samples)
+            used = self._clip(raw)
+        if used is not None and is_whole:
+            slopes = split_rows(used.clone() if is_seen else used, layout)
+        gradients.clear()
+        after, totals, self._state = optimizers.step_apart(self._family, before.parameters, slopes, self._state, columns)
+        total = self._like.new_tensor(totals)
+        if self._regularizing.constrains:
+            flat = self._regularizing.constrain(self.runs, lay_out(after), self._state, columns)
+            after, total = split_rows(flat, layout), flat.sum(dim=1)
+        loss = sum_weighted(losses, samples)
+        self._held = replace(weights, parameters=after)
+        self._loss, self.seen = self._loss + loss * sum(samples), self.seen + sum(samples)
+
+        def find_raw() -> Tensor:
+            """Once more, for who asks afterwards; running statistics must not see the samples twice."""
+            still = [
+                (replace(noisy, fixed={name: each.clone() for name, each in noisy.fixed.items()}), own) for noisy, own in drawn
+            ]
+            return sum_weighted([lay_out(program.differentiate(noisy, own)[1]) for noisy, own in still], samples)
+
+        return _Update(
+            number=update,
+            batch=batches[-1],
+            masks=masks,
+            random=random,
+            loss=loss,
+            total=total,
+            raw=raw if is_seen else None,
+            used=used if is_seen else None,
+            find_raw=find_raw,
+        )
 
     def _clock(self, update: int) -> schedules.Clock:
         work = self.works[0]
@@ -218,60 +345,17 @@ class Stack:
             return self.rows
         return [PADDING if position in self._spared else run for position, run in enumerate(self.rows)]
 
-    def confirm(self, broken: Sequence[int]) -> list[int]:
+    def _confirm(self, broken: Sequence[int]) -> list[int]:
         """Of the positions that an update has broken, those whose runs end there: under a loss scale, when no hope is left."""
         return sorted({position for position in broken if position not in self._spared} | self._hopeless)
-
-    def _differentiate(self, program: Program, noisy: Weights, batch: Batch, scale: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Loss `[row]` and gradient `[row, total]`, under the scale, of what was drawn for one batch."""
-        loss, gradient, moved = self._backpropagate(program, noisy, batch, range(len(self.rows)), scale)
-        self.weights = replace(self.weights, random=moved.random)
-        return loss, gradient
-
-    def _draw(self, batch: Batch) -> tuple[Weights, Batch]:
-        """The weights and one batch with this update's masks and noise."""
-        self._random = self.weights.random
-        runs = self.runs
-        samples = batch.inputs.shape[1]
-        masks = {
-            f"{name}.mask": self._streams.draw_mask(name, runs, self._shares[name], (samples, *shape), self.weights.flat)
-            for name, shape in self._dropouts.items()
-        }
-        self._masks = masks
-        noisy = replace(self.weights, fixed=self.weights.fixed | masks)
-        strengths = self._strengths
-        if "weight_noise" in strengths:
-            noise = self._streams.draw_normal("weight noise", runs, strengths["weight_noise"], noisy.flat)
-            noisy = replace(noisy, flat=noisy.flat + noise)
-        if "input_noise" in strengths:
-            noise = self._streams.draw_normal("input noise", runs, strengths["input_noise"], batch.inputs)
-            batch = replace(batch, inputs=batch.inputs + noise)
-        if batch.target is not None and "label_smoothing" in strengths:
-            share = self._column(strengths["label_smoothing"])
-            batch = replace(batch, soft=smooth(batch.target, share, classes=self.works[0].outputs).to(share))
-        return noisy, batch
 
     def _backpropagate(
         self, program: Program, noisy: Weights, batch: Batch, rows: Sequence[int], scale: Tensor | None
     ) -> tuple[Tensor, Tensor, Weights]:
         """See `Program.loss_and_gradient`; of some rows, on the samples that the adversary makes of theirs."""
-        if "adversarial" in self._strengths:
-            length = self._column(self._strengths["adversarial"])[list(rows)].view(-1, *[1] * (batch.inputs.dim() - 1))
-            batch = replace(batch, inputs=batch.inputs + length * program.input_gradient(noisy, batch, scale).sign())
-        return program.loss_and_gradient(noisy, batch, scale)
-
-    def _column(self, values: Sequence[float]) -> Tensor:
-        """`[row]`, each with the value of its run."""
-        return torch.tensor([values[run] for run in self.runs], dtype=torch.float64).to(self.weights.flat)
-
-    def _constrain(self, flat: Tensor, columns: optimizers.Columns) -> Tensor:
-        """What comes after the optimizer's step."""
-        if "l1" in self._strengths:
-            stride = optimizers.find_stride(self._family, self._state, columns)
-            flat = shrink(flat, self._column(self._strengths["l1"])[:, None] * stride, self.works[0].layout)
-        if "max_norm" in self._strengths:
-            flat = limit_norms(flat, self._column(self._strengths["max_norm"]), self.works[0].layout)
-        return flat
+        runs = [self.runs[row] for row in rows]
+        attacked = self._regularizing.attack(runs, batch, lambda: program.input_gradient(noisy, batch, scale))
+        return program.loss_and_gradient(noisy, attacked, scale)
 
     def _clip(self, gradient: Tensor) -> Tensor:
         value, norm = self._limits["value"], self._limits["norm"]
@@ -285,11 +369,25 @@ class Stack:
         """The rows, all but those at `positions` made padding."""
         return [run if position in positions else PADDING for position, run in enumerate(self.rows)]
 
-    def end(self, positions: Sequence[int], step: Step, batches: Sequence[Batch]) -> None:
-        """Take the runs at `positions`, which `step` has broken, out of the stack: they cost nothing from here on."""
+    def find_ended(self) -> list[int]:
+        """Positions whose runs the latest update has ended. One look, at one number a run."""
+        latest = self._latest
+        assert latest is not None
+        if bool(torch.isfinite(latest.loss + latest.total).all()):
+            return self._confirm([])
+        bad = ~(torch.isfinite(latest.loss) & torch.isfinite(self.weights.flat).all(dim=1))  # a sum may overflow without any NaN
+        return self._confirm(_list_true(bad))
+
+    def end(self, positions: Sequence[int]) -> None:
+        """Take the runs at `positions`, which the latest update has ended, out of the stack: they cost nothing from here on."""
+        latest = self._latest
+        assert latest is not None
+        raw, before, after = latest.find_raw(), self.before, self.weights.flat
         for position in positions:
             if self.rows[position] != PADDING:
-                self._close(position, step.update, self._examine(position, step, batches[-1]))
+                self._close(
+                    position, latest.number, self._examine(position, latest, raw[position], before[position], after[position])
+                )
         self._remove(positions)
 
     def _remove(self, positions: Sequence[int]) -> None:
@@ -311,44 +409,52 @@ class Stack:
         if self._scaling is not None:
             skipped, scale = int(self._scaling.skipped[position]), float(self._scaling.scale[position])
             self.scalings[run] = LossScaling(skipped=skipped, scale=scale)
-        weights, before = self.weights, self._before
+        self.final[run], self.last[run] = _join(self._held.select([position])), _join(self._before.select([position])).flat
         if self._stopping is not None and self._stopping.keeps_best(position):
-            weights, before = self._stopping.weights, self._stopping.before
+            self.final[run] = self._stopping.weights.select([position])
+            self.last[run] = self._stopping.before[position : position + 1].clone()
             self.best_epochs[run] = int(self._stopping.epoch[position])
-        self.final[run], self.last[run] = weights.select([position]), before[position : position + 1].clone()
 
-    def _examine(self, position: int, step: Step, batch: Batch) -> NonFinite:
+    def _examine(self, position: int, latest: _Update, raw: Tensor, before: Tensor, after: Tensor) -> NonFinite:
+        """Why the run at `position` has ended; the last three are rows of their own, `[total]`."""
         work = self.works[self.rows[position]]
-        parameters = {name: each.squeeze(0) for name, each in step.layout.unflatten(step.before[position : position + 1]).items()}
+        parameters = {name: each.squeeze(0) for name, each in work.layout.unflatten(before[None]).items()}
         return find_nonfinite(
             work.model,
-            {**parameters, **{name: each[position] for name, each in (self.weights.fixed | self._masks).items()}},
-            Batch(inputs=batch.inputs[position], target=None),
-            self._random[position],
-            update=step.update - (0 if self._scaling is None else max(int(self._scaling.lost[position]) - 1, 0)),
-            loss=step.loss[position],
-            raw=step.raw[position],
-            after=step.after[position],
-            layout=step.layout,
+            {**parameters, **{name: each[position] for name, each in (self._held.fixed | latest.masks).items()}},
+            Batch(inputs=latest.batch.inputs[position], target=None),
+            latest.random[position],
+            update=latest.number - (0 if self._scaling is None else max(int(self._scaling.lost[position]) - 1, 0)),
+            loss=latest.loss[position],
+            raw=raw,
+            after=after,
+            layout=work.layout,
             precision=work.config.train.precision,
         )
 
     def _select(self, positions: list[int]) -> None:
         index = torch.tensor(positions)
-        on_device = index.to(self.weights.flat.device)
-        self.weights = self.weights.select(positions)
-        self._loss, self._before = self._loss[on_device], self._before[on_device]
+        on_device = index.to(self._like.device)
+        self._held, self._before, self._latest = self._held.select(positions), self._before.select(positions), None
+        self._loss = self._loss[on_device]
         if self._scaling is not None:
             self._scaling = self._scaling.select(on_device)
             self._missed = self._missed[on_device] if isinstance(self._missed, Tensor) else self._missed
         self._state, self._pace = self._state.select(index), self._pace.select(index)
         self._stopping = self._stopping and self._stopping.select(positions)
         self._columns = {name: each[index.to(each.device)] for name, each in self._columns.items()}
+        self._scales = None if self._scales is None else self._scales[on_device]
         self._limits = {mode: None if each is None else each[on_device] for mode, each in self._limits.items()}
+
+
+def _join(held: Weights | Apart) -> Weights:
+    return held.join() if isinstance(held, Apart) else held
 
 
 def sum_weighted(parts: Sequence[Tensor], samples: Sequence[int]) -> Tensor:
     """The mean over all samples of what is a mean over each batch."""
+    if len(parts) == 1:
+        return parts[0]
     total = parts[0] * (samples[0] / sum(samples))
     for part, size in zip(parts[1:], samples[1:], strict=True):
         total = total + part * (size / sum(samples))
@@ -357,16 +463,6 @@ def sum_weighted(parts: Sequence[Tensor], samples: Sequence[int]) -> Tensor:
 
 def _list_true(rows: Tensor) -> list[int]:
     return [int(row) for row in rows.nonzero()[:, 0]]
-
-
-def _read_strengths(sections: Sequence[Regularize]) -> dict[str, list[float]]:
-    """Each regulariser that some run has, with its strength for every run: asked once, not at each update of each run."""
-    found = {}
-    for field in dataclasses.fields(Regularize):
-        values = [getattr(section, field.name) for section in sections]
-        if any(values):
-            found[field.name] = [math.inf if value is None else value for value in values]  # null is no limit
-    return found
 
 
 def _limit(clips: Sequence[object], mode: str, like: Tensor) -> Tensor | None:

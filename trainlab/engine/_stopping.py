@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import EarlyStopping
-from trainlab.engine._programs import Weights
+from trainlab.engine._weights import Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

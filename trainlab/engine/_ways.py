@@ -13,9 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from trainlab import targets
+from trainlab.engine._alone import OneByOne
+from trainlab.engine._guard import choose_own_program, choose_own_rows
 from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._precision import is_mixed
-from trainlab.engine._programs import OneByOne, Program, choose_program
+from trainlab.engine._programs import Program, choose_program
 from trainlab.engine._rows import ALONE, Rows, choose_rows
 from trainlab.engine._work import Work
 from trainlab.step import Batch
@@ -37,12 +40,13 @@ class Way:
     room: Rows
 
 
-_chosen: dict[tuple[str, str, int], Way] = {}
+_chosen: dict[tuple[str, str, int, str], Way] = {}
 
 
 def choose_way(work: Work, structure: str) -> Way:
     """The way of every run of this structure (see `trainlab.engine._grouping`)."""
-    key = (structure, str(work.train.inputs.device), torch.get_num_threads())
+    place = targets.note_place() if work.is_own else ""
+    key = (structure, str(work.train.inputs.device), torch.get_num_threads(), place)
     if key not in _chosen:
         if len(_chosen) >= CACHED:
             _chosen.clear()
@@ -52,7 +56,9 @@ def choose_way(work: Work, structure: str) -> Way:
 
 def find_room(work: Work, program: Program, sizes: Iterable[int]) -> Rows:
     """The rows that a stack must have where so many samples are computed together."""
-    return ALONE if isinstance(program, OneByOne) else choose_rows(work.model, work.config.loss, work.train.inputs, sizes)
+    if isinstance(program, OneByOne):
+        return ALONE
+    return choose_own_rows(work, sizes) if work.is_own else choose_rows(work.model, work.loss, work.train.inputs, sizes)
 
 
 def count_products(model: nn.Module, sample: Tensor) -> int:
@@ -78,18 +84,19 @@ def count_products(model: nn.Module, sample: Tensor) -> int:
 
 def _choose(work: Work) -> Way:
     precision = work.config.train.precision
-    network = None if is_mixed(precision) else read_network(work.model, work.layout)
+    network = None if is_mixed(precision) or not isinstance(work.loss, str) else read_network(work.model, work.layout)
     if (
         not is_mixed(precision)
         and work.train.inputs.is_cpu
         and work.batch_size * count_products(work.model, work.train.inputs) > HEAVY
     ):
-        alone = OneByOne(work.model, work.layout, work.config.loss, "one run fills the processor, stacked they would not be faster")
+        alone = OneByOne(work.model, work.layout, work.loss, "one run fills the processor, stacked they would not be faster")
         return Way(alone, ALONE)
-    if network is not None and work.train.inputs.dim() == 2:
-        room = choose_rows(work.model, work.config.loss, work.train.inputs, work.batch_sizes)
-        return Way(HandWritten(network, work.layout, work.config.loss, room), room)
+    if network is not None and isinstance(work.loss, str) and work.train.inputs.dim() == 2:
+        room = choose_rows(work.model, work.loss, work.train.inputs, work.batch_sizes)
+        return Way(HandWritten(network, work.layout, work.loss, room), room)
     train = work.train
     batch = Batch(inputs=train.inputs[: work.batch_size], target=None if train.target is None else train.target[: work.batch_size])
-    program = choose_program(work.model, work.layout, work.config.loss, batch, precision)
+    own = work.is_own
+    program = choose_own_program(work, batch) if own else choose_program(work.model, work.layout, work.loss, batch, precision)
     return Way(program, find_room(work, program, work.batch_sizes))

@@ -23,7 +23,7 @@ import torch
 
 import trainlab
 from trainlab.engine._course import Course
-from trainlab.engine._work import Work
+from trainlab.engine._work import Recipe, Work, follow_recipe, write_recipe
 from trainlab.errors import UserError
 from trainlab.plan import PlannedRun
 from trainlab.report import Trace
@@ -61,7 +61,7 @@ class Chunk:
     """
 
     runs: Sequence[PlannedRun]
-    works: Sequence[Work]
+    works: Sequence[Work | Recipe]
     probes: Sequence[str]
     threads: int
     seat: int
@@ -304,7 +304,7 @@ def pack(
     """
     chunk = Chunk(
         runs=[runs[position] for position in positions],
-        works=[works[position] for position in positions],
+        works=[write_recipe(works[position]) for position in positions],
         probes=probes,
         threads=threads,
         seat=seat,
@@ -375,7 +375,7 @@ def _train(chunk: Chunk) -> list[Trace]:
         board[chunk.seat] = update - 1
         return not board[0]
 
-    return train_chunk(chunk.runs, chunk.works, chunk.probes, tick)
+    return train_chunk(chunk.runs, [follow_recipe(each) for each in chunk.works], chunk.probes, tick)
 
 
 @functools.cache

@@ -14,7 +14,10 @@ from trainlab import plugins
 from trainlab.config.model import Model, View
 from trainlab.device import derive_seed
 from trainlab.errors import UserError
+from trainlab.models._calling import adapt, adopt_dropouts, find_calling, wake_lazy_modules
 from trainlab.models._sizes import Sizes
+
+__all__ = ["adapt", "adopt_dropouts", "build", "find_calling", "find_view", "wake_lazy_modules"]
 
 
 def build(

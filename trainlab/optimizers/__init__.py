@@ -3,41 +3,62 @@
 Each equals its namesake in torch.optim step for step. They are written here because importing torch.optim's classes and taking
 their first step loads torch's compiler, which costs half a second, and because torch's take one hyperparameter for all runs.
 
-A module here has three functions: `start` and `find_stride`, with the arguments and the results of those below, but for the family,
-and `step_in_place`, a StepInPlace.
+A module here has four functions: `start` and `find_stride`, with the arguments and the results of those below, but for the family,
+and `plan_alone` and `step_alone`, with which `step_apart` moves runs that train one by one.
 A step computes with sums, products, quotients, roots and `lerp` only, which round alike wherever in a tensor a number stands: a
 run has the same bits in every stack.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Sequence
 from types import ModuleType
 
 from torch import Tensor
 
 from trainlab import plugins
-from trainlab.config.training import Optimizer
+from trainlab.config.training import Optimizer, PythonOptimizer
 from trainlab.optimizers._blocks import step_in_blocks
-from trainlab.optimizers._state import Columns, State, Step
+from trainlab.optimizers._groups import find_scales, list_unmatched
+from trainlab.optimizers._state import Columns, Pieces, State, Step
+from trainlab.step import Layout
 
-__all__ = ["Columns", "State", "Step", "StepInPlace", "find_step_in_place", "find_stride", "name_family", "start", "step_in_blocks"]
-
-StepInPlace = Callable[[Tensor, Tensor, State, Columns], State]
-"""As a Step, but parameters and state are overwritten; only the state returned is of use afterwards."""
+__all__ = [
+    "Columns",
+    "Pieces",
+    "State",
+    "Step",
+    "find_scales",
+    "find_stride",
+    "list_unmatched",
+    "name_family",
+    "start",
+    "step_apart",
+    "step_in_blocks",
+]
 
 
 def name_family(spec: Optimizer) -> str:
     """Runs of one family can be rows of one stack: `adam` and `adamw` are one, for instance."""
-    return type(spec).__name__.lower()
+    return type(spec).__name__.lower().removesuffix("optimizer")
 
 
-def start(specs: Sequence[Optimizer], like: Tensor) -> tuple[Step, State, Columns]:
+@functools.cache  # finding a plug-in reads its directory, and every update asks for one
+def _load(family: str) -> ModuleType:
+    return plugins.load(__name__, family)
+
+
+def start(
+    specs: Sequence[Optimizer], like: Tensor, layout: Layout | None = None, seeds: Sequence[int] = ()
+) -> tuple[Step, State, Columns]:
     """The step function, the first state and the hyperparameter columns for runs of one optimizer family.
 
     Args:
         specs: one `optimizer` section a run, all of one family.
         like: `[run, size]` parameters.
+        layout: of the parameters, for an optimizer of the user's own, which sees them in their shapes.
+        seeds: of the runs, likewise.
 
     Returns:
         step: `(parameters, gradient, state, columns) -> (parameters, state)`; `columns["lr"]` `[run, 1]` is the rate of this
@@ -45,19 +66,55 @@ def start(specs: Sequence[Optimizer], like: Tensor) -> tuple[Step, State, Column
         state: what the optimizer remembers before its first update.
         columns: `[run, 1]`, by hyperparameter; `lr` is the rate before any schedule.
     """
-    family: ModuleType = plugins.load(__name__, name_family(specs[0]))
+    family: ModuleType = _load(name_family(specs[0]))
+    if isinstance(specs[0], PythonOptimizer):
+        own: tuple[Step, State, Columns] = family.start(specs, like, layout, seeds)
+        return own
     started: tuple[Step, State, Columns] = family.start(specs, like)
     return started
 
 
-def find_step_in_place(family: str) -> StepInPlace:
-    """The step of runs that train one by one on a CPU: half the passes over the memory, which is what a step on many weights costs.
+def step_apart(
+    family: str, parameters: Pieces, gradients: Pieces, state: State, columns: Columns
+) -> tuple[list[list[Tensor]], list[float], State]:
+    """The step of runs that train one by one on a CPU, on each tensor as it lies: laid side by side they would be copied first.
 
-    It takes row by row, each with its own numbers, so that a run has the same bits beside any others. They are not those of the
-    step for stacks.
+    Memory traffic is what a step on many weights costs. So the new parameters are written over the gradients, where the old ones
+    are of use still, and state is overwritten; each tensor is added up while it is in the cache. A run takes its own numbers, so
+    that it has the same bits beside any others. They are not those of the step for stacks.
+
+    Args:
+        family: see `name_family`.
+        parameters: contiguous; left as they are.
+        gradients: contiguous, none of them part of another; of no use afterwards.
+        state: rows `[run, size]`, the parameters of a run one behind the other; only the state returned is of use afterwards.
+        columns: `[run, 1]`.
+
+    Returns:
+        after: the new parameters.
+        totals: their sums, one a run: a finite one means that all of them are.
+        state: after the step.
     """
-    step: StepInPlace = plugins.load(__name__, family).step_in_place
-    return step
+    kind: ModuleType = _load(family)
+    settings, moved = kind.plan_alone(state, columns)
+    rows = {name: each for name, each in state.rows.items() if name not in moved}
+    after: list[list[Tensor]] = []
+    totals: list[float] = []
+    for row, (parts, slopes) in enumerate(zip(parameters, gradients, strict=True)):
+        sizes = [part.numel() for part in parts]
+        held = [
+            dict(zip(rows, each, strict=True))
+            for each in zip(*(rows[name][row].split_with_sizes(sizes) for name in rows), strict=True)
+        ]
+        moves: list[Tensor] = []
+        total = 0.0
+        for part, slope, memory in zip(parts, slopes, held or [{}] * len(parts), strict=True):
+            new: Tensor = kind.step_alone(part.view(-1), slope.view(-1), memory, settings[row])
+            total += float(new.sum())
+            moves.append(new.view(part.shape))
+        after.append(moves)
+        totals.append(total)
+    return after, totals, State({**state.rows, **moved}, state.updates + 1)
 
 
 def find_stride(family: str, state: State, columns: Columns) -> Tensor:
@@ -73,5 +130,5 @@ def find_stride(family: str, state: State, columns: Columns) -> Tensor:
     Returns:
         `[run, size]` or `[run, 1]`.
     """
-    stride: Tensor = plugins.load(__name__, family).find_stride(state, columns)
+    stride: Tensor = _load(family).find_stride(state, columns)
     return stride

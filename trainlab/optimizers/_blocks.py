@@ -24,25 +24,13 @@ def step_in_blocks(step: Step, parameters: Tensor, gradient: Tensor, state: Stat
     for start in range(0, size, width):
         block = slice(start, start + width)
         held = {name: each[:, block] if name in wide else each for name, each in state.rows.items()}
-        after[:, block], moved = step(parameters[:, block], gradient[:, block], State(held, state.updates), columns)
+        cut = {name: each[:, block] if each.shape == parameters.shape else each for name, each in columns.items()}
+        after[:, block], moved = step(parameters[:, block], gradient[:, block], State(held, state.updates), cut)
         for name, each in wide.items():
             each[:, block] = moved.rows[name]
     return after, State({**moved.rows, **wide}, moved.updates)
 
 
-def take_blocks(
-    parameters: Tensor, gradient: Tensor, state: State, columns: Columns
-) -> Iterator[tuple[int, Tensor, Tensor, dict[str, Tensor], dict[str, float]]]:
-    """What a step in place goes through: the run, some of its parameters, their gradient and state, all views, and its settings."""
-    wide = {name: each for name, each in state.rows.items() if each.shape == parameters.shape}
-    for row in range(len(parameters)):
-        settings = {name: float(each[row]) for name, each in columns.items()}
-        for start in range(0, parameters.shape[1], BLOCK):
-            block = slice(start, start + BLOCK)
-            yield (
-                row,
-                parameters[row, block],
-                gradient[row, block],
-                {name: each[row, block] for name, each in wide.items()},
-                settings,
-            )
+def cut(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Tensors of one length in pieces of the same place, as views."""
+    yield from zip(*(torch.split(each, BLOCK) for each in tensors), strict=True)

@@ -8,7 +8,16 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import Adam, NAdam, RAdam
-from trainlab.optimizers._state import Columns, State, add_decay, add_decay_alone, make_column, make_decay, make_double_column
+from trainlab.optimizers._state import (
+    Columns,
+    Settings,
+    State,
+    add_decay,
+    add_decay_alone,
+    make_column,
+    make_decay,
+    make_double_column,
+)
 
 
 def start_moments(specs: Sequence[Adam | NAdam | RAdam], decoupled: Sequence[bool], like: Tensor) -> tuple[State, Columns]:
@@ -55,14 +64,14 @@ def advance_moments(
     return parameters, gradient, rows
 
 
-def advance_in_place(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: dict[str, float]) -> Tensor:
-    """Decoupled decay and the running means of one run, in place; the gradient with coupled decay."""
+def advance_alone(parameters: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
+    """As `advance_moments`, for some parameters of one run: the running means in place, and coupled decay in the gradient."""
     gradient = add_decay_alone(parameters, gradient, settings)
     if settings.get("shrink"):
-        parameters.mul_(1 - settings["lr"] * settings["shrink"])
-    held["mean"].lerp_(gradient, settings["take1"])
-    held["square"].mul_(settings["keep2"]).addcmul_(gradient, gradient, value=settings["take2"])
-    return gradient
+        parameters = parameters * (1 - settings["lr"] * settings["shrink"])
+    mean.lerp_(gradient, settings["take1"])
+    square.mul_(settings["keep2"]).addcmul_(gradient, gradient, value=settings["take2"])
+    return parameters, gradient
 
 
 def advance_powers(state: State, columns: Columns) -> dict[str, Tensor]:

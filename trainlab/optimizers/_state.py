@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 Columns = dict[str, Tensor]
+
+Pieces = Sequence[Sequence[Tensor]]
+"""For each run its parameters, or something of their shapes, each by itself."""
+
+Settings = dict[str, float]
+"""What one run has in the columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,13 @@ def make_decay(weight_decays: Iterable[float], like: Tensor, name: str = "weight
     return {name: make_column(values, like)} if any(values) else {}
 
 
-def add_decay_alone(parameters: Tensor, gradient: Tensor, settings: dict[str, float]) -> Tensor:
-    """The same for one run, whose bits a weight decay of 0 in the column must not touch."""
+def read_settings(columns: Columns) -> list[Settings]:
+    """The columns run by run."""
+    names, values = list(columns), [each[:, 0].tolist() for each in columns.values()]
+    return [dict(zip(names, own, strict=True)) for own in zip(*values, strict=True)]
+
+
+def add_decay_alone(parameters: Tensor, gradient: Tensor, settings: Settings) -> Tensor:
+    """The same for one run, over its gradient, whose bits a weight decay of 0 in the column must not touch."""
     weight_decay = settings.get("weight_decay")
-    return gradient.add(parameters, alpha=weight_decay) if weight_decay else gradient
+    return gradient.add_(parameters, alpha=weight_decay) if weight_decay else gradient

@@ -12,8 +12,18 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import AdaGrad
-from trainlab.optimizers._blocks import take_blocks
-from trainlab.optimizers._state import Columns, State, Step, add_decay, add_decay_alone, make_column, make_decay
+from trainlab.optimizers._blocks import cut
+from trainlab.optimizers._state import (
+    Columns,
+    Settings,
+    State,
+    Step,
+    add_decay,
+    add_decay_alone,
+    make_column,
+    make_decay,
+    read_settings,
+)
 
 
 def start(specs: Sequence[AdaGrad], like: Tensor) -> tuple[Step, State, Columns]:
@@ -37,13 +47,19 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     return parameters - change, State({"total": total}, state.updates + 1)
 
 
-def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> State:
-    """See `trainlab.optimizers.find_step_in_place`."""
-    for _, part, given, held, settings in take_blocks(parameters, gradient, state, columns):
+def plan_alone(state: State, columns: Columns) -> tuple[list[Settings], dict[str, Tensor]]:
+    """See `trainlab.optimizers.step_apart`."""
+    settings = read_settings(columns)
+    return [{**each, "stride": each["lr"] / (1 + int(state.updates) * each["lr_decay"])} for each in settings], {}
+
+
+def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: Settings) -> Tensor:
+    """See `trainlab.optimizers.step_apart`."""
+    for part, given, total in cut(parameters, gradient, held["total"]):
         slope = add_decay_alone(part, given, settings)
-        divisor = held["total"].addcmul_(slope, slope).sqrt().add_(settings["eps"])
-        part.addcdiv_(slope, divisor, value=-settings["lr"] / (1 + int(state.updates) * settings["lr_decay"]))
-    return State(state.rows, state.updates + 1)
+        divisor = total.addcmul_(slope, slope).sqrt().add_(settings["eps"])
+        torch.addcdiv(part, slope, divisor, value=-settings["stride"], out=given)
+    return gradient
 
 
 def find_stride(state: State, columns: Columns) -> Tensor:

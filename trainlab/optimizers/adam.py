@@ -13,7 +13,7 @@ from torch import Tensor
 
 from trainlab.config.training import Adam
 from trainlab.optimizers._moments import advance_moments, advance_powers, divide_root, start_moments
-from trainlab.optimizers._state import Columns, State, Step, make_column
+from trainlab.optimizers._state import Columns, Settings, State, Step, make_column, read_settings
 
 
 def start(specs: Sequence[Adam], like: Tensor) -> tuple[Step, State, Columns]:
@@ -39,31 +39,33 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     return parameters.addcdiv(change, divisor, value=-1), State(rows, state.updates + 1)
 
 
-def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> State:
-    """See `trainlab.optimizers.find_step_in_place`."""
-    held = state.rows
-    updates = torch.tensor(float(state.updates + 1))
-    for row in range(len(parameters)):
-        settings = {name: float(each[row]) for name, each in columns.items()}
-        keeps_largest = bool(settings.get("amsgrad"))
-        apart = settings.get("shrink", 0.0)
-        step = torch._fused_adamw_ if apart else torch._fused_adam_
-        step(
-            [parameters[row]],
-            [gradient[row]],
-            [held["mean"][row]],
-            [held["square"][row]],
-            [held["largest"][row]] if keeps_largest else [],
-            [updates],
-            lr=settings["lr"],
-            beta1=settings["beta1"],
-            beta2=settings["beta2"],
-            weight_decay=apart or settings.get("weight_decay", 0.0),
-            eps=settings["eps"],
-            amsgrad=keeps_largest,
-            maximize=False,
-        )
-    return State({**held, **advance_powers(state, columns)}, state.updates + 1)
+def plan_alone(state: State, columns: Columns) -> tuple[list[Settings], dict[str, Tensor]]:
+    """See `trainlab.optimizers.step_apart`."""
+    return [{**each, "updates": int(state.updates) + 1} for each in read_settings(columns)], advance_powers(state, columns)
+
+
+def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: Settings) -> Tensor:
+    """See `trainlab.optimizers.step_apart`."""
+    keeps_largest = bool(settings.get("amsgrad"))
+    apart = settings.get("shrink", 0.0)
+    step = torch._fused_adamw_ if apart else torch._fused_adam_
+    after = parameters.clone()  # one pass over the memory takes less than the operations of a step that needs none
+    step(
+        [after],
+        [gradient],
+        [held["mean"]],
+        [held["square"]],
+        [held["largest"]] if keeps_largest else [],
+        [torch.tensor(float(settings["updates"]))],
+        lr=settings["lr"],
+        beta1=settings["beta1"],
+        beta2=settings["beta2"],
+        weight_decay=apart or settings.get("weight_decay", 0.0),
+        eps=settings["eps"],
+        amsgrad=keeps_largest,
+        maximize=False,
+    )
+    return after
 
 
 def find_stride(state: State, columns: Columns) -> Tensor:

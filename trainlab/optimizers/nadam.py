@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import NAdam
-from trainlab.optimizers._blocks import take_blocks
-from trainlab.optimizers._moments import advance_in_place, advance_moments, advance_powers, divide_root, start_moments
-from trainlab.optimizers._state import Columns, State, Step, make_double_column
+from trainlab.optimizers._blocks import cut
+from trainlab.optimizers._moments import advance_alone, advance_moments, advance_powers, divide_root, start_moments
+from trainlab.optimizers._state import Columns, Settings, State, Step, make_double_column, read_settings
 
 
 def start(specs: Sequence[NAdam], like: Tensor) -> tuple[Step, State, Columns]:
@@ -32,19 +32,24 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     return parameters - change.div_(rows["square"].sqrt().div_(scale).add_(columns["eps"])), State(rows, state.updates + 1)
 
 
-def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> State:
-    """See `trainlab.optimizers.find_step_in_place`."""
+def plan_alone(state: State, columns: Columns) -> tuple[list[Settings], dict[str, Tensor]]:
+    """See `trainlab.optimizers.step_apart`."""
     powers = advance_powers(state, columns)
     looked, weigh_gradient, weigh_mean = _look_ahead(state, columns)
-    scales, weights = (1 - powers["power2"]).sqrt()[:, 0].tolist(), torch.cat([weigh_gradient, weigh_mean], dim=1).tolist()
-    for row, part, given, held, settings in take_blocks(parameters, gradient, state, columns):
-        slope = advance_in_place(part, given, held, settings)
-        stride = settings["lr"] * scales[row]
-        divisor = held["square"].sqrt().add_(settings["eps"] * scales[row])
-        part.addcdiv_(slope, divisor, value=-stride * weights[row][0]).addcdiv_(
-            held["mean"], divisor, value=-stride * weights[row][1]
-        )
-    return State({**state.rows, **powers, **looked}, state.updates + 1)
+    scale = (1 - powers["power2"]).sqrt()
+    added = {"scale": scale, "weigh_gradient": weigh_gradient, "weigh_mean": weigh_mean}
+    return read_settings({**columns, **added}), {**powers, **looked}
+
+
+def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: Settings) -> Tensor:
+    """See `trainlab.optimizers.step_apart`."""
+    stride = settings["lr"] * settings["scale"]
+    for old, given, mean, square in cut(parameters, gradient, held["mean"], held["square"]):
+        part, slope = advance_alone(old, given, mean, square, settings)
+        divisor = square.sqrt().add_(settings["eps"] * settings["scale"])
+        torch.addcdiv(part, slope, divisor, value=-stride * settings["weigh_gradient"], out=given)
+        given.addcdiv_(mean, divisor, value=-stride * settings["weigh_mean"])
+    return gradient
 
 
 def _look_ahead(state: State, columns: Columns) -> tuple[dict[str, Tensor], Tensor, Tensor]:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import RAdam
-from trainlab.optimizers._blocks import take_blocks
-from trainlab.optimizers._moments import advance_in_place, advance_moments, advance_powers, start_moments
-from trainlab.optimizers._state import Columns, State, Step
+from trainlab.optimizers._blocks import cut
+from trainlab.optimizers._moments import advance_alone, advance_moments, advance_powers, start_moments
+from trainlab.optimizers._state import Columns, Settings, State, Step, read_settings
 
 ENOUGH = 5.0
 """Length of the average from which on its variance can be told."""
@@ -33,19 +33,23 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     return parameters - (stride * rows["mean"]).div_(divisor), State(rows, updates)
 
 
-def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> State:
-    """See `trainlab.optimizers.find_step_in_place`."""
+def plan_alone(state: State, columns: Columns) -> tuple[list[Settings], dict[str, Tensor]]:
+    """See `trainlab.optimizers.step_apart`."""
     powers = advance_powers(state, columns)
-    are_long, factors = _hold_back(powers["power2"], state.updates + 1, columns)
-    factors = factors / (1 - powers["power1"])
-    for row, part, given, held, settings in take_blocks(parameters, gradient, state, columns):
-        advance_in_place(part, given, held, settings)
-        stride = settings["lr"] * float(factors[row])
-        if are_long[row]:
-            part.addcdiv_(held["mean"], held["square"].sqrt().add_(settings["eps"]), value=-stride)
+    is_long, held = _hold_back(powers["power2"], state.updates + 1, columns)
+    return read_settings({**columns, "is_long": is_long, "factor": held / (1 - powers["power1"])}), powers
+
+
+def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: Settings) -> Tensor:
+    """See `trainlab.optimizers.step_apart`."""
+    stride = settings["lr"] * settings["factor"]
+    for old, given, mean, square in cut(parameters, gradient, held["mean"], held["square"]):
+        part, _ = advance_alone(old, given, mean, square, settings)
+        if settings["is_long"]:
+            torch.addcdiv(part, mean, square.sqrt().add_(settings["eps"]), value=-stride, out=given)
         else:
-            part.sub_(held["mean"], alpha=stride)
-    return State({**state.rows, **powers}, state.updates + 1)
+            torch.sub(part, mean, alpha=stride, out=given)
+    return gradient
 
 
 def _hold_back(power: Tensor, updates: int | Tensor, columns: Columns) -> tuple[Tensor, Tensor]:

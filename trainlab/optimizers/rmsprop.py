@@ -8,9 +8,19 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import RMSProp
-from trainlab.optimizers._blocks import take_blocks
+from trainlab.optimizers._blocks import cut
 from trainlab.optimizers._moments import average_squares
-from trainlab.optimizers._state import Columns, State, Step, add_decay, add_decay_alone, make_column, make_decay
+from trainlab.optimizers._state import (
+    Columns,
+    Settings,
+    State,
+    Step,
+    add_decay,
+    add_decay_alone,
+    make_column,
+    make_decay,
+    read_settings,
+)
 
 
 def start(specs: Sequence[RMSProp], like: Tensor) -> tuple[Step, State, Columns]:
@@ -44,20 +54,28 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     return parameters - columns["lr"] * change, State(rows, state.updates + 1)
 
 
-def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> State:
-    """See `trainlab.optimizers.find_step_in_place`."""
-    for _, part, given, held, settings in take_blocks(parameters, gradient, state, columns):
+def plan_alone(_state: State, columns: Columns) -> tuple[list[Settings], dict[str, Tensor]]:
+    """See `trainlab.optimizers.step_apart`."""
+    return read_settings(columns), {}
+
+
+def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: Settings) -> Tensor:
+    """See `trainlab.optimizers.step_apart`."""
+    names = ["square", *(["mean"] if settings.get("centered") else []), *(["speed"] if settings.get("momentum") else [])]
+    for part, given, *rows in cut(parameters, gradient, *(held[name] for name in names)):
+        own = dict(zip(names, rows, strict=True))
         slope = add_decay_alone(part, given, settings)
-        spread = held["square"].mul_(settings["keep"]).addcmul_(slope, slope, value=settings["take"])
-        if settings.get("centered"):
-            mean = held["mean"].lerp_(slope, settings["take"])
+        spread = own["square"].mul_(settings["keep"]).addcmul_(slope, slope, value=settings["take"])
+        if "mean" in own:
+            mean = own["mean"].lerp_(slope, settings["take"])
             spread = spread.addcmul(mean, mean, value=-1)
         divisor = spread.sqrt().add_(settings["eps"])
-        if settings.get("momentum"):
-            part.sub_(held["speed"].mul_(settings["momentum"]).addcdiv_(slope, divisor), alpha=settings["lr"])
+        if "speed" in own:
+            speed = own["speed"].mul_(settings["momentum"]).addcdiv_(slope, divisor)
+            torch.add(part, speed, alpha=-settings["lr"], out=given)
         else:
-            part.addcdiv_(slope, divisor, value=-settings["lr"])
-    return State(state.rows, state.updates + 1)
+            torch.addcdiv(part, slope, divisor, value=-settings["lr"], out=given)
+    return gradient
 
 
 def _find_spread(rows: dict[str, Tensor], columns: Columns) -> Tensor:

@@ -8,7 +8,17 @@ import torch
 from torch import Tensor
 
 from trainlab.config.training import SGD
-from trainlab.optimizers._state import Columns, State, Step, add_decay, make_column, make_decay
+from trainlab.optimizers._state import (
+    Columns,
+    Settings,
+    State,
+    Step,
+    add_decay,
+    add_decay_alone,
+    make_column,
+    make_decay,
+    read_settings,
+)
 
 
 def start(specs: Sequence[SGD], like: Tensor) -> tuple[Step, State, Columns]:
@@ -46,24 +56,20 @@ def _step_with_speed(parameters: Tensor, gradient: Tensor, state: State, columns
     return parameters - columns["lr"] * direction, State({"speed": speed}, state.updates + 1)
 
 
-def step_in_place(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> State:
-    """See `trainlab.optimizers.find_step_in_place`."""
-    for row in range(len(parameters)):
-        settings = {name: float(each[row]) for name, each in columns.items()}
-        momentum = settings.get("momentum", 0.0)
-        torch._fused_sgd_(
-            [parameters[row]],
-            [gradient[row]],
-            [state.rows["speed"][row]] if momentum else [],
-            weight_decay=settings.get("weight_decay", 0.0),
-            momentum=momentum,
-            lr=settings["lr"],
-            dampening=1 - settings.get("intake", 1.0),
-            nesterov=bool(settings.get("weigh_gradient")),
-            maximize=False,
-            is_first_step=not state.updates,
-        )
-    return State(state.rows, state.updates + 1)
+def plan_alone(state: State, columns: Columns) -> tuple[list[Settings], dict[str, Tensor]]:
+    """See `trainlab.optimizers.step_apart`."""
+    return [{**each, "is_first": not state.updates} for each in read_settings(columns)], {}
+
+
+def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: Settings) -> Tensor:
+    """See `trainlab.optimizers.step_apart`."""
+    direction = slope = add_decay_alone(parameters, gradient, settings)
+    if momentum := settings.get("momentum"):
+        speed = held["speed"]
+        direction = speed.copy_(slope) if settings["is_first"] else speed.mul_(momentum).add_(slope, alpha=settings["intake"])
+        if settings.get("weigh_gradient"):
+            direction = slope.add_(speed, alpha=momentum)
+    return torch.add(parameters, direction, alpha=-settings["lr"], out=gradient)
 
 
 def find_stride(state: State, columns: Columns) -> Tensor:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TRAIN, TEST = COLORS[1], COLORS[2]
+DROPPED = " (tried)"  # runs of one seed, by which remedies are chosen
 
 
 def draw(report: Report) -> Figure:
-    """Left: the loss of each seed. Right: train and test of each run, one dot a seed."""
+    """Left: the loss of each seed. Right: train and test of each run, one dot a seed. Of the remedies, what was measured last."""
     with use_style():
-        arms = group_arms(report)
+        arms = {name: runs for name, runs in group_arms(report).items() if not name.endswith(DROPPED)}
         figure, [[left, right]] = make_figure(report, columns=2, height=max(4.5, 2.5 + 0.5 * len(arms)), width_ratios=[3, 2])
         _draw_losses(left, arms)
         _draw_levels(right, arms)

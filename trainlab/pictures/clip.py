@@ -19,7 +19,10 @@ RAW, USED, LIMIT = QUIET, COLORS[1], COLORS[2]
 
 
 def draw(report: Report) -> Figure:
-    """One row an arm: left the norms of the first seed by update, right their histogram over all seeds."""
+    """One row an arm: left the norms of the first seed by update, right their histogram over all seeds.
+
+    In the row of a run that does not clip, the thresholds that others clip by norm at.
+    """
     with use_style():
         arms = list(group_arms(report).items())[:MOST_ROWS]
         figure, rows = make_figure(
@@ -33,8 +36,11 @@ def draw(report: Report) -> Figure:
         if not arms:
             say_empty(rows[0][0], "no run was measured")
             say_empty(rows[0][1], "")
+        thresholds = sorted(
+            {clip["threshold"] for run in report.runs if (clip := run.config.get("clip", {})).get("mode") == "norm"}
+        )
         for (time, histogram), (name, runs) in zip(rows, arms, strict=False):
-            _draw_arm(time, histogram, name, runs)
+            _draw_arm(time, histogram, name, runs, thresholds)
         if arms:
             rows[-1][0].set_xlabel("update")
             rows[-1][1].set_xlabel("updates")
@@ -46,7 +52,7 @@ def draw(report: Report) -> Figure:
     return figure
 
 
-def _draw_arm(time: Axes, histogram: Axes, name: str, runs: Sequence[Run]) -> None:
+def _draw_arm(time: Axes, histogram: Axes, name: str, runs: Sequence[Run], thresholds: Sequence[float]) -> None:
     time.set_title(shorten_name(name, 60), loc="left")
     raw = [value for run in runs for value in _find_positive(run, "total-norm")]
     if not raw:
@@ -69,6 +75,10 @@ def _draw_arm(time: Axes, histogram: Axes, name: str, runs: Sequence[Run]) -> No
     if clip.get("mode") == "norm" and clip.get("threshold"):
         for axes in (time, histogram):
             axes.axhline(clip["threshold"], color=LIMIT, linestyle="--", linewidth=1.6, label="threshold" if axes is time else None)
+    elif clip.get("mode", "none") == "none":
+        for place, threshold in enumerate(thresholds):
+            histogram.axhline(threshold, color=LIMIT, linestyle=":", linewidth=1.2)
+            time.axhline(threshold, color=LIMIT, linestyle=":", linewidth=1.2, label="thresholds tried" if not place else None)
     time.legend(loc="upper right", ncols=3)
 
 

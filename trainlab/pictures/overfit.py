@@ -1,8 +1,9 @@
-"""Train against test, arm by arm, and how far each arm's gap is from the base's."""
+"""Train against test, arm by arm, and what each arm changes; the learning curve; how sure dropout leaves the network."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 from statistics import mean
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from trainlab.pictures._canvas import (
     use_style,
     wrap_name,
 )
-from trainlab.report import Comparison, Report, Run
+from trainlab.report import Comparison, Report, Run, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,22 +26,98 @@ if TYPE_CHECKING:
 
 TRAIN, TEST = COLORS[1], COLORS[2]
 VERDICTS = {"helps": COLORS[3], "no-difference": QUIET, "harms": COLORS[2]}
+BELOW = ("learning-curve", "uncertainty")
+LOWER = 4.0  # inches
 PREFERRED = ("accuracy_gap", "test_accuracy", "test_loss")
 
 
 def draw(report: Report) -> Figure:
-    """Left: train and test in every arm, joined by the gap. Right, if arms were compared: the difference with its interval."""
+    """Left: train and test in every arm, joined by the gap. Right, if arms were compared: the difference with its interval.
+
+    Where remedies were tried, the arms are those of their table, in its order. Below, where they were measured: what the network
+    reaches with less data, and what many passes with dropout say of right and of wrong answers.
+    """
     with use_style():
-        arms = group_arms(report)
+        arms = _choose_arms(report)
         compared = _choose_comparisons(report.comparisons)
+        below = {table.name: table for table in report.tables if table.name in BELOW and table.rows}
         height = max(3.6, 2.2 + 0.55 * len(arms))
-        columns = 2 if compared else 1
-        figure, [row] = make_figure(report, columns=columns, height=height, sharey=True, width_ratios=[3, 2][:columns])
+        columns = 2 if compared or below else 1
+        heights = [height, LOWER][: 2 if below else 1]
+        figure, rows = make_figure(
+            report,
+            rows=len(heights),
+            columns=columns,
+            height=sum(heights),
+            width_ratios=[3, 2][:columns],
+            height_ratios=heights,
+        )
         kind = "accuracy" if any(run.metrics.get("test_accuracy") is not None for run in report.runs) else "loss"
-        _draw_levels(row[0], arms, kind)
+        _draw_levels(rows[0][0], {label: runs for label, (_, runs) in arms.items()}, kind)
         if compared:
-            _draw_differences(row[1], list(arms), compared)
+            _draw_differences(rows[0][1], [name for name, _ in arms.values()], compared)
+            rows[0][1].set_ylim(rows[0][0].get_ylim())
+            rows[0][1].tick_params(labelleft=False)
+        if below:
+            _draw_curve(rows[1][0], below.get("learning-curve"))
+            _draw_doubts(rows[1][1], below.get("uncertainty"))
     return figure
+
+
+def _choose_arms(report: Report) -> dict[str, tuple[str, list[Run]]]:
+    """Label, name and runs of each arm to draw."""
+    table = next((table for table in report.tables if table.name == "remedies"), None)
+    if table is None:
+        return {name: (name, runs) for name, runs in group_arms(report).items()}
+    place = [column.name for column in table.columns].index("run")
+    found = {row[0]: (row[place], [run for run in report.runs if run.name == row[place]]) for row in table.rows}
+    return {label: (name, runs) for label, (name, runs) in found.items() if runs}
+
+
+def _read(table: Table) -> dict[str, list[float]]:
+    """The numbers of each column; NaN where there is none."""
+    columns = zip(*table.rows, strict=True)
+    return {
+        column.name: [float(value) if isinstance(value, int | float) else nan for value in values]
+        for column, values in zip(table.columns, columns, strict=True)
+    }
+
+
+def _draw_curve(axes: Axes, table: Table | None) -> None:
+    if table is None:
+        say_empty(axes, "no learning curve was asked for")
+        return
+    numbers = _read(table)
+    for name, color, marker in (("train", TRAIN, "o"), ("test", TEST, "s")):
+        axes.plot(numbers["samples"], numbers[name], f"-{marker}", color=color, markersize=8, label=name)
+    axes.set_xlabel("training samples")
+    axes.set_title("learning curve", fontsize=12)
+    axes.legend()
+
+
+def _draw_doubts(axes: Axes, table: Table | None) -> None:
+    """Of right and of wrong answers: how sure at rest, and how sure over the passes, with their spread."""
+    numbers = {} if table is None else _read(table)
+    if table is None or "sure in one pass" not in numbers:
+        say_empty(axes, "no dropout, or no classes, to be sure of")
+        return
+    words = [str(row[0]) for row in table.rows]
+    places = range(len(words))
+    axes.plot(places, numbers["sure in one pass"], "o", color=TRAIN, markersize=10, label="without dropout")
+    axes.errorbar(
+        places,
+        numbers["sure over all"],
+        yerr=numbers["spread"],
+        fmt="s",
+        color=TEST,
+        markersize=9,
+        label="mean and spread of passes",
+    )
+    axes.set_xticks(places, words)
+    axes.margins(x=0.2)
+    axes.set_ylabel("share of the answer")
+    axes.set_title("how sure, with dropout left on", fontsize=12)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08))
 
 
 def _choose_comparisons(comparisons: Sequence[Comparison]) -> list[Comparison]:

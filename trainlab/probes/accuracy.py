@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from trainlab.numerics import to_double
-from trainlab.probes._classes import decide, read_classes
+from trainlab.probes._classes import decide, fit_samples, read_classes
 from trainlab.step import Evaluation
 
 
@@ -18,6 +18,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         train_accuracy, validation_accuracy, test_accuracy: `[run]`, for classes.
         accuracy_gap: `[run]` train - test.
         train_r2, validation_r2, test_r2: `[run]`, for numbers: 1 - squared error / variance.
+        train-fit, ...: `[run, sample]`, what each sample adds to R2, which is their mean.
         train-correct, ...: `[run, sample]`, 1 where the class is right; of sequences, the share of steps where it is.
     """
     measured: dict[str, Tensor] = {}
@@ -25,11 +26,12 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         if part is None:
             continue
         measured[f"{name}_loss"] = evaluation.loss_at(evaluation.flat, part)
-        if part.target is None:
+        if part.target is None or evaluation.task == "none":
             continue
         output = evaluation.predict(part)
         if evaluation.task == "regression":
-            measured[f"{name}_r2"] = _r2(output, part.target)
+            measured[f"{name}-fit"] = fit_samples(output, part.target)
+            measured[f"{name}_r2"] = measured[f"{name}-fit"].mean(dim=1)
         else:
             right = (decide(output, evaluation.loss) == read_classes(part)).float()
             right = right.mean(dim=2) if right.dim() == 3 else right
@@ -39,9 +41,3 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
     if "test_accuracy" in measured:
         measured["accuracy_gap"] = measured["train_accuracy"] - measured["test_accuracy"]
     return measured
-
-
-def _r2(output: Tensor, target: Tensor) -> Tensor:
-    error = to_double(output - target).square().sum(dim=tuple(range(1, output.dim())))
-    spread = to_double(target - target.mean(dim=0)).square().sum()
-    return 1 - error / spread

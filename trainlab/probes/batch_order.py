@@ -19,7 +19,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         batch_purity_shuffled: `[run]`: what shuffled samples would have on average: (batches - 1)/(samples - 1).
     """
     part, size = evaluation.train, evaluation.batch_size
-    if part.target is None or size >= len(part.inputs):
+    if part.target is None or evaluation.task == "none" or size >= len(part.inputs):
         return {}
     if evaluation.task == "regression":
         values = part.target.cpu().double()

@@ -26,7 +26,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
             numbers 1 - squared error / variance.
     """
     measured: dict[str, Tensor] = {}
-    if evaluation.train.target is None:
+    if evaluation.train.target is None or evaluation.task == "none":
         return measured
     train = draw_samples(evaluation.train, SAMPLES)
     kinds = {"own": train.inputs, "shuffled": train.inputs.roll(1, dims=0)}

@@ -36,7 +36,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
             target is not itself beyond that: what targets of the wrong sample leave.
     """
     part = draw_samples(evaluation.train, SAMPLES)
-    if part.target is None or not part.inputs.is_floating_point() or len(part.inputs) < LEAST:
+    if part.target is None or evaluation.task == "none" or not part.inputs.is_floating_point() or len(part.inputs) < LEAST:
         return {}
     inputs = part.inputs.cpu().flatten(1).double().numpy()
     if evaluation.task == "regression":

@@ -26,7 +26,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         reachable_loss: `[run]`: the loss of the best outputs within this range, on the training targets; 0 if there is no limit.
     """
     train = evaluation.train
-    if train.target is None:
+    if train.target is None or evaluation.task == "none":
         return {}
     runs = len(evaluation.flat)
     sample = draw_samples(train, SAMPLES)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trainlab.losses import LOSSES
 from trainlab.numerics import to_double
 from trainlab.probes._classes import decide, read_classes
 from trainlab.probes._facts import draw_samples
@@ -33,8 +32,8 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
     found = {"train": torch.cat(pieces, dim=1), "eval": evaluation.predict(part)}
     measured: dict[str, Tensor] = {}
     for name, output in found.items():
-        measured[f"{name}_mode_loss"] = torch.stack([LOSSES[evaluation.loss](each, part.target) for each in output])
-        if evaluation.task != "regression":
+        measured[f"{name}_mode_loss"] = torch.stack([evaluation.judge(each, part.target) for each in output])
+        if evaluation.task not in ("regression", "none"):
             right = decide(output, evaluation.loss) == read_classes(part)
             measured[f"{name}_mode_accuracy"] = to_double(right.float()).flatten(1).mean(dim=1)
     return measured

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trainlab.losses import LOSSES
 from trainlab.step import Batch, Evaluation
 
 
@@ -17,8 +16,8 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
     """
     part = evaluation.train
     loss = torch.nan
-    if part.target is not None:
+    if part.target is not None and evaluation.task != "none":
         output = evaluation.predict(Batch(inputs=part.inputs[:2], target=None))[0]
         even = torch.full((len(part.target), *output.shape[1:]), 0.5 if evaluation.loss == "bce" else 0.0).to(output)
-        loss = float(LOSSES[evaluation.loss](even, part.target))
+        loss = float(evaluation.judge(even, part.target))
     return {"zero_output_loss": torch.full((len(evaluation.flat),), loss, dtype=torch.float64)}

@@ -14,7 +14,7 @@ class Remedy(Protocol):
 
     Attributes:
         name: the file's name.
-        codes: of the findings that it may mend.
+        codes: of the findings that it may mend, those it fits best first: the remedy that fits best is tried first.
         reason: why it may, in one sentence.
     """
 

@@ -21,6 +21,7 @@ PROSE = 32  # a text of more than this may be wrapped at its spaces
 FOLDED = 8  # the narrowest column into which a word is folded, when nothing else helps
 
 LONG = 60  # rows
+SHORT = 16  # rows, of a table that knows which of its rows matter
 ENDS = 8  # rows kept at either end of a long table
 AROUND = 1  # rows kept on either side of an interesting one
 MOST = 40  # rows kept of a long table
@@ -167,11 +168,13 @@ def fit(columns: Sequence[Laid], room: int | None) -> list[int | None]:
 
 
 def choose_rows(table: Table, places: Collection[str]) -> list[int]:
-    """Which rows of a long table to show: both ends, and those with something to see, with their neighbours.
+    """Which rows of a long table to show: those it names itself, else both ends and what there is to see, with neighbours.
 
     To see is: a place that a finding names, a bad verdict, a number that is not finite.
     """
     last = len(table.rows) - 1
+    if table.shown and last >= SHORT:
+        return list(table.shown)
     if last < LONG:
         return list(range(last + 1))
     chosen = {*range(ENDS), *range(last + 1 - ENDS, last + 1)}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from trainlab.renderers._numbers import format_signed
-from trainlab.report import Column, Comparison, Table
+from trainlab.report import Column, Comparison, Report, Table
 
 
-def tabulate_comparisons(comparisons: Sequence[Comparison], *, plain: bool) -> list[Table]:
-    """A table for each metric; the plain interval, which decides nothing, only where there is room for everything."""
+def tabulate_comparisons(report: Report, *, plain: bool) -> list[Table]:
+    """A table for each metric, unless one of the study shows them; the plain interval, which decides nothing, only on request."""
+    if any(table.compares for table in report.tables):
+        return []
     grouped: dict[tuple[str, str], list[Comparison]] = {}
-    for comparison in comparisons:
+    for comparison in report.comparisons:
         grouped.setdefault((comparison.metric, comparison.against), []).append(comparison)
     arms = max(map(len, grouped.values()), default=1)
     corrected = "95 % interval" if arms == 1 else "95 % interval, corrected"

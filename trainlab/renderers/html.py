@@ -28,7 +28,7 @@ def render(report: Report, target: Target) -> str:
         lstrip_blocks=True,
     )
     pages.filters["plain"] = lambda text: to_printable(str(text), unicode=True)
-    tables = [*report.tables, *tabulate_comparisons(report.comparisons, plain=True)]
+    tables = [*report.tables, *tabulate_comparisons(report, plain=True)]
     return (
         pages.get_template("_page.html").render(
             report=report,

@@ -34,7 +34,7 @@ def _list_lines(report: Report) -> Iterator[str]:
         yield ""
     for group in groups:
         yield from _list_findings(group)
-    for table in (*report.tables, *tabulate_comparisons(report.comparisons, plain=True)):
+    for table in (*report.tables, *tabulate_comparisons(report, plain=True)):
         yield from _list_table(table)
     yield from _list_suggestions(report)
     yield from _list_skipped(report)

@@ -47,7 +47,7 @@ def render(report: Report, target: Target) -> str:
     places = {finding.where for finding in report.findings if finding.where}
     for table in report.tables:
         _write_table(page, table, places)
-    for table in tabulate_comparisons(report.comparisons, plain=target.width is None or target.verbose):
+    for table in tabulate_comparisons(report, plain=target.width is None or target.verbose):
         _write_table(page, table, ())
     _write_suggestions(page, report.findings)
     _write_skipped(page, report.skipped)

@@ -36,10 +36,15 @@ class Profile:
         return ""
 
 
-def read_profile(trace: Trace) -> Profile:
-    """The profile of `gradient-norm`. Infinite norms stay; updates with a NaN are left out."""
+def read_profile(trace: Trace, updates: int | None = None) -> Profile:
+    """The profile of `gradient-norm`. Infinite norms stay; updates with a NaN are left out.
+
+    Args:
+        trace: of the run.
+        updates: only the first ones that were measured; None for all.
+    """
     names = tuple(parameter.name for parameter in trace.parameters if parameter.is_weight)
-    values = read_weights(trace, "gradient-norm")
+    values = read_weights(trace, "gradient-norm")[:updates]
     values = values[~np.isnan(values).any(axis=1)]
     alive = values[values.any(axis=1)]
     values = alive if len(alive) else values

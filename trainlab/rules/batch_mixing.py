@@ -29,7 +29,7 @@ class BatchMixing:
         `mixing`: the largest change of another sample's output, as a share of the outputs.
 
     See it:
-            trainlab overfit --epochs 20 --set model.kind=layers \
+            trainlab overfit --quick --epochs 20 --set model.kind=layers \
                 --set 'model.modules=[{Linear: [20, 1]}, {Softmax: {dim: 0}}]'
 
     What to try:

@@ -37,7 +37,7 @@ class ClassImbalance:
         told. `interval`: 95 %, of their difference.
 
     See it:
-            trainlab overfit --epochs 50 --set data.imbalance=30
+            trainlab overfit --quick --epochs 50 --set data.imbalance=30
 
     What to try:
         More samples of the class, or each of its samples several times; weights for the classes in the loss; a threshold other than

@@ -31,7 +31,7 @@ class InputIgnored:
         the own inputs lower the loss by, over the best constant's loss.
 
     See it:
-            trainlab overfit --epochs 50 --layers 12 --act sigmoid
+            trainlab overfit --quick --epochs 50 --layers 12 --act sigmoid
 
     What to try:
         Look for what cuts the way from the input: dead units (G003), a gradient that vanishes (G001), saturation, a giant first

@@ -32,7 +32,7 @@ class Leakage:
         both parts.
 
     See it:
-            trainlab overfit --epochs 50 \
+            trainlab overfit --quick --epochs 50 \
                 --set data.name=blobs,data.classes=100,data.spread=0 \
                 --set loss=cross_entropy,model.output=none
 

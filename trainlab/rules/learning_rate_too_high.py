@@ -25,6 +25,7 @@ from trainlab.rules._series import (
 )
 
 FIRST = 10  # updates: where giant steps do their harm
+TAIL = 10  # epochs: over fewer even a swinging loss may happen to fall
 STEADY = 0.35  # of all movement upwards and downwards, the share upwards below which a loss is falling, not swinging
 
 
@@ -33,13 +34,14 @@ class LearningRateTooHigh:
     """The steps are too long: the loss swings, climbs back from its best, or does not recover from a giant step.
 
     What it finds:
-        Runs whose training loss, over the last quarter of the epochs, goes up nearly as much as down, by a notable share of all
-        that the training has gained; and runs that end far above the best loss they had. Mini-batches and dropout make any loss
-        uneven, so there the swing has to be larger; a run on the full batch without dropout has no noise, and a swing is the
-        step's own. A loss that stands exactly still because no gradient is left has collapsed and does not swing; one that
-        rises while a penalty or another regulariser takes hold is as it should be. And runs that giant steps have thrown: single
-        updates changed a weight by as much as its own size, after which the run left the finite numbers, or by half of it in its
-        first ten updates, after which it never got beyond what a constant or half a straight line reaches.
+        Runs whose training loss, over the last quarter of the epochs (seen over the last ten, if that is more), goes up nearly
+        as much as down, by a notable share of all that the training has gained; and runs that end far above the best loss they
+        had. Mini-batches and dropout make any loss uneven, so there the swing has to be larger; a run on the full batch without
+        dropout has no noise, and a swing is the step's own. A loss that stands exactly still because no gradient is left has
+        collapsed and does not swing; one that rises while a penalty or another regulariser takes hold is as it should be. And
+        runs that giant steps have thrown: single updates changed a weight by as much as its own size, after which the run left
+        the finite numbers, or by half of it in its first ten updates, after which it never got beyond what a constant or half a
+        straight line reaches.
 
     Why it matters:
         Near a minimum gradient descent settles only if the rate is below 2/lambda, lambda being the largest curvature (for
@@ -106,13 +108,14 @@ class LearningRateTooHigh:
         norms = read(trace, "total-norm")
         if tail.max() == tail.min() or (len(norms) and norms[-1] == 0):
             return  # nothing moves it any more
+        longer = loss[-max(len(tail), min(TAIL, len(loss) // 2)) :]
         best, end = float(smooth(loss).min()), find_end(loss)
         fall = float(loss[0]) - best
         low, high = (float(each) for each in np.percentile(tail, [10, 90]))
         swing, climbed = ((high - low) / fall, (end - best) / fall) if fall > 0 else (math.inf, math.inf)
         least = self.level * float(np.median(np.abs(tail)))
         limit = self.noisy_swing if is_noisy(trace) else self.swing
-        swings = swing >= limit and high - low >= least and measure_rises(tail) >= STEADY
+        swings = swing >= limit and high - low >= least and measure_rises(longer) >= STEADY
         climbs = climbed >= self.climbed and end - best >= least
         climbs = climbs and (not is_regularized(trace) or end > (1 + SIGNAL) * max(float(loss[0]), _read_constant(trace)))
         if not swings and not climbs:

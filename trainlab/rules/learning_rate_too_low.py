@@ -15,6 +15,8 @@ from trainlab.rules._fit import judge_fit
 from trainlab.rules._series import find_typical_change, read, read_late_rate, say, say_count, say_rate
 
 RISING = 0.1  # of all movement over the second half, the share upwards above which a fall is not steady
+STRAIGHT = 1.5  # times the limit of the late share: a fall that is bending by then has other causes than short steps
+LOWERED = 0.1  # of the rate that was set: a schedule that has come below this is what makes the steps short
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +28,9 @@ class LearningRateTooLow:
         of the epochs still made a tenth of the whole fall (a straight line makes 25 %, a run that has arrived next to nothing),
         and the fall still to come, if it goes on slowing down as it did, is at least a quarter of the fall so far. And each
         update changed the weights by less than a thousandth of themselves: a short run at a normal rate falls as fast, by
-        larger steps; only a run that has learned less than half of what a straight line does may take steps three times as
-        large. A flat loss is not slow but stuck, and has other causes.
+        larger steps; only a run that has learned less than half of what a straight line does, and whose last quarter made one and
+        a half times as much, may take steps three times as large. A flat loss is not slow but stuck, and has other causes. A run
+        that early stopping has ended is judged only if the loss on the validation part was still falling as well.
 
     Why it matters:
         The result is that of an unfinished training, and every comparison made with it is one of speed.
@@ -60,7 +63,7 @@ class LearningRateTooLow:
 
     code: ClassVar[str] = "L002"
     name: ClassVar[str] = "learning-rate-too-low"
-    needs: ClassVar[tuple[str, ...]] = ("loss", "update-ratio", "learning-rate", "accuracy", "baselines")
+    needs: ClassVar[tuple[str, ...]] = ("loss", "validation-loss", "update-ratio", "learning-rate", "accuracy", "baselines")
     causes: ClassVar[tuple[str, ...]] = ("G007", "G001", "D001", "C001", "G004", "M001", "M002", "D005")
     late_share: float = 0.1
     remaining: float = 0.25
@@ -74,28 +77,32 @@ class LearningRateTooLow:
             few = f"{say_count(len(loss), 'epoch')} cannot show a course (at least {self.min_epochs:g})"
             yield Skipped(code=self.code, reason=few if np.isfinite(loss).all() else "the loss left the finite numbers")
             return
-        quarters = np.interp(np.array([0.5, 0.75, 1.0]) * (len(loss) - 1), np.arange(len(loss)), loss)  # of equal length
-        half, late, last = (float(each) for each in quarters)
+        half, late, last = _take_quarters(loss)
         fall = float(loss[0]) - last
         if fall <= 0 or measure_rises(loss[len(loss) // 2 :]) > RISING or late - last < self.late_share * fall:
             return
         remaining = extrapolate(half - late, late - last, last) / fall
-        if remaining < self.remaining:
+        if remaining < self.remaining or (trace.stopped is not None and not self._still_falls(read(trace, "validation-loss"))):
             return
         change = find_typical_change(trace, 0.25)
         if math.isnan(change):
             yield Skipped(
                 code=self.code, reason="the loss was still falling, but how far updates move the weights was not measured"
             )
-        elif change < self.update_ratio * (3 if judge_fit(trace) == "stuck" else 1):
-            share, rate, late_rate = (late - last) / fall, trace.config.optimizer.lr, read_late_rate(trace)
+            return
+        share = (late - last) / fall
+        slow = share >= STRAIGHT * self.late_share and judge_fit(trace) == "stuck"
+        if change < self.update_ratio * (3 if slow else 1):
+            rate, late_rate = trace.config.optimizer.lr, read_late_rate(trace)
+            faster = f"{say(3 * rate)} or {say(10 * rate)}" if late_rate > LOWERED * rate else "a schedule that lowers it less"
+            longer = "train longer" if trace.stopped is None else "a longer patience: early stopping ended it"
             yield Finding(
                 code=self.code,
                 name=self.name,
                 severity="warning",
                 message=f"the last quarter of the epochs still made {say(share)} of the whole fall (limit {say(self.late_share)}), "
                 f"by updates that change a weight by {say(change)} of itself (limit {say(self.update_ratio)}); "
-                f"{say_rate(rate, late_rate)}: try {say(3 * rate)} or {say(10 * rate)}, or train longer",
+                f"{say_rate(rate, late_rate)}: try {faster}, or {longer}",
                 evidence={
                     "late_share": share,
                     "first": float(loss[0]),
@@ -106,3 +113,16 @@ class LearningRateTooLow:
                     "late_rate": late_rate,
                 },
             )
+
+    def _still_falls(self, held: np.ndarray) -> bool:
+        """Whether the loss on the validation part was on its way too: else early stopping has ended a run that had arrived."""
+        if len(held) < max(2, self.min_epochs) or not np.isfinite(held).all():
+            return False
+        _, late, last = _take_quarters(held)
+        return late - last >= self.late_share * (float(held[0]) - last) > 0
+
+
+def _take_quarters(loss: np.ndarray) -> tuple[float, float, float]:
+    """The loss after two, three and four quarters of equal length."""
+    half, late, last = np.interp(np.array([0.5, 0.75, 1.0]) * (len(loss) - 1), np.arange(len(loss)), loss)
+    return float(half), float(late), float(last)

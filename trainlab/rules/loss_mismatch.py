@@ -29,7 +29,7 @@ class LossMismatch:
         `loss`: its name. `activation`: the last one, or null. `task`: what is learned.
 
     See it:
-            trainlab overfit --epochs 50 --set loss=bce_logits
+            trainlab overfit --quick --epochs 50 --set loss=bce_logits
 
     What to try:
         For classes: no activation at the end with `cross_entropy` or `bce_logits`, or a sigmoid with `bce`. For numbers: `mse`,

@@ -50,7 +50,7 @@ class LossSpike:
         there; null if it was not measured.
 
     See it:
-            trainlab overfit --act tanh --lr 0.01 --epochs 60 \
+            trainlab overfit --quick --act tanh --lr 0.01 --epochs 60 \
               --set schedule.name=piecewise --set schedule.boundaries=[20,21] \
               --set schedule.values=[1,100,1]
 

@@ -28,7 +28,7 @@ class NonFiniteData:
         has one, in the training part, counted from 0; null if none has.
 
     See it:
-            trainlab overfit --epochs 5 --set data.noise=1e39
+            trainlab overfit --quick --epochs 5 --set data.noise=1e39
 
     What to try:
         Find out why they are missing; fill them in (median, and a feature that says so) or drop these samples. A logarithm of 0 and

@@ -11,6 +11,8 @@ import numpy as np
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._series import say, say_count
 
+ALIKE = 1.05  # times: norms that lie closer together are no measure of what is far out
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlierGradient:
@@ -21,7 +23,8 @@ class OutlierGradient:
         at the initial weights, is more than half of the sum of the norms in a typical batch that holds it, and many times the
         median. Before the training the gradients of sound data are of like size; later a network that has learned leaves most of
         the gradient to its few hard samples, and that is as it should be, so it is not looked at. Half of a handful is no wonder:
-        small batches are not judged.
+        small batches are not judged. Nor are networks in which nearly all samples pull alike: their units are dead to the inputs,
+        and the one sample that wakes some is no outlier.
 
     Why it matters:
         A squared error grows with the square of an outlier. One target of 1000 among hundreds near 3 decides where the whole
@@ -73,6 +76,10 @@ class OutlierGradient:
             return
         if not np.isfinite(norms).all():
             yield Skipped(code=self.code, reason="the gradients of single samples left the finite numbers")
+            return
+        low, high = np.percentile(norms, [10, 90])
+        if high <= ALIKE * low:
+            yield Skipped(code=self.code, reason="nearly all samples pull alike, as if nothing of their inputs got through")
             return
         at = int(np.argmax(norms))
         largest, median, others = float(norms[at]), float(np.median(norms)), float(np.delete(norms, at).mean())

@@ -32,7 +32,7 @@ class Outliers:
         farthest, in the training part, counted from 0.
 
     See it:
-            trainlab overfit --epochs 50 --set data.outliers=0.02
+            trainlab overfit --quick --epochs 50 --set data.outliers=0.02
 
     What to try:
         Look at these samples: a wrong unit, a missing value written as 9999, a slipped decimal point. Take them out with a reason,

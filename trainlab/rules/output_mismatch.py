@@ -31,7 +31,7 @@ class OutputMismatch:
         the best that is possible. `constant_loss`: of the best constant. `share`: the first over the second.
 
     See it:
-            trainlab overfit --epochs 50 --set data.name=diabetes,loss=mse
+            trainlab overfit --quick --epochs 50 --set data.name=diabetes,loss=mse
 
     What to try:
         `model.output: none` for numbers; or scale the targets into the range. For classes no activation with `cross_entropy` or

@@ -31,7 +31,7 @@ class Overfitting:
         errors that allow for heavy-tailed errors (kurtosis 6). `samples`: of both parts.
 
     See it:
-            trainlab overfit
+            trainlab overfit --quick
 
         `100.0` % right in training and `82.0` % in test: the interval of the gap begins at `13.3` points.
 
@@ -53,7 +53,7 @@ class Overfitting:
     code: ClassVar[str] = "F001"
     name: ClassVar[str] = "overfitting"
     needs: ClassVar[tuple[str, ...]] = ("accuracy",)
-    causes: ClassVar[tuple[str, ...]] = ("D006", "D005", "D008", "D003", "D007", "D002", "D004")
+    causes: ClassVar[tuple[str, ...]] = ("D006", "D005", "D008", "D003", "D007", "D002", "D004", "G007")
     gap: float = 0.05
     r2_gap: float = 0.1
     min_samples: int = 10
@@ -84,7 +84,7 @@ class Overfitting:
             code=self.code,
             name=self.name,
             severity="warning",
-            message=f"{text}, limit {say(limit)}); try weight decay, dropout, a smaller network, more data or early stopping",
+            message=f"{text}, limit {say(limit)}); try {_advise(trace)}",
             evidence={
                 "measure": measure,
                 "train": train,
@@ -106,6 +106,14 @@ class Overfitting:
         if not np.isfinite([read_metric(trace, f"{part}_{measure}") for part in ("train", "test")]).all():
             return f"the {measure} of both parts was not measured"
         return ""
+
+
+def _advise(trace: Trace) -> str:
+    """What is not tried yet; of what is on already, more."""
+    more = ("more " * (trace.config.optimizer.weight_decay > 0), "more " * (getattr(trace.config.model, "dropout", 0.0) > 0))
+    stops = trace.config.train.early_stopping.patience is not None
+    tried = [f"{more[0]}weight decay", f"{more[1]}dropout", "a smaller network", "more data", *["early stopping"] * (not stops)]
+    return f"{', '.join(tried[:-1])} or {tried[-1]}"
 
 
 def _find_interval(measure: str, train: float, test: float, sizes: list[int]) -> Interval:

@@ -37,7 +37,7 @@ class Overtraining:
         over the second half, beyond its trend. `samples`: of the part.
 
     See it:
-        `trainlab overfit --epochs 200`: the loss on the test part is best around epoch 33, and ends three times as high.
+        `trainlab overfit --quick --epochs 200`: the loss on the test part is best around epoch 33, and ends three times as high.
 
     What to try:
         Stop there: `train.early_stopping`, which needs `data.validation_fraction` and keeps the weights of the best epoch. Not by

@@ -17,6 +17,7 @@ from trainlab.rules._signals import read_signals
 
 GRADIENT = 1e-3  # of a gradient that vanishes over depth, as in G001
 CLEAR = 0.5  # of the loss of a network that puts out 0: at or below this a run has got over its start
+GAP = 0.05  # between the accuracy in training and in test: from here on a giant start was learned around, not got over
 STILL = 1e-6  # a first update that changes the typical weight by less than this share moves nothing
 
 
@@ -38,7 +39,8 @@ class PoorInitialisation:
 
     Evidence:
         `kind`: `symmetric`, `signal` or `loss`. `layers`: those whose units are copies. `signal`: spread of the last hidden
-        layer's outputs over the samples, as a share of the first one's; null if not measured. `first_loss`: of the first batch.
+        layer's outputs over the samples, as a share of the size of the inputs (of tokens: of the first layer's spread); null if not
+        measured. `first_loss`: of the first batch.
         `zero_output_loss`: of a network that puts out 0; null without a target. `first_update`: norm(change)/norm(weight) of the
         typical weight in the first update.
 
@@ -55,16 +57,18 @@ class PoorInitialisation:
         Glorot & Bengio 2010; He, Zhang, Ren & Sun 2015; Mishkin & Matas 2016.
 
     Attributes:
-        signal: fires below this spread of the last hidden layer over the first; at exactly this, not.
+        signal: fires below this spread of the last hidden layer over the inputs; at exactly this, not.
         loss: fires above this multiple of the loss at outputs of 0; at exactly this, not.
-        min_layers: fewer hidden layers show no trend.
+        min_layers: fewer show no trend, the inputs counted as one.
     """
 
     code: ClassVar[str] = "G007"
     name: ClassVar[str] = "poor-initialisation"
     needs: ClassVar[tuple[str, ...]] = (
         "activations",
+        "accuracy",
         "batch-loss",
+        "features",
         "gradient-norm",
         "twin-units",
         "update-ratio",
@@ -82,7 +86,7 @@ class PoorInitialisation:
         if not len(twins):
             yield Skipped(code=self.code, reason="the weights were not measured")
             return
-        spread = np.sqrt(read_signals(trace, "initial-variance").values)
+        spread = np.array([*_read_inputs(trace), *np.sqrt(read_signals(trace, "initial-variance").values)])
         first = read(trace, "batch-loss")
         even = read_metric(trace, "zero_output_loss")
         start = float(first[0]) if len(first) else math.nan
@@ -113,7 +117,7 @@ class PoorInitialisation:
                 _weigh(trace, even, "error" if still else "warning"),
                 read_signals(trace, "initial-variance").names[-1],
                 "the initial weights lose the signal: its spread over the samples falls to "
-                f"{say(evidence['signal'] or 0)} of itself from the first hidden layer to the last "
+                f"{say(evidence['signal'] or 0)} of itself on its way to the last hidden layer "
                 f"(limit {say(self.signal)}); try init: auto, or normalisation",
                 evidence,
             )
@@ -140,8 +144,15 @@ class PoorInitialisation:
         )
 
 
+def _read_inputs(trace: Trace) -> list[float]:
+    """Root mean square of the inputs, where they are numbers."""
+    size = math.sqrt(read_metric(trace, "feature_power") / max(read_metric(trace, "feature_count"), 1.0))
+    return [size] if size > 0 else []
+
+
 def _weigh(trace: Trace, even: float, severity: Severity) -> Severity:
-    """`severity`, or `info` where the run has got over its start."""
+    """`severity`, or `info` where the run has got over its start, and by more than learning its samples by heart."""
     end = read_end(trace)
     over = trace.updates > 1 and not trace.nonfinite and (end <= CLEAR * even or judge_fit(trace) == "learned")
-    return "info" if over else severity
+    gap = read_metric(trace, "train_accuracy") - read_metric(trace, "test_accuracy")
+    return "info" if over and not gap > GAP else severity

@@ -35,7 +35,7 @@ class SaturatedActivation:
         one behind it, median over the measured updates; null where there is none.
 
     See it:
-            trainlab overfit --act tanh --init normal --set model.init.std=30 \
+            trainlab overfit --quick --act tanh --init normal --set model.init.std=30 \
               --optimizer sgd --epochs 20 --select G004
 
         Weights 300 times too large: `99`% of the hidden outputs are at -1 or 1, and the network stays worse than a constant.

@@ -41,10 +41,11 @@ class Stalled:
         `kind`: `critical-point` or `swinging`. `gradient`: norm of the whole gradient over the last quarter of the updates,
         median, as a share of the largest of the first tenth. `end`: the training loss; `constant_loss`, `linear_loss`: of the
         best constant and the best linear predictor, null where not defined. `moved`: how far the loss moved over the second
-        half, as a share of its whole range. `update_ratio`: norm(change)/norm(weight), typical of the last quarter.
+        half, as a share of its whole range, or of what a linear model gains over the constant if that is more. `update_ratio`:
+        norm(change)/norm(weight), typical of the last quarter.
 
     See it:
-            trainlab overfit --layers 12 --act sigmoid --optimizer sgd \
+            trainlab overfit --quick --layers 12 --act sigmoid --optimizer sgd \
               --lr 0.1 --epochs 150
 
         Twelve sigmoid layers stay at `0.693`, the loss of a constant, where a linear model reaches `0.318`.
@@ -100,7 +101,7 @@ class Stalled:
         if lack:
             yield Skipped(code=self.code, reason=lack)
             return
-        moved, fit = find_flat_share(loss), judge_fit(trace)
+        moved, fit = find_flat_share(loss) * _compare_range(trace, loss), judge_fit(trace)
         if moved >= self.flat or fit == "learned" or find_collapse(trace) is not None:
             return
         if fit == "unknown" or not len(norms) or not np.isfinite(norms).all():
@@ -151,3 +152,9 @@ class Stalled:
             some = f"{say_count(len(loss), 'epoch')} and {say_count(trace.updates, 'update')}"
             return f"{some} cannot show that the loss stands still (at least {self.min_epochs:g} and {self.min_updates:g})"
         return ""
+
+
+def _compare_range(trace: Trace, loss: np.ndarray) -> float:
+    """The range of the loss over what there is to gain, at most 1: on a plateau from the start on, all its range is noise."""
+    gain = read_metric(trace, "constant_loss") - read_metric(trace, "linear_loss")
+    return float(np.ptp(loss)) / gain if gain > np.ptp(loss) else 1.0

@@ -21,8 +21,8 @@ class TrainEvalDisagreement:
     What it finds:
         Networks with batch norm that are much better on training samples when it normalises by the batch, as in training, than
         when it uses the running statistics it has kept; or, worth knowing only, much worse, because the batches are small. For
-        classes, the 95 % interval of the difference in accuracy must lie beyond the limit; for numbers, the difference in loss
-        must exceed a share of the best constant's loss. Dropout is off in both modes.
+        classes, the 95 % interval of the difference in accuracy must lie beyond the limit, or beyond half of it if the loss is far
+        worse too; for numbers, the difference in loss must exceed a share of the best constant's. Dropout is off in both modes.
 
     Why it matters:
         What was trained is not what is used. Training curves look good, test results do not, and it looks like overfitting; but the
@@ -32,7 +32,7 @@ class TrainEvalDisagreement:
         `measure`: `accuracy` or `loss`. `train_mode`, `eval_mode`: its values, on the same samples. `batch_size`: of the training.
 
     See it:
-            trainlab overfit --epochs 100 --norm batch \
+            trainlab overfit --quick --epochs 100 --norm batch \
                 --set data.name=breast_cancer,model.norm.momentum=0.001
 
     What to try:
@@ -45,7 +45,8 @@ class TrainEvalDisagreement:
 
     Attributes:
         accuracy: fires if the interval of the difference lies above this.
-        loss: for numbers, fires above this share of the best constant's loss, or twice as far below.
+        loss: for numbers, fires above this share of the best constant's loss, or twice as far below; of classes, from twice this on
+            half of the limit of the accuracy is enough.
         min_updates: before that running statistics lag behind in every network.
     """
 
@@ -76,7 +77,9 @@ class TrainEvalDisagreement:
         else:
             samples = max(min(trace.sizes.get("train", 1), SAMPLES), 1)
             low, high = newcombe((round(train * samples), samples), (round(final * samples), samples))
-            worse, better = low > limit, high < -limit
+            dearer = read_metric(trace, "eval_mode_loss") - read_metric(trace, "train_mode_loss")
+            dear = dearer > 2 * self.loss * read_metric(trace, "constant_loss")
+            worse, better = low > limit or (low > limit / 2 and dear), high < -limit
         if worse or better:
             what = "for batches this small blur it" if better else "so the network used is not the one trained"
             yield Finding(

@@ -17,7 +17,8 @@ class Underfitting:
 
     What it finds:
         Runs whose final training loss, in evaluation mode and without penalties, is not below that of the best constant
-        prediction, or gains less than half of what the best linear model gains over that constant. Both predictors are fitted
+        prediction, or gains less than half of what the best linear model gains over that constant; of classes, less than two
+        thirds, if the network is also right that much less often. Both predictors are fitted
         to the same data under the same loss, so the verdict has no units. Standing a little above the linear model is no fault:
         a network held back by a penalty does, and may be the better for it. Of classes, a loss above the constant's is no
         underfit where the network is right far more often than the constant: a few confident mistakes make it.
@@ -48,6 +49,8 @@ class Underfitting:
 
     Attributes:
         share: fires below this share; at exactly this, not.
+        both: of classes, below this share if what the network is right beyond the constant is also less than this share of what
+            the linear model is.
         signal: a linear model that lowers the constant's loss by less than this share of it is no yardstick.
         min_updates: before that nothing can have been learned.
     """
@@ -86,6 +89,7 @@ class Underfitting:
         "G009",
     )
     share: float = 0.5
+    both: float = 0.65
     signal: float = 0.05
     min_updates: int = 20
 
@@ -113,17 +117,16 @@ class Underfitting:
             yield Skipped(
                 code=self.code, reason=f"no linear model beats the constant's loss of {say(constant)} by enough to compare with"
             )
-        if not no_better and (share is None or share >= self.share):
-            return
         accuracy, chance, straight_accuracy = (read_metric(trace, f"{name}_accuracy") for name in ("train", "constant", "linear"))
         reach = straight_accuracy if straight_accuracy > chance else 1.0
+        limit = self.both if accuracy - chance < self.both * (reach - chance) else self.share
+        if not no_better and (share is None or share >= limit):
+            return
         if no_better and accuracy - chance >= self.share * (reach - chance) > 0:
             return  # right far more often than the constant, and wrong with confidence where it is wrong
         straight = f", that of a straight line {say(linear)}" if math.isfinite(linear) else ""
         verdict = (
-            "no better than a constant"
-            if no_better
-            else f"{say(share or 0)} of what a straight line gains (limit {say(self.share)})"
+            "no better than a constant" if no_better else f"{say(share or 0)} of what a straight line gains (limit {say(limit)})"
         )
         yield Finding(
             code=self.code,

@@ -36,7 +36,7 @@ class UninformativeFeatures:
         gone.
 
     See it:
-            trainlab overfit --epochs 100 --set data.name=random,data.samples=1000 \
+            trainlab overfit --quick --epochs 100 --set data.name=random,data.samples=1000 \
                 --set data.features=20,data.classes=2,data.test_fraction=0.2
 
     What to try:

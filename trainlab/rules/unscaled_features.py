@@ -33,7 +33,7 @@ class UnscaledFeatures:
         training. null where not defined.
 
     See it:
-            trainlab overfit --epochs 50 \
+            trainlab overfit --quick --epochs 50 \
                 --set data.name=wine,loss=cross_entropy,model.output=none
 
     What to try:

@@ -31,7 +31,7 @@ class UnshuffledData:
         network)/(constant - linear), of training losses; null where not defined.
 
     See it:
-            trainlab overfit --epochs 20 --batch-size 10 \
+            trainlab overfit --quick --epochs 20 --batch-size 10 \
                 --set data.name=iris,data.folds=5,train.shuffle=false \
                 --set loss=cross_entropy,model.output=none
 

@@ -34,7 +34,7 @@ class UpdateRatio:
         limit in most of the updates. `updates`: how many were measured.
 
     See it:
-            trainlab overfit --lr 1e-9 --epochs 20 --select G008
+            trainlab overfit --quick --lr 1e-9 --epochs 20 --select G008
 
         A typical update changes a weight by `8.29e-9` of itself, and nothing is learned.
 

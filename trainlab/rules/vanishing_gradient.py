@@ -10,6 +10,7 @@ import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._depth import find_start, fit_factor, read_profile, shrinks
+from trainlab.rules._fit import judge_fit
 from trainlab.rules._series import read_weights, say
 
 
@@ -23,7 +24,8 @@ class VanishingGradient:
         all small, because it has converged or because its loss is counted in small units, has none; one odd layer is no slope
         either; nor is a gradient that is lost in the last layers, where saturation is the fault. If the optimizer makes up for
         it (Adam divides each gradient by its own size), the first weights still move, though by a signal scaled up many times
-        over: that is a warning, not an error.
+        over: that is a warning, not an error. Of a run that has learned less than simple predictors do, the first measured update
+        is enough: weights that grow bring the gradient back, too late.
 
     Why it matters:
         A weight's gradient is a product of one factor a layer. The derivative of a sigmoid is at most 0.25, so with weights
@@ -31,7 +33,8 @@ class VanishingGradient:
         cannot learn features.
 
     Evidence:
-        `first`, `last`: gradient norms of the first and the last weight, medians over the measured updates. `ratio`:
+        `first`, `last`: gradient norms of the first and the last weight, medians over the measured updates, or those of the
+        first one, if only it shows the fault. `ratio`:
         first/last. `per_layer_factor`: what is left of the gradient after one layer towards the input, a robust mean over all
         layers. `starts_at`: the parameter nearest the output from which on, towards the input, the gradient stays below the
         limit times the largest one. `layers`: the parameters so affected. `update_ratio`: norm(change)/norm(weight) of the
@@ -71,7 +74,9 @@ class VanishingGradient:
             yield Skipped(code=self.code, reason=lack or "gradients left the finite numbers in most measured updates")
             return
         if not shrinks(norms, self.ratio):
-            return
+            norms = read_profile(trace, updates=1).norms
+            if judge_fit(trace) != "stuck" or not np.isfinite(norms).all() or not shrinks(norms, self.ratio):
+                return
         start = find_start(norms, self.ratio)
         factor, ratio = fit_factor(norms), float(norms[0] / norms[-1])
         moves = _compare_updates(trace)

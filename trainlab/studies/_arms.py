@@ -12,6 +12,7 @@ from trainlab.config import Config, apply_patch, name_patch
 from trainlab.plan import Arm, Options, PlannedRun
 from trainlab.report import Finding, Trace
 
+MISTAKES = ("non-finite-data", "loss-mismatch", "output-mismatch", "loss-broadcast")  # rules: no rate and no clipping mends these
 SEEDS = 3  # of a search, where none are asked for
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from trainlab.report import Column, Table, Trace
 from trainlab.studies._arms import find_end, say_seeds, shorten
-from trainlab.studies._rates import MOVES, NEAR, Rate, Sweep, is_dead, weigh
+from trainlab.studies._rates import MOVES, NEAR, Rate, Sweep, weigh
 
 POINTS, LOW, HIGH = 25, 1e-6, 10.0
 LOWEST, HIGHEST = 1e-10, 1e5  # no grid is extended beyond these
@@ -134,14 +134,22 @@ def find_failure(traces: Sequence[Trace], scale: Scale) -> str:
 def _fail(trace: Trace, scale: Scale) -> str:
     """A rate that is too low ends high as well: what a run has lost counts against rates above the best only."""
     end = find_end(trace)
+    if _is_dead(trace):
+        return "collapsed"
     if trace.nonfinite is not None or not math.isfinite(end) or end > scale.start + scale.tolerance:
         return "diverged"
-    if is_dead(trace):
-        return "collapsed"
     if trace.config.optimizer.lr <= scale.best or end <= scale.floor + USEFUL * scale.fall:
         return ""
     constant = trace.metrics.get("constant_loss")
     return "collapsed" if constant is not None and abs(end - constant) <= scale.tolerance else "unstable"
+
+
+def _is_dead(trace: Trace) -> bool:
+    """Every gradient is exactly 0 at the end, and the loss is above that of the best constant."""
+    series, constant = trace.series.get("gradient-norm"), trace.metrics.get("constant_loss")
+    if series is None or not len(series.values) or constant is None:
+        return False
+    return trace.nonfinite is None and not series.values[-1].any() and find_end(trace) > constant
 
 
 def measure_band(traces: Sequence[Trace]) -> Band:

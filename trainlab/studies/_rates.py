@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from trainlab.config import Config
 from trainlab.report import Column, Finding, Patch, Table, Trace
 from trainlab.settling import find_final_swing, find_settling_epoch
 from trainlab.studies._arms import by_arm, drop_fraction, find_end
@@ -19,6 +20,7 @@ SLOW = 3.0  # times the epochs of the quickest, and
 LATE = 0.1  # of all epochs: a rate that takes longer than both is too low
 MOVES = 1e-3  # a fall by less than this share of the loss is none
 POINTS = 200  # of a curve in the table
+BESIDE = 2  # rates shown on each side of the good ones where there is little room
 CALM = 0.9  # share of the epochs that have to stay below a level once it is reached
 
 
@@ -140,14 +142,6 @@ def _find_top(traces: Sequence[Trace]) -> float:
     return float(np.median([np.inf if swing is None else swing[1] for swing in swings]))
 
 
-def is_dead(trace: Trace) -> bool:
-    """Every gradient is exactly 0 at the end, and the loss is above that of the best constant."""
-    series, constant = trace.series.get("gradient-norm"), trace.metrics.get("constant_loss")
-    if series is None or not len(series.values) or constant is None:
-        return False
-    return not series.values[-1].any() and find_end(trace) > constant
-
-
 def _reach(trace: Trace, level: float) -> int | None:
     """The first epoch at or below `level` from which nine tenths of the epochs are."""
     series = trace.series["loss"]
@@ -223,6 +217,14 @@ def say_best(rate: Rate) -> str:
     return f"Use a learning rate of {rate.lr:g}: it ends at a loss of {rate.final:.4g}"
 
 
+def say_groups(config: Config, lr: float) -> str:
+    """The rates of the parameter groups beside the one recommended; they keep their ratios to it."""
+    groups = config.optimizer.groups
+    if not groups:
+        return ""
+    return f" Groups keep their ratios: {', '.join(f'{group.match} at {lr * group.lr_scale:.3g}' for group in groups)}."
+
+
 def say_own(rate: Rate, sweep: Sweep) -> str:
     """How the rate of the config does."""
     return f" The config's own rate: {describe(rate, sweep)}."
@@ -268,7 +270,27 @@ def tabulate(sweeps: Sequence[Sweep]) -> Table:
             Column(name="verdict", kind="verdict"),
         ),
         rows=tuple(rows),
+        shown=_choose_rows(sweeps),
     )
+
+
+def _choose_rows(sweeps: Sequence[Sweep]) -> tuple[int, ...]:
+    """Rows that tell where the band lies: of one arm its good rates, those beside them and the ends; of several, each best one."""
+    beside = BESIDE if len(sweeps) == 1 else 1
+    chosen: set[int] = set()
+    start = 0
+    for sweep in sweeps:
+        rates, last = sweep.rates, len(sweep.rates) - 1
+        kept = {place for place, rate in enumerate(rates) if rate is sweep.best or (len(sweeps) == 1 and rate.verdict == "good")}
+        around = {place + step for place in kept for step in range(-beside, beside + 1)}
+        ends = (
+            {0, last} | {place for place, rate in enumerate(rates) if rate.name == "base"}
+            if len(sweeps) == 1 or not kept
+            else set()
+        )
+        chosen |= {start + min(max(place, 0), last) for place in around | ends}
+        start += last + 1
+    return tuple(sorted(chosen))
 
 
 def _thin(curve: np.ndarray) -> list[float]:

@@ -25,6 +25,7 @@ from trainlab.studies._rates import (
     list_values,
     say_best,
     say_floor,
+    say_groups,
     say_own,
     tabulate,
     weigh,
@@ -153,7 +154,11 @@ def conclude(arms: Sequence[Arm], options: Options, traces: Sequence[Trace], fin
     values = _list_values(base)
     if others:
         values["arms"] = {each.sweep.name: _list_values(each) for each in others}
-    text = _say(base) + say_floor(base.sweep, used[base.sweep.name], kept)
+    text = (
+        _say(base)
+        + (say_groups(base.arm.config, base.confirmed) if base.confirmed else "")
+        + say_floor(base.sweep, used[base.sweep.name], kept)
+    )
     for each in others if len(others) <= FEW else ():
         rate = used[each.sweep.name]
         text += f" With {each.sweep.name}: " + (f"{rate.lr:g}, ending at {rate.final:.4g}." if rate else f"{_say_none(each)}.")
@@ -223,7 +228,9 @@ def _say(found: Found) -> str:
     parts = []
     if band.useful is not None:
         parts.append(f"rates are of use from {band.useful.rate:g}")
-    if band.unstable is not None and math.isfinite(band.unstable.low):
+    if band.unstable is not None and band.unstable.low <= lr:
+        parts.append(f"some runs fail at a lower one, {band.unstable.low:g}")
+    elif band.unstable is not None and math.isfinite(band.unstable.low):
         stable = f"stable up to {band.stable.low:g}" if band.stable is not None else ""
         parts += [part for part in (stable, f"unstable from {band.unstable.low:g}") if part]
     elif band.stable is not None:

@@ -12,8 +12,8 @@ from trainlab.studies._arms import shorten
 
 QUANTILES = (0.5, 0.9, 0.99)
 PLAYBOOK = 0.9  # the quantile to clip at where the pilot survives
-DECADES = tuple(10.0**power for power in range(3, -4, -1))  # from the loosest
-HEAVY = 10.0  # times the median: a 99th percentile beyond that is a heavy tail
+DECADES = (1e3, 1e2, 1e1, 1.0)  # from the loosest
+TIGHT = (0.1, 0.01, 0.001)  # where at none of those every seed survives
 
 
 def read_norms(pilot: Sequence[Trace]) -> np.ndarray:
@@ -23,13 +23,18 @@ def read_norms(pilot: Sequence[Trace]) -> np.ndarray:
     return finite
 
 
-def propose(pilot: Sequence[Trace], *, survives: bool) -> list[dict[str, Any]]:
-    """The patches to try: both ways at quantiles of what the pilot has shown, or at every decade where it died.
+def propose(pilot: Sequence[Trace], *, survives: bool, tried: bool = False) -> list[dict[str, Any]]:
+    """The patches to try: both ways at quantiles of what the pilot has shown, or at decades where it died.
 
     By value the quantiles are those of the largest absolute gradient of an update, so that both ways act equally often.
+
+    Args:
+        pilot: the unclipped runs.
+        survives: every one of them does.
+        tried: the looser decades were, and no way survives at any.
     """
     if not survives:
-        return [_patch(mode, threshold) for threshold in DECADES for mode in ("value", "norm")]
+        return [_patch(mode, threshold) for threshold in (TIGHT if tried else DECADES) for mode in ("value", "norm")]
     norms = read_norms(pilot)
     largest = [trace.series["gradient-max-abs"].values.max(axis=1) for trace in pilot if "gradient-max-abs" in trace.series]
     sizes = np.concatenate(largest) if largest else norms
@@ -63,11 +68,10 @@ def tabulate_norms(pilot: Sequence[Trace]) -> Table | None:
     )
 
 
-def say_tail(pilot: Sequence[Trace]) -> str:
-    """What the distribution says of a pilot that survived."""
+def say_guard(pilot: Sequence[Trace], *, heavy: bool) -> str:
+    """Where a pilot that survived could be clipped, by the quantile of its norms; `heavy` if a few of them stand out."""
     norms = read_norms(pilot)
-    middle, high, top = (float(np.quantile(norms, quantile)) for quantile in QUANTILES) if len(norms) else (0.0, 0.0, 0.0)
-    if top > HEAVY * middle > 0:
-        tail = f"99 % up to {top:.3g}, half up to {middle:.3g}"
-        return f" Its gradient norms have a heavy tail ({tail}): as a guard, clip by norm at {shorten(high):g}."
-    return f" As a guard, a norm of {shorten(high):g} would clip one update in ten." if high > 0 else ""
+    guard = shorten(float(np.quantile(norms, PLAYBOOK))) if len(norms) else 0.0
+    if heavy:
+        return f" But a few of its gradients are many times as long as those around them: as a guard, clip by norm at {guard:g}."
+    return f" As a guard, a norm of {guard:g} would clip one update in ten." if guard > 0 else ""

@@ -1,8 +1,9 @@
-"""What is wrong with this training? Every rule that one run can show, the likeliest cause first."""
+"""What is wrong with this training, and what mends it? Every rule that one run can show, and the remedies of what they find."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -10,10 +11,12 @@ import numpy as np
 from trainlab import plugins
 from trainlab.config import Config
 from trainlab.pages._rules import read_rules
-from trainlab.plan import Conclusion, Options, Plan
+from trainlab.plan import Conclusion, Find, Options, Plan, PlannedRun
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
 from trainlab.studies._arms import by_arm, drop_fraction, plan_runs, say_seeds
+from trainlab.studies._mending import Measured, Outcome, follow, search
+from trainlab.studies._telling import say_outcome, suggest, tabulate_trials
 
 PROBES = ("accuracy", "baselines")
 
@@ -36,20 +39,43 @@ def first(config: Config, options: Options) -> Plan:  # noqa: ARG001  # the base
     return Plan(runs=plan_runs(options.arms, options.seeds), probes=PROBES, rules=RULES)
 
 
+def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) -> Plan | None:
+    """The next runs of the search for what mends the base; none where it is healthy, or where nothing is to be tried."""
+    found = _search(config, options, traces, find(traces), last=False)
+    return Plan(runs=tuple(found), probes=PROBES, rules=RULES) if isinstance(found, list) and found else None
+
+
+def _search(
+    config: Config, options: Options, traces: Sequence[Trace], findings: Sequence[Finding], *, last: bool
+) -> list[PlannedRun] | Outcome:
+    base = [each for each in findings if each.run == options.arms[0].name]
+    if not options.chosen.get("try", False) or all(each.severity == "info" for each in base):
+        return Outcome()
+    measured = Measured(traces=traces, findings=findings)
+    found = follow(search(replace(config, vs=[]), base, options.seeds, options.budget), measured, last=last)
+    return replace(found, cost=measured.cost) if isinstance(found, Outcome) else found
+
+
 def conclude(
-    config: Config,  # noqa: ARG001  # one signature for all studies
-    options: Options,  # noqa: ARG001
+    config: Config,
+    options: Options,
     traces: Sequence[Trace],
     findings: Sequence[Finding],
     skipped: Sequence[Skipped],
 ) -> Conclusion:
-    """The likeliest cause of what is wrong with the base, or that nothing is; what was reached."""
-    arms = by_arm(traces)
-    return Conclusion(
-        answer=_answer(next(iter(arms.values())), findings, skipped),
-        tables=(_tabulate(arms, findings),),
-        findings=tuple(findings),
-    )
+    """The likeliest cause of what is wrong with the base, or that nothing is; what mends it; what was reached."""
+    outcome = _search(config, options, traces, findings, last=True)
+    names = {arm.name for arm in options.arms}
+    arms = {name: arm for name, arm in by_arm(traces).items() if name in names}
+    own = [each for each in findings if each.run in names]
+    answer = _answer(next(iter(arms.values())), own, skipped)
+    trials: tuple[Table, ...] = ()
+    if isinstance(outcome, Outcome) and options.chosen.get("try", False) and not answer.values["healthy"]:
+        base = next(iter(arms))
+        answer = say_outcome(answer, outcome, [each for each in own if each.run == base])
+        own = suggest(own, outcome, base)
+        trials = tabulate_trials(outcome)
+    return Conclusion(answer=answer, tables=(_tabulate(arms, own), *trials), findings=tuple(own), about=frozenset(names))
 
 
 def _answer(base: Sequence[Trace], findings: Sequence[Finding], skipped: Sequence[Skipped]) -> Answer:

@@ -12,19 +12,19 @@ from trainlab.config import Config
 from trainlab.config.training import ClipBy, NoClip
 from trainlab.plan import Conclusion, Find, Options, Plan
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
-from trainlab.studies._arms import by_arm, count_held, find_end, list_seeds, make_arm, plan_runs, say_seeds
-from trainlab.studies._thresholds import propose, say_tail, tabulate_norms
+from trainlab.studies._arms import MISTAKES, by_arm, count_held, find_end, list_seeds, make_arm, plan_runs, say_seeds
+from trainlab.studies._thresholds import TIGHT, propose, say_guard, tabulate_norms
 
 PROBES = ("total-norm", "used-norm", "clip-angle", "accuracy", "baselines", "gradient-norm", "gradient-max-abs")
-CLIPPING = ("clipping-too-much", "clipping-turns-gradient", "clipping-idle")
-FACTS = ("outliers", "non-finite-data", "loss-mismatch", "output-mismatch", "loss-broadcast")
-RULES = ("non-finite", "diverged", "exploding-gradient", "outlier-gradient", *CLIPPING, *FACTS)
+CLIPPING = ("clipping-needed", "clipping-too-much", "clipping-turns-gradient", "clipping-idle")
+RULES = ("non-finite", "diverged", "exploding-gradient", "outlier-gradient", *CLIPPING, "outliers", *MISTAKES)
 ROUNDING = 1e-5
 MOST = 0.5  # share of the updates: clipping more is a low learning rate in disguise
 TURN = 10.0  # degrees
 TURNED = 1e-3  # degrees: less is rounding
 CLOSE = 9.9  # thresholds within this factor of each other are no decades apart
 LEARNED = 0.05  # of the loss of the best constant: to end less far below it is to have learned nothing
+OUTLIERS = "D005"
 SAME = 0.1  # of a loss: less is no difference worth a sentence
 
 
@@ -96,8 +96,11 @@ def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) 
     if unclipped is None or _overflows_forward(unclipped):
         return None
     survives = all(map(_learns, unclipped))
-    if not _list_thresholds(options) and not any(_clips(arm[0]) for arm in arms.values() if _is_beside(arm[0])):
-        ways = [make_arm(base.config, patch) for patch in propose(unclipped, survives=survives)]
+    tried = [arm for arm in arms.values() if _is_beside(arm[0]) and _clips(arm[0])]
+    tightest = min((arm[0].config.clip.threshold for arm in tried), default=None)  # type: ignore[union-attr]  # they clip
+    saved = any(all(map(_learns, arm)) for arm in tried)
+    if not _list_thresholds(options) and (not tried or not (survives or saved or tightest == TIGHT[-1])):
+        ways = [make_arm(base.config, patch) for patch in propose(unclipped, survives=survives, tried=bool(tried))]
         return Plan(runs=plan_runs(ways, _list_seeds(options)), probes=PROBES, rules=RULES) if ways else None
     if survives or any("optimizer.lr" in arm[0].patch for arm in arms.values()):
         return None
@@ -125,15 +128,23 @@ def conclude(
 ) -> Conclusion:
     """Whether the unclipped run survives, and what each way of clipping does.
 
-    Of the findings, those of the config as it is and of what is recommended stay: what another threshold did is a row of the table.
+    Of the findings, those of the config as it is stay, and what is new in the way recommended: what another threshold did is a row
+    of the table.
     """
     ways = [_weigh(name, arm, findings) for name, arm in by_arm(traces).items()]
-    answer, best = _answer(ways)
-    about = {ways[0].name, best.name if best else ""}
+    unclipped = {way.name for way in ways if way.beside and way.how == "unclipped"}
+    answer, best = _answer(ways, frozenset(each.code for each in findings if each.run in unclipped))
+    own = [each for each in findings if each.run == ways[0].name]
+    told = {(each.code, each.message) for each in own}
+    own += [
+        each
+        for each in findings
+        if best is not None and each.run == best.name != ways[0].name and (each.code, each.message) not in told
+    ]
     pilot = next((way.traces for way in ways if way.beside and way.how == "unclipped"), ())
     norms = tabulate_norms(pilot) if pilot else None
     tables = (_tabulate(ways), *([norms] if norms is not None else []))
-    return Conclusion(answer=answer, tables=tables, findings=tuple(each for each in findings if each.run in about))
+    return Conclusion(answer=answer, tables=tables, findings=tuple(own))
 
 
 def share_clipped(trace: Trace) -> float:
@@ -186,8 +197,8 @@ def _angles(trace: Trace) -> np.ndarray:
     return np.where(chosen > TURNED, chosen, 0.0)
 
 
-def _answer(ways: Sequence[Way]) -> tuple[Answer, Way | None]:
-    """The answer, and the way of clipping that it recommends."""
+def _answer(ways: Sequence[Way], found: frozenset[str]) -> tuple[Answer, Way | None]:
+    """The answer, and the way of clipping that it recommends; `found`: codes of what is wrong with the unclipped run."""
     beside = [way for way in ways if way.beside]
     unclipped = next((way for way in beside if way.how == "unclipped"), None)
     clipping = [way for way in beside if way is not unclipped]
@@ -202,7 +213,7 @@ def _answer(ways: Sequence[Way]) -> tuple[Answer, Way | None]:
     best = _choose(clipping)
     values["needed"] = not unclipped.learns and best is not None
     if unclipped.learns:
-        return Answer(text=_say_not_needed(unclipped, clipping), values=values), None
+        return Answer(text=_say_not_needed(unclipped, clipping, found), values=values), None
     death = f"unclipped, the run {_say_death(unclipped)}"
     if best is None:
         text = f"Clipping does not save this network: {death}, and no way of clipping makes it learn."
@@ -214,8 +225,11 @@ def _answer(ways: Sequence[Way]) -> tuple[Answer, Way | None]:
     if best.share > MOST:
         text += " That many clipped updates are a lower learning rate in disguise." + _say_slower(ways)
     constant = _find_constant([best])
-    if constant is not None:
-        text += f" But it has learned next to nothing: a constant reaches {constant:.4g}."
+    if constant is not None and OUTLIERS in found:
+        text += " What is left of the loss is that of the outliers."
+    elif constant is not None:
+        updates = min(trace.updates for trace in best.traces)
+        text += f" But in {updates} updates it has learned next to nothing: a constant reaches {constant:.4g}."
     return Answer(text=text, values=values), best
 
 
@@ -232,15 +246,17 @@ def _say_turn(best: Way, clipping: Sequence[Way]) -> str:
 
 
 def _choose(ways: Sequence[Way]) -> Way | None:
-    """Among those that learn: few updates clipped before many, the gradient kept before turned; then the loosest threshold.
+    """The way to recommend, among those that every seed survives: the first of their order.
 
-    The loosest of a grid of decades, that is: of thresholds closer together than that, the one that ends lowest.
+    Better than a constant before no better, few updates clipped before many, the gradient kept before turned; then the loosest
+    threshold. The loosest of a grid of decades, that is: of thresholds closer together than that, the one that ends lowest.
     """
     alive = [way for way in ways if way.learns]
-    best = min(alive, key=lambda way: (way.share > MOST, way.turns, -way.threshold), default=None)
+    ranks = {way.name: (_find_constant([way]) is not None, way.share > MOST, way.turns) for way in alive}
+    best = min(alive, key=lambda way: (*ranks[way.name], -way.threshold), default=None)
     if best is None:
         return None
-    near = [way for way in alive if (way.share > MOST, way.turns) == (best.share > MOST, best.turns)]
+    near = [way for way in alive if ranks[way.name] == ranks[best.name]]
     return min((way for way in near if way.threshold > best.threshold / CLOSE), key=lambda way: way.final)
 
 
@@ -251,12 +267,12 @@ def _say_death(way: Way) -> str:
     return way.state.replace("diverged", f"diverges at update {fatal.update} ({fatal.value} in {fatal.where})", 1)
 
 
-def _say_not_needed(unclipped: Way, clipping: Sequence[Way]) -> str:
+def _say_not_needed(unclipped: Way, clipping: Sequence[Way], found: frozenset[str]) -> str:
     updates = min(trace.updates for trace in unclipped.traces)
     if updates == 1:
         return "Clipping is not needed: unclipped, the run survives its only update. Train longer to be sure."
     text = f"Clipping is not needed: unclipped, the run survives its {updates} updates and ends at a loss of {unclipped.final:.4g}."
-    text += say_tail(unclipped.traces)
+    text += say_guard(unclipped.traces, heavy="C002" in found)
     constant = _find_constant([unclipped, *clipping])
     if constant is not None:
         text += f" But it has learned next to nothing, clipped or not: a constant reaches {constant:.4g}."
@@ -280,7 +296,7 @@ def _say_slower(ways: Sequence[Way]) -> str:
     rate = way.traces[0].config.optimizer.lr
     if way.learns:
         return f" Unclipped at a learning rate of {rate:g} it survives and ends at {way.final:.4g}: lower the rate instead."
-    return f" A learning rate of {rate:g} without clipping does not help either."
+    return f" A learning rate of {rate:g} without clipping does not help, though."
 
 
 def _find_constant(ways: Sequence[Way]) -> float | None:

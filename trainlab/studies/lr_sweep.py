@@ -10,27 +10,26 @@ from trainlab.config import Config, name_patch
 from trainlab.plan import Arm, Conclusion, Find, Options, Plan
 from trainlab.report import Answer, Finding, Skipped, Trace
 from trainlab.studies import _ramp, _search
-from trainlab.studies._arms import count_held, make_arm, plan_runs, say_seeds
+from trainlab.studies._arms import MISTAKES, count_held, make_arm, plan_runs, say_seeds
 from trainlab.studies._rates import (
     KEY,
     Sweep,
     describe,
     drop_rate,
-    is_dead,
     list_failures,
     list_values,
     say_best,
     say_floor,
+    say_groups,
     say_own,
     tabulate,
     weigh,
 )
 
 PROBES = ("accuracy", "baselines", "gradient-norm")
-FACTS = ("unscaled-features", "non-finite-data", "loss-mismatch", "output-mismatch", "loss-broadcast")
 RATE = ("learning-rate-too-high", "learning-rate-too-low", "edge-of-sweep")
 COURSE = ("diverged", "stalled", "loss-spike", "collapsed", "non-finite", "underfitting")
-RULES = (*RATE, *COURSE, *FACTS)
+RULES = (*RATE, *COURSE, "unscaled-features", *MISTAKES)
 OPTIMIZERS: tuple[dict[str, Any], ...] = (
     {"optimizer.name": "sgd"},
     {"optimizer.name": "sgd", "optimizer.momentum": 0.9},
@@ -154,12 +153,8 @@ def _list_schedules(epochs: int) -> list[dict[str, Any]]:
 
 def _find_failure(traces: Sequence[Trace], findings: Sequence[Finding]) -> str:
     """What makes a rate unusable, in the words of its verdict; empty if nothing does. One seed is enough."""
-    arm, dead = traces[0].name, sum(map(is_dead, traces))
-    for word, held in (
-        ("diverged", count_held(findings, arm, {"L003", "G006"})),
-        ("collapsed", dead),
-        ("too high", count_held(findings, arm, {"L001"})),
-    ):
+    for word, codes in (("diverged", {"L003", "G006"}), ("collapsed", {"L008"}), ("too high", {"L001"})):
+        held = count_held(findings, traces[0].name, codes)
         if held:
             return say_seeds(word, held, len(traces))
     return ""
@@ -170,11 +165,15 @@ def _answer(sweeps: Sequence[Sweep], findings: Sequence[Finding]) -> Answer:
     values = list_values(base)
     if others:
         values["arms"] = {sweep.name: list_values(sweep) for sweep in others}
-    text = _recommend(base) + say_floor(base, base.best, findings)
+    text = _recommend(base) + _say_groups(base) + say_floor(base, base.best, findings)
     for sweep in others:
         best = sweep.best
         text += f" With {sweep.name}: " + (f"{best.lr:g}, ending at {best.final:.4g}." if best else f"{list_failures(sweep)}.")
     return Answer(text=text, values=values)
+
+
+def _say_groups(sweep: Sweep) -> str:
+    return say_groups(sweep.best.traces[0].config, sweep.best.lr) if sweep.best else ""
 
 
 def _recommend(sweep: Sweep) -> str:

@@ -10,11 +10,15 @@ import numpy as np
 from trainlab.comparing import compare_accuracy
 from trainlab.config import Config
 from trainlab.errors import UserError
-from trainlab.intervals import newcombe
-from trainlab.plan import Conclusion, Options, Plan
+from trainlab.plan import Conclusion, Find, Options, Plan
 from trainlab.report import Answer, Column, Comparison, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
+from trainlab.studies import _effects
 from trainlab.studies._arms import by_arm, count_held, drop_fraction, make_arm, plan_runs, say_seeds
+from trainlab.studies._effects import STATES, say_difference
+from trainlab.studies._gap import gap_interval, judge_base, mean, name_measure, read_parts, say_gap
+from trainlab.studies._trials import PROBES as TRIED
+from trainlab.studies._trials import cut_folds, plan_chosen, plan_trials, wants_trials
 
 PROBES = ("accuracy", "baselines")
 RULES = (
@@ -45,33 +49,45 @@ RULES = (
 )
 DECAY = 0.04
 NO_TEST = "these data have no test part to compare with"
-STATES = {"diverged": {"G006", "L003"}, "overfits": {"F001"}, "underfits": {"F002"}, "overtrains": {"F004"}}  # the worst first
 
 
 def first(config: Config, options: Options) -> Plan:
-    """The base and what is beside it; with nothing beside it, weight decay.
+    """The base and the remedies; or what is named beside the base; or, where it is to be quick, weight decay.
 
     Raises:
-        UserError: the data have no test part to compare with.
+        UserError: the data have no test part to compare with, or a remedy that was asked for has no use.
     """
-    if not getattr(config.data, "test_fraction", 0.0):
-        known = hasattr(config.data, "test_fraction")
+    data, folds = config.data, options.chosen.get("folds")
+    if folds and not hasattr(data, "folds"):
+        raise UserError("these data cannot be cut into folds", key="--folds", value=str(folds))
+    if not getattr(data, "test_fraction", 0.0) and not folds and getattr(data, "folds", None) is None:
+        known = hasattr(data, "test_fraction")
         message = "there is no test part to compare with; set it above 0, to 0.2 for example" if known else NO_TEST
-        raise UserError(message, key="data.test_fraction" if known else "data", value="0" if known else config.data.name)
+        raise UserError(message, key="data.test_fraction" if known else "data", value="0" if known else data.name)
     arms = list(options.arms)
+    if wants_trials(options):
+        runs, groups = plan_trials(config, options, arms)
+        return Plan(runs=runs, probes=(*TRIED, "baselines"), rules=RULES, groups=groups)
     if len(arms) == 1:
         arms.append(make_arm(arms[0].config, {"optimizer.weight_decay": DECAY}))
-    return Plan(runs=plan_runs(arms, options.seeds), probes=PROBES, rules=RULES)
+    return Plan(runs=tuple(cut_folds(plan_runs(arms, options.seeds), options)), probes=PROBES, rules=RULES)
+
+
+def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) -> Plan | None:  # noqa: ARG001  # no rule decides
+    """Each remedy at the strength that did best on the validation part, trained on the whole training part."""
+    return plan_chosen(config, options, traces) if wants_trials(options) else None
 
 
 def conclude(
-    config: Config,  # noqa: ARG001  # one signature for all studies
-    options: Options,  # noqa: ARG001
+    config: Config,
+    options: Options,
     traces: Sequence[Trace],
     findings: Sequence[Finding],
     skipped: Sequence[Skipped],
 ) -> Conclusion:
-    """The gap of the base, and what each arm does to it and to the test accuracy."""
+    """The gap of the base, and what each arm or remedy does to it and to the test part."""
+    if wants_trials(options):
+        return _effects.conclude(config, options, traces, findings, skipped)
     arms = by_arm(traces)
     compared = compare_accuracy(list(arms.values()))
     words: dict[str, str] = {each.run: each.verdict for each in compared}
@@ -81,24 +97,6 @@ def conclude(
         comparisons=compared,
         findings=tuple(findings),
     )
-
-
-def gap_interval(traces: Sequence[Trace]) -> tuple[float, float] | None:
-    """95 % interval of train minus test accuracy: Newcombe's, for the samples of one seed; the mean over seeds of its ends."""
-    ends = []
-    for trace in traces:
-        train, test = trace.arrays.get("train-correct"), trace.arrays.get("test-correct")
-        if train is None or test is None or not np.isfinite(train).all() or not np.isfinite(test).all():
-            return None
-        ends.append(newcombe((train.sum(), len(train)), (test.sum(), len(test))))
-    low, high = np.mean(ends, axis=0)
-    return float(low), float(high)
-
-
-def _mean(traces: Sequence[Trace], name: str) -> float | None:
-    values = [trace.metrics.get(name) for trace in traces]
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
 def _verdict(arm: Sequence[Trace], words: Mapping[str, str], findings: Sequence[Finding]) -> str:
@@ -114,63 +112,37 @@ def _answer(
     arms: Mapping[str, Sequence[Trace]], compared: Sequence[Comparison], findings: Sequence[Finding], skipped: Sequence[Skipped]
 ) -> Answer:
     base = next(iter(arms.values()))
-    own = [each for each in findings if each.run == base[0].name]
-    measure = "r2" if base[0].task == "regression" else "accuracy"
-    train, test = _mean(base, f"train_{measure}"), _mean(base, f"test_{measure}")
+    measure = name_measure(base)
+    train, test = read_parts(base)
     values: dict[str, Any] = {"verdict": _verdict(base, {}, findings)}
     if train is None or test is None:
-        broken = next((each for each in own if each.code in ("G006", "L003")), None)
+        broken = next((each for each in findings if each.run == base[0].name and each.code in ("G006", "L003")), None)
         reason = f": {broken.message}" if broken else ""
         return Answer(text=f"The network could not be measured on both parts{reason}.", values=values)
     values |= {f"train_{measure}": train, f"test_{measure}": test, "gap": train - test, "gap_interval": gap_interval(base)}
-    unsure = next((each for each in skipped if each.code == "F001" and each.run == base[0].name), None)
-    overfits = next((each for each in own if each.code == "F001"), None)
-    if any(each.code in STATES["diverged"] for each in own):
-        verdict = "The network diverges"
-    elif any(each.code == "F002" for each in own):
-        verdict = "The network underfits"
-    elif overfits is not None:
-        verdict = say_seeds("The network overfits", overfits.seeds["held"], overfits.seeds["of"])
-    else:
-        verdict = "Whether the network overfits is not certain" if unsure else "The network does not overfit"
-    text = f"{verdict}: {_say_gap(base, train, test, values['gap_interval'])}."
+    text = f"{judge_base(base, findings, skipped)}: {say_gap(base, train, test, values['gap_interval'])}."
     return Answer(text=text + _say_change(arms, compared, values), values=values)
-
-
-def _say_gap(base: Sequence[Trace], train: float, test: float, interval: tuple[float, float] | None) -> str:
-    samples = base[0].sizes.get("test")
-    if base[0].task == "regression":
-        parts = f"R2 is {train:.3g} on the training part and {test:.3g} on the test part"
-        return f"{parts}, a gap of {train - test:.3g} ({samples} test samples)"
-    span = f"95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f}, " if interval else ""
-    return (
-        f"{100 * train:.1f} % right on the training part, {100 * test:.1f} % on the test part, "
-        f"a gap of {100 * (train - test):.1f} points ({span}{samples} test samples)"
-    )
 
 
 def _say_change(arms: Mapping[str, Sequence[Trace]], compared: Sequence[Comparison], values: dict[str, Any]) -> str:
     """What closes the gap: the change that helps most, by a difference that is no chance."""
     if not compared:
-        tests = {name: test for name, arm in arms.items() if (test := _mean(arm, "test_r2")) is not None}
-        best = max(tests, key=lambda name: tests[name], default="")
-        if len(tests) < 2 or best == next(iter(arms)):
-            return " None of the changes tried raises the test R2." if len(tests) > 1 else ""
-        return f" The highest test R2 is that of {best}, {tests[best]:.3g}."
+        return ""
+    numbers = compared[0].metric == "test_r2"
+    what, points = ("R2", "") if numbers else ("accuracy", " points")
     helps = max((each for each in compared if each.verdict == "helps"), key=lambda each: each.difference, default=None)
     if helps is not None:
-        low, high = (100 * end for end in helps.corrected)
         values["helps"] = helps.run
-        reached = f"test accuracy {100 * (_mean(arms[helps.run], 'test_accuracy') or 0):.1f} %"
-        return f" {helps.run} helps: {reached}, {100 * helps.difference:+.1f} points ({low:+.1f} to {high:+.1f})."
+        test = mean(arms[helps.run], helps.metric) or 0.0
+        reached = f"{test:.3g}" if numbers else f"{100 * test:.1f} %"
+        return f" {helps.run} helps: test {what} {reached}, {say_difference(helps, points)}."
     harms = [each.run for each in compared if each.verdict == "harms"]
     lower = f"{', '.join(harms)} {'lowers' if len(harms) == 1 else 'lower'}"
     if len(harms) == len(compared):
-        return f" {lower} the test accuracy."
+        return f" {lower} the test {what}."
     most = max(compared, key=lambda each: each.difference)
-    low, high = (100 * end for end in most.corrected)
-    nearest = f" (most: {most.run}, {100 * most.difference:+.1f} points, {low:+.1f} to {high:+.1f})" if most.difference > 0 else ""
-    text = f" None of the changes tried raises the test accuracy by more than chance could{nearest}."
+    nearest = f" (most: {most.run}, {say_difference(most, points)})" if most.difference > 0 else ""
+    text = f" None of the changes tried raises the test {what} by more than chance could{nearest}."
     return text + (f" {lower} it." if harms else "")
 
 
@@ -180,7 +152,7 @@ def _tabulate(arms: Mapping[str, Sequence[Trace]], words: Mapping[str, str], fin
     classes = any("train-correct" in trace.arrays for arm in arms.values() for trace in arm)
     for name, arm in arms.items():
         interval = gap_interval(arm)
-        train, test = (_mean(arm, f"{part}_{'accuracy' if classes else 'r2'}") for part in ("train", "test"))
+        train, test = (mean(arm, f"{part}_{'accuracy' if classes else 'r2'}") for part in ("train", "test"))
         rows.append(
             (
                 name,
@@ -189,8 +161,8 @@ def _tabulate(arms: Mapping[str, Sequence[Trace]], words: Mapping[str, str], fin
                 train - test if train is not None and test is not None else None,
                 *([f"{100 * interval[0]:.1f} .. {100 * interval[1]:.1f} %" if interval else None] if classes else []),
                 *([_median([trace.stopped for trace in arm])] if stops else []),
-                _mean(arm, "train_loss"),
-                _mean(arm, "test_loss"),
+                mean(arm, "train_loss"),
+                mean(arm, "test_loss"),
                 _median([find_settling_epoch(trace.series["loss"]) for trace in arm]),
                 _median([_find_best_epoch(trace) for trace in arm]),
                 np.median([trace.series["loss"].values for trace in arm], axis=0).tolist() if _same_length(arm) else None,

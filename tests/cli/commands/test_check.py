@@ -1,13 +1,24 @@
-"""One training, every rule, one verdict."""
+"""One training, every rule, one verdict; then what mends it."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import pytest
 
 from tests.cli.running import carry_out, find_table, report
 from trainlab.studies.check import RULES
 
-QUICK = ("check", "--set", "data.samples=300", "--epochs", "12")
+QUICK = ("check", "--set", "data.samples=300", "--epochs", "12", "--diagnose")
+CONFIG = """\
+# mine
+model: {kind: mlp, layers: 2, width: 16}   # small
+data: {name: wine, standardize: true, test_fraction: 0.2}
+loss: cross_entropy
+optimizer: {name: adam, lr: 3}  # as it was
+train: {epochs: 12, batch_size: 32}
+"""
 
 
 def test_a_sound_training_is_healthy(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,8 +52,74 @@ def test_a_consequence_names_its_cause_and_does_not_count(capsys: pytest.Capture
     assert document["summary"]["errors"] + document["summary"]["warnings"] <= len(document["findings"]) - len(below)
 
 
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A config whose rate is far too high, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "mine.yaml"
+    file.write_text(CONFIG, encoding="utf-8")
+    return file
+
+
+def test_the_mended_config_is_written_and_checked_again(capsys: pytest.CaptureFixture[str], broken: Path) -> None:
+    document = report(capsys, "check", "mine.yaml", "--write", "fixed.yaml")  # exits with 0: nothing is left
+    values, found = document["answer"]["values"], document["findings"][0]
+    assert document["answer"]["text"].endswith("Written to fixed.yaml, and checked again: healthy.")
+    assert values["written"] == {"path": "fixed.yaml", "healthy": True, "cause": None}
+    (suggestion,) = found["suggestions"]
+    assert suggestion["patch"] == values["mended"]
+    assert suggestion["measured"]["verdict"] == "helps"
+    assert suggestion["measured"]["metric"] == "validation_loss"  # as many are right: the loss decides
+    assert suggestion["measured"]["with"] < 0.1 * suggestion["measured"]["control"]
+    low, high = suggestion["measured"]["interval"]
+    assert low <= suggestion["measured"]["ratio"] <= high < 1
+    rows = find_table(document, "remedies")
+    assert (rows[0]["change"], rows[0]["verdict"]) == ("nothing", "control")
+    assert rows[1]["verdict"] == "helps"
+    assert values["tried"] == len(rows) - 1
+    assert values["cost"] == pytest.approx(len(document["runs"]), rel=0.3)  # a validation part takes some of the updates
+    written = (broken.parent / "fixed.yaml").read_text(encoding="utf-8")
+    assert written.startswith("# mine\nmodel: {kind: mlp, layers: 2, width: 16}   # small\n")
+    assert "validation_fraction" not in written
+    assert carry_out(capsys, "check", "fixed.yaml").answer.startswith("Healthy")
+    baseline = broken.parent / "report.json"
+    baseline.write_text(json.dumps(document), encoding="utf-8")
+    known = carry_out(capsys, "check", "mine.yaml", "--diagnose", "--baseline", "report.json")
+    assert known.code == 0  # judges only what is new
+    assert "known" in known.out
+
+
+def test_a_sound_config_is_left_alone(capsys: pytest.CaptureFixture[str], broken: Path) -> None:
+    document = report(capsys, "check", "mine.yaml", "--lr", "0.01", "--write", "fixed.yaml")
+    assert document["answer"]["text"].endswith("Nothing was written to fixed.yaml.")
+    assert {run["name"] for run in document["runs"]} == {"base"}
+    assert [table["name"] for table in document["tables"]] == ["runs"]
+    assert sorted(path.name for path in broken.parent.iterdir()) == ["mine.yaml"]
+
+
+def test_what_no_patch_mends_is_said_and_costs_nothing_more(capsys: pytest.CaptureFixture[str], broken: Path) -> None:
+    rows = [f"{x},{2 * x}" if x != 7 else "nan,1" for x in range(60)]
+    (broken.parent / "hole.csv").write_text("\n".join(["x,y", *rows]), encoding="utf-8")
+    given = ("--set", "data={name: csv, path: hole.csv, task: numbers}", "--set", "loss=mse", "--fail-on", "never")
+    document = report(capsys, "check", "mine.yaml", *given)
+    assert document["findings"][0]["code"] == "D006"
+    assert "No remedy was tried" in document["answer"]["text"]
+    assert document["answer"]["values"]["mended"] is None
+    assert (len(document["runs"]), document["answer"]["values"]["cost"]) == (1, 1.0)
+
+
+def test_to_write_there_must_be_something_to_try_and_a_place(capsys: pytest.CaptureFixture[str], broken: Path) -> None:
+    outcome = carry_out(capsys, "check", "mine.yaml", "--diagnose", "--write", "fixed.yaml")
+    assert (outcome.code, len(outcome.errors)) == (2, 1)
+    assert "--write" in outcome.errors[0]
+    outcome = carry_out(capsys, "check", "mine.yaml", "--write", "nowhere/fixed.yaml")
+    assert (outcome.code, len(outcome.errors)) == (2, 1)
+    assert "the folder does not exist" in outcome.errors[0]
+
+
 def test_help_says_when_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert "[default: error]" in carry_out(capsys, "check", "--help").out
+    assert "[default: 30x]" in carry_out(capsys, "check", "--help").out
     assert "[default: never]" in carry_out(capsys, "overfit", "--help").out
 
 

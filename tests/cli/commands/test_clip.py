@@ -113,8 +113,32 @@ def test_a_long_sequence_explodes_at_once_and_is_saved_by_the_loosest_decade(cap
     recommended = next(row for row in rows.values() if row["run"] == document["answer"]["values"]["recommended"])
     assert recommended["clipping"].startswith("by norm at")
     assert recommended["verdict"] == "survives"
+    courses = [run["series"]["loss"]["values"] for run in document["runs"] if run["name"] == recommended["run"]]
+    assert len(courses) == 3
+    assert all(None not in course and course[-1] < course[0] for course in courses)  # it trains in every seed
     assert rows["by norm at 1"]["verdict"].startswith("survives")
     assert rows["by norm at 1000"]["verdict"].startswith("diverged")
+    assert [each["code"] for each in document["findings"] if each["run"] == "base"] == ["G006", "L003", "C002"]
+
+
+@pytest.mark.parametrize("length", [100, 1000])
+def test_other_lengths_explode_too(capsys: pytest.CaptureFixture[str], length: int) -> None:
+    options = ("--set", f"data.length={length}", "--set", "data.samples=64", "--epochs", "2", "--seeds", "2")
+    document = report(capsys, "clip", "clip-rnn", "--threshold", "1", *options, "--quiet")
+    rows = {row["run"]: row for row in find_table(document, "arms")}
+    assert rows["base"]["verdict"] == "diverged"
+    assert rows["clip.mode=norm,clip.threshold=1.0"]["verdict"] == "survives"
+
+
+def test_far_off_targets_throw_the_weights_out(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "clip", "clip-outliers", "--epochs", "20", "--quiet")
+    base = [run for run in document["runs"] if run["name"] == "base"]
+    assert all(run["metrics"]["diverged_at"] is not None for run in base)
+    assert {"D005", "G009", "C002"} <= {each["code"] for each in document["findings"]}
+    assert document["answer"]["values"]["recommended"].startswith("clip.mode=norm")
+    assert "What is left of the loss is that of the outliers." in document["answer"]["text"]
+    healthy = report(capsys, "clip", "clip-outliers", "--set", "data.outliers=0", "--epochs", "20", "--quiet")
+    assert healthy["answer"]["values"]["needed"] is False
 
 
 def test_a_hundred_layers_of_one_and_a_half(capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,7 +47,14 @@ def test_the_schema_is_that_of_config_files(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize(
     ("like", "command"),
-    [(None, "overfit"), ("overfit", "overfit"), ("gradients-deep", "gradients"), ("lr-sweep", "lr-sweep"), ("clip", "clip")],
+    [
+        (None, "overfit"),
+        ("overfit", "overfit"),
+        ("gradients-deep", "gradients"),
+        ("lr-sweep", "lr-sweep"),
+        ("clip", "clip"),
+        ("underfit", "underfit"),
+    ],
 )
 def test_init_writes_a_config_and_the_command_to_try(
     like: str | None, command: str, here: Path, capsys: pytest.CaptureFixture[str]

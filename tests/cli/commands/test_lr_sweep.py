@@ -118,6 +118,17 @@ def test_the_grid_goes_on_where_the_best_lies_on_its_edge(capsys: pytest.Capture
     assert {run["seed"] for run in document["runs"]} == {0, 1, 2, 3, 4, 5}
 
 
+def test_parameter_groups_keep_their_ratios(capsys: pytest.CaptureFixture[str]) -> None:
+    groups = '[{match: "model.0.*", lr_scale: 0.01}]'
+    options = ("--set", "vs=[]", "--set", f"optimizer.groups={groups}", "--epochs", "60", "--seeds", "1", "--points", "8")
+    document = report(capsys, "lr-sweep", *options)
+    values = document["answer"]["values"]
+    assert all(run["config"]["optimizer"]["groups"] == [{"match": "model.0.*", "lr_scale": 0.01}] for run in document["runs"])
+    assert f"Groups keep their ratios: model.0.* at {values['recommended'] * 0.01:.3g}." in document["answer"]["text"]
+    alone = report(capsys, "lr-sweep", *options[:2], *options[4:])["answer"]["values"]
+    assert values["band"]["first_unstable"]["rate"] > alone["band"]["first_unstable"]["rate"]  # the slow layer damps it
+
+
 def test_a_budget_ends_the_search(capsys: pytest.CaptureFixture[str]) -> None:
     document = report(capsys, "lr-sweep", "overfit", "--set", "vs=[]", "--epochs", "5", "--budget", "60x", "--points", "12")
     assert len(document["runs"]) == 60

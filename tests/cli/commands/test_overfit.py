@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from tests.cli.running import carry_out, find_table, report
+from trainlab.cli.app import run
 
 
 def test_the_experiment_of_the_source(capsys: pytest.CaptureFixture[str]) -> None:
-    document = report(capsys, "overfit", "--seeds", "3")
+    document = report(capsys, "overfit", "--quick", "--seeds", "3")
     base = [run for run in document["runs"] if run["name"] == "base"]
     decayed = [run for run in document["runs"] if run["name"] == "optimizer.weight_decay=0.04"]
     assert [run["metrics"]["train_accuracy"] for run in base] == [1.0] * 3
@@ -52,7 +56,7 @@ def test_five_seeds_and_three_changes(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_two_seeds_of_a_verdict_that_only_some_share(capsys: pytest.CaptureFixture[str]) -> None:
-    table = carry_out(capsys, "overfit", "--set", "data.samples=200", "--epochs", "60", "--seeds", "3").out
+    table = carry_out(capsys, "overfit", "--quick", "--set", "data.samples=200", "--epochs", "60", "--seeds", "3").out
     assert "train against test (means over 3 seeds)" in table
 
 
@@ -82,17 +86,15 @@ def test_two_seeds_of_a_verdict_that_only_some_share(capsys: pytest.CaptureFixtu
     ],
 )
 def test_the_answer_on_other_data(capsys: pytest.CaptureFixture[str], options: list[str], answer: str) -> None:
-    assert carry_out(capsys, "overfit", *options).answer.startswith(answer)
+    assert carry_out(capsys, "overfit", "--quick", *options).answer.startswith(answer)
 
 
 def test_numbers_to_predict_are_compared_by_r2(capsys: pytest.CaptureFixture[str]) -> None:
-    document = report(
-        capsys, "overfit", "--set", "data={name: diabetes, standardize: true}", "--set", "loss=mse", "--set", "model.output=none",
-        "--epochs", "50",
-    )  # fmt: skip
+    numbers = ("--set", "data={name: diabetes, standardize: true}", "--set", "loss=mse", "--set", "model.output=none")
+    document = report(capsys, "overfit", "--quick", *numbers, "--epochs", "50")
     row = find_table(document, "arms")[0]
     assert row["gap"] == pytest.approx(row["train R2"] - row["test R2"])
-    assert document["comparisons"] == []
+    assert [each["metric"] for each in document["comparisons"]] == ["test_r2"]
 
 
 def test_a_change_that_lowers_the_accuracy_is_said_to(capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,10 +103,92 @@ def test_a_change_that_lowers_the_accuracy_is_said_to(capsys: pytest.CaptureFixt
 
 
 def test_without_a_test_part_nothing_is_trained(capsys: pytest.CaptureFixture[str]) -> None:
-    outcome = carry_out(capsys, "overfit", "gradients")
+    outcome = carry_out(capsys, "overfit", "--quick", "gradients")
     assert (outcome.code, outcome.out) == (2, "")
     (message,) = outcome.errors
     assert "gradients.yaml:" in message
     assert message.endswith("data: these data have no test part to compare with (got ones)")
-    outcome = carry_out(capsys, "overfit", "--set", "data.test_fraction=0")
+    outcome = carry_out(capsys, "overfit", "--quick", "--set", "data.test_fraction=0")
     assert "--set data.test_fraction=0: data.test_fraction: there is no test part" in outcome.err
+
+
+@pytest.fixture(scope="module")
+def remedies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A few remedies on the network of the source, trained shorter."""
+    names = "weight-decay,l1,smaller-network,dropout,mc-dropout,ensemble,more-data"
+    path = tmp_path_factory.mktemp("overfit") / "report.json"
+    assert run(["overfit", "--remedy", names, "--seeds", "2", "--epochs", "100", "--quiet", "--format", f"json:{path}"]) == 0
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def find_run(document: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(run for run in document["runs"] if run["name"] == name)
+
+
+class TestRemedies:
+    def test_the_base_is_that_of_the_config_and_so_are_the_remedies(self, remedies: dict[str, Any]) -> None:
+        assert [run["name"] for run in remedies["runs"][:2]] == ["base", "base"]
+        rows = {row["remedy"]: row for row in find_table(remedies, "remedies")}
+        chosen = {row["chosen"] for row in find_table(remedies, "strengths")}
+        assert chosen <= rows.keys()
+        for row in list(rows.values())[1:]:
+            if "passes" not in row["run"]:
+                own = [run["metrics"]["test_accuracy"] for run in remedies["runs"] if run["name"] == row["run"]]
+                assert len(own) == 2
+                assert row["test"] == pytest.approx(sum(own) / 2)
+
+    def test_the_choice_never_saw_the_test_part(self, remedies: dict[str, Any]) -> None:
+        tried = [run for run in remedies["runs"] if run["name"].endswith(",data.validation_fraction=0.2")]
+        assert len(tried) == 2 * (3 + 3 + 3 + 3)
+        for row in find_table(remedies, "strengths"):
+            reached = {strength: float(share) for strength, share in (part.split(": ") for part in row["tried"].split("; "))}
+            assert reached[row["chosen"].rpartition(" ")[2]] == max(reached.values())
+
+    def test_l1_leaves_weights_and_inputs_out_and_small_weights_move_less(self, remedies: dict[str, Any]) -> None:
+        names = {strength: f"regularize.l1={strength},data.validation_fraction=0.2" for strength in (0.001, 0.01)}
+        metrics = {strength: find_run(remedies, name)["metrics"] for strength, name in names.items()}
+        assert 0.4 < metrics[0.001]["zero_weights"] < metrics[0.01]["zero_weights"]
+        assert metrics[0.01]["zero_inputs"] > 0.2
+        assert find_run(remedies, "base")["metrics"]["zero_weights"] == 0
+        decayed = find_run(remedies, "optimizer.weight_decay=0.1,data.validation_fraction=0.2")["metrics"]
+        assert decayed["shaken"] < 0.5 * find_run(remedies, "base")["metrics"]["shaken"]
+
+    def test_two_units_cannot_learn_it_by_heart(self, remedies: dict[str, Any]) -> None:
+        assert find_run(remedies, "model.width=2,data.validation_fraction=0.2")["metrics"]["train_accuracy"] < 0.95
+
+    def test_the_ensemble_is_one_more_entry_a_seed(self, remedies: dict[str, Any]) -> None:
+        together = [run for run in remedies["runs"] if run["name"] == "ensemble of 5"]
+        members = [run for run in remedies["runs"] if run["name"].startswith("data.bootstrap=")]
+        assert (len(together), len(members)) == (2, 10)
+        worst = min(run["metrics"]["test_accuracy"] for run in members)
+        assert all(run["metrics"]["test_accuracy"] >= worst for run in together)
+        assert all(run["how"] == "the mean prediction of 5 runs" for run in together)
+
+    def test_wrong_answers_are_less_sure_than_right_ones(self, remedies: dict[str, Any]) -> None:
+        right, wrong, most = find_table(remedies, "uncertainty")
+        assert wrong["spread"] > right["spread"]
+        assert wrong["sure over all"] < right["sure over all"]
+        assert most["sure in one pass"] - most["sure over all"] > 0.1
+
+    def test_the_learning_curve(self, remedies: dict[str, Any]) -> None:
+        rows = find_table(remedies, "learning-curve")
+        assert [(row["share"], row["samples"]) for row in rows] == [("25 %", 200), ("50 %", 400), ("100 %", 800)]
+        assert [row["train"] for row in rows] == pytest.approx([1.0] * 3, abs=0.01)
+
+
+def test_folds_test_every_sample(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "overfit", "--quick", "--folds", "3", "--epochs", "30", "--set", "data.samples=300")
+    assert len(document["runs"]) == 6
+    assert "300 test samples)" in document["answer"]["text"]
+    assert [run["config"]["data"]["fold"] for run in document["runs"]] == [0, 1, 2, 0, 1, 2]
+
+
+def test_mistakes_are_told_with_the_nearest_name(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "overfit", "--remedy", "weight_decy,shuffle", "--folds", "1")
+    assert outcome.code == 2
+    assert "--folds" in outcome.err
+    outcome = carry_out(capsys, "overfit", "--remedy", "weight_decy,shuffle")
+    assert outcome.code == 2
+    assert "did you mean 'weight-decay'" in outcome.err
+    assert "has no use here" in outcome.err

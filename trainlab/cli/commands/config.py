@@ -57,6 +57,8 @@ def init(
     path = find_config(like)
     streams.write(path.read_text(encoding="utf-8"), file)
     command = next(
-        name for name in ("check", "gradients", "lr-sweep", "clip", "overfit") if path.stem.startswith(name) or name == "overfit"
+        name
+        for name in ("check", "gradients", "lr-sweep", "clip", "underfit", "overfit")
+        if path.stem.startswith(name) or name == "overfit"
     )
     streams.write(f"wrote {file}; try: trainlab {command} {file}\n", None)

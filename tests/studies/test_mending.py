@@ -1,0 +1,197 @@
+"""The search for what mends a config, on traces made by hand: each run's verdict follows from its config."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.studies.plans import make_finding, make_run
+from trainlab.config import Config, validate
+from trainlab.plan import PlannedRun
+from trainlab.report import Finding, Trace
+from trainlab.studies._mending import AGAIN, ONCE, Change, Measured, Outcome, follow, propose, search
+
+CONFIG = validate(
+    {"data": {"name": "digits"}, "loss": "cross_entropy", "optimizer": {"lr": 3.0}, "train": {"epochs": 10, "batch_size": 32}}
+)
+SAMPLES = 200
+
+
+def measure(run: PlannedRun, right: float) -> Trace:
+    """A run that gets this share of the validation part right."""
+    correct = (np.arange(SAMPLES) < right * SAMPLES).astype(float)
+    return make_run(
+        run.name,
+        seed=run.config.seed,
+        config=run.config,
+        task="multiclass",
+        updates=10,
+        planned=10,
+        metrics={"validation_loss": 1.1 - right, "validation_accuracy": float(correct.mean())},
+        arrays={"validation-correct": correct},
+    )
+
+
+def look(
+    share: Callable[[Config], float],
+    faults: Callable[[Config], Sequence[Finding]],
+    config: Config = CONFIG,
+    budget: float | None = 30,
+) -> tuple[Outcome, list[PlannedRun]]:
+    """Carry out the search as the study does, and return what it made as well."""
+    base = PlannedRun(name="base", patch={}, config=config)
+    made, traces = [base], [measure(base, share(config))]
+    findings = list(faults(config))
+    while True:
+        found = follow(search(config, faults(config), (0,), budget), Measured(traces=traces, findings=findings))
+        if isinstance(found, Outcome):
+            return found, made
+        made += found
+        traces += [measure(run, share(run.config)) for run in found]
+        findings += [
+            make_finding(each.code, name, severity=each.severity, because=each.because)
+            for name, config in {run.name: run.config for run in found}.items()
+            for each in faults(config)
+        ]
+
+
+def too_high(config: Config) -> list[Finding]:
+    return [make_finding("L001")] if config.optimizer.lr > 0.5 else []
+
+
+def by_rate(config: Config) -> float:
+    return {0.03: 0.95, 0.3: 0.9, 0.01: 0.8}.get(config.optimizer.lr, 0.1)
+
+
+def test_the_best_strength_is_kept_and_measured_with_fresh_seeds() -> None:
+    outcome, made = look(by_rate, too_high)
+    assert outcome.kept is not None
+    assert outcome.kept.change.patch == {"optimizer.lr": 0.03}
+    assert outcome.kept.verdict == "helps"
+    (effect, *_) = outcome.kept.effects
+    assert effect.metric == "validation_accuracy"
+    assert (effect.before, effect.after) == pytest.approx((0.1, 0.95))
+    fresh = [run for run in made if run.name.endswith(AGAIN)]
+    assert sorted({run.config.seed for run in fresh}) == [1, 2, 3]
+    assert {run.name for run in fresh} == {f"control{AGAIN}", f"optimizer.lr=0.03{AGAIN}", f"optimizer.lr=0.3{AGAIN}"}
+    assert outcome.cost == len(made)
+
+
+def test_arms_are_compared_on_a_validation_part_and_the_patch_has_none() -> None:
+    outcome, made = look(by_rate, too_high)
+    assert {run.config.data.validation_fraction for run in made[1:]} == {0.2}  # type: ignore[union-attr]
+    assert outcome.kept is not None
+    assert "data.validation_fraction" not in outcome.kept.change.patch
+
+
+def test_nothing_is_kept_that_does_not_help() -> None:
+    outcome, made = look(lambda _: 0.5, lambda _: [make_finding("L001")])
+    assert outcome.kept is None
+    assert outcome.trials
+    assert {trial.verdict for trial in outcome.trials} == {"dropped early"}
+    assert not any(run.name.endswith(AGAIN) for run in made)
+
+
+def test_fewer_faults_mend_where_the_measure_stays() -> None:
+    outcome, _ = look(lambda _: 0.5, too_high)
+    assert outcome.kept is not None
+    assert outcome.kept.verdict == "mends"
+
+
+def test_a_change_that_harms_is_not_kept_whatever_it_silences() -> None:
+    outcome, _ = look(lambda config: 0.9 if config.optimizer.lr > 0.5 else 0.2, too_high)
+    assert outcome.kept is None or outcome.kept.change.config.optimizer.lr > 0.5
+
+
+def test_what_is_left_is_mended_on_top() -> None:
+    """Two faults, each with its own patch."""
+
+    def faults(config: Config) -> list[Finding]:
+        shuffled = [] if getattr(config.data, "standardize", False) else [make_finding("D001", severity="warning")]
+        return [*too_high(config), *shuffled]
+
+    def share(config: Config) -> float:
+        return 0.1 + 0.4 * (config.optimizer.lr <= 0.5) + 0.4 * getattr(config.data, "standardize", False)
+
+    outcome, _ = look(share, faults)
+    assert outcome.kept is not None
+    assert outcome.kept.change.patch["data.standardize"] is True
+    assert outcome.kept.change.patch["optimizer.lr"] <= 0.5
+    assert set(outcome.kept.change.codes) == {"L001", "D001"}
+
+
+def test_a_step_that_adds_nothing_is_dropped() -> None:
+    """The second fault stays whatever is tried, and what is tried against it does nothing."""
+    outcome, _ = look(by_rate, lambda config: [*too_high(config), make_finding("C001", severity="warning")])
+    assert outcome.kept is not None
+    assert outcome.kept.change.patch == {"optimizer.lr": 0.03}
+
+
+def test_faults_that_no_remedy_knows_are_left_alone_with_all_that_follows() -> None:
+    outcome, made = look(lambda _: 0.5, lambda _: [make_finding("D003"), make_finding("F002", because="D003")])
+    assert (outcome.kept, outcome.trials, len(made)) == (None, (), 1)
+
+
+def test_the_budget_holds_and_keeps_room_for_fresh_seeds() -> None:
+    for budget in (14, 18, 22):
+        outcome, _ = look(by_rate, too_high, budget=budget)
+        assert outcome.cost <= budget
+        assert outcome.kept is not None
+    assert look(by_rate, too_high, budget=5)[0].trials == ()
+
+
+def test_runs_that_could_not_be_made_are_no_obstacle() -> None:
+    wanted = follow(
+        search(CONFIG, [make_finding("L001")], (0,), 30),
+        Measured(traces=[measure(PlannedRun(name="base", patch={}, config=CONFIG), 0.1)], findings=[]),
+    )
+    assert isinstance(wanted, list)
+    *_, lost = wanted
+    base = measure(PlannedRun(name="base", patch={}, config=CONFIG), 0.1)
+    traces = [base, *(measure(run, 0.1) for run in wanted if run is not lost)]
+    outcome = follow(search(CONFIG, [make_finding("L001")], (0,), 30), Measured(traces=traces, findings=[]), last=True)
+    assert isinstance(outcome, Outcome)
+    assert lost.name not in {f"{trial.change.name}{ONCE}" for trial in outcome.trials}
+    none = follow(search(CONFIG, [make_finding("L001")], (0,), 30), Measured(traces=[base], findings=[]), last=True)
+    assert none == Outcome(cost=1.0)
+
+
+def start(config: Config = CONFIG) -> Change:
+    return Change(name="control", patch={}, config=config)
+
+
+def test_the_remedy_that_fits_best_comes_first_and_the_cause_before_what_follows() -> None:
+    findings = [make_finding("L001"), make_finding("G003", because="L001")]
+    names = [change.remedies[0] for change in propose(start(), start(), findings)]
+    assert names[:2] in (["falling-rate", "lower-rate"], ["lower-rate", "falling-rate"])
+    assert names.index("lower-rate") < names.index("leaky-relu")
+    patches = [change.patch for change in propose(start(), start(), findings)]
+    assert patches.index({"optimizer.lr": 0.3}) < patches.index({"optimizer.lr": 0.03})
+
+
+def test_one_config_is_proposed_once_and_never_the_base() -> None:
+    changes = propose(start(), start(), [make_finding("L001"), make_finding("L003"), make_finding("G007")])
+    configs = [change.config for change in changes]
+    assert all(config not in configs[:place] for place, config in enumerate(configs))
+    assert CONFIG not in configs
+
+
+def test_a_later_patch_takes_the_place_of_an_earlier_one() -> None:
+    first = next(change for change in propose(start(), start(), [make_finding("L001")]) if change.patch == {"optimizer.lr": 0.3})
+    again: dict[str, Any] = {str(change.patch): change for change in propose(start(), first, [make_finding("L001")])}
+    assert again["{'optimizer.lr': 0.03}"].remedies == ("lower-rate", "lower-rate")
+    assert again["{'optimizer.lr': 0.3, 'schedule': {'name': 'cosine'}}"].config.schedule.name == "cosine"
+
+
+def test_the_second_best_takes_over_where_fresh_seeds_have_it_so() -> None:
+    """0.03 is the best with the first seed only."""
+
+    def share(config: Config) -> float:
+        return 0.3 if config.optimizer.lr == 0.03 and config.seed > 0 else by_rate(config)
+
+    outcome, _ = look(share, too_high)
+    assert outcome.kept is not None
+    assert outcome.kept.change.patch == {"optimizer.lr": 0.3}

@@ -1,0 +1,113 @@
+"""Which of two arms does better, and by how much, on traces made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.studies.plans import make_run
+from trainlab.config import validate
+from trainlab.report import NonFinite, Trace
+from trainlab.studies._standing import Standing, choose, compare, judge, list_values
+
+BROKEN = NonFinite(update=3, direction="forward", where="loss", value="nan", last_finite=1.0)
+
+
+def classes(name: str, right: Sequence[float], *, loss: float = 1.0, faults: int = 0, size: int = 400) -> Standing:
+    """One run a share of the validation part that is right."""
+    traces = []
+    for seed, share in enumerate(right):
+        correct = (np.arange(size) < share * size).astype(float)
+        metrics = {"validation_loss": loss, "validation_accuracy": float(correct.mean()), "train_loss": loss}
+        traces.append(make_run(name, seed=seed, task="multiclass", metrics=metrics, arrays={"validation-correct": correct}))
+    return Standing(name=name, traces=tuple(traces), findings=(), errors=faults, warnings=0)
+
+
+def numbers(name: str, losses: Sequence[float], *, kind: str = "mse", r2: float = 0.5, broken: bool = False) -> Standing:
+    config = validate({"data": {"name": "diabetes"}, "loss": kind})
+    traces: list[Trace] = []
+    for seed, loss in enumerate(losses):
+        metrics = {"validation_loss": loss, "validation_r2": r2 + 0.001 * seed}
+        given: dict[str, Any] = {"nonfinite": BROKEN} if broken else {}
+        traces.append(make_run(name, seed=seed, config=config, task="regression", metrics=metrics, **given))
+    return Standing(name=name, traces=tuple(traces), findings=(), errors=0, warnings=0)
+
+
+def test_classes_by_what_is_right_then_by_the_loss() -> None:
+    first, second = compare(classes("a", [0.5, 0.52, 0.5], loss=2.0), classes("b", [0.9, 0.88, 0.9], loss=1.0))
+    assert (first.metric, first.scale, first.verdict) == ("validation_accuracy", "difference", "helps")
+    assert first.change == pytest.approx(0.387, abs=1e-3)
+    assert first.interval is not None
+    assert first.interval[0] < first.change < first.interval[1]
+    assert (second.metric, second.scale, second.verdict) == ("validation_loss", "ratio", "helps")
+    assert second.change == pytest.approx(0.5)
+
+
+def test_the_loss_decides_where_as_many_are_right() -> None:
+    same = [0.9, 0.9, 0.9]
+    assert judge(compare(classes("a", same, loss=2.0), classes("b", same, loss=1.0))) == "helps"
+    assert judge(compare(classes("a", same, loss=1.0), classes("b", same, loss=2.0))) == "harms"
+    assert judge(compare(classes("a", same), classes("b", same))) == "no difference"
+
+
+def test_numbers_by_the_ratio_of_losses_and_their_students_t() -> None:
+    (effect,) = compare(numbers("a", [10.0, 10.0, 10.0]), numbers("b", [1.0, 2.0, 4.0]))
+    logs = np.log([0.1, 0.2, 0.4])
+    half = 4.303 * logs.std(ddof=1) / np.sqrt(3)
+    assert effect.change == pytest.approx(0.2)
+    assert effect.interval == pytest.approx((np.exp(logs.mean() - half), np.exp(logs.mean() + half)), rel=1e-3)
+    assert effect.verdict == "no difference"
+    assert compare(numbers("a", [10.0, 10.0, 10.0]), numbers("b", [1.0, 1.1, 0.9]))[0].verdict == "helps"
+
+
+def test_different_losses_are_compared_by_r2() -> None:
+    (effect,) = compare(numbers("a", [10.0, 10.0, 10.0], r2=0.1), numbers("b", [1.0, 1.0, 1.0], kind="huber", r2=0.6))
+    assert (effect.metric, effect.verdict) == ("validation_r2", "helps")
+    assert effect.change == pytest.approx(0.5)
+
+
+def test_a_run_that_left_the_finite_numbers_is_worse_than_any_other() -> None:
+    broken, sound = numbers("a", [1.0, 1.0, 1.0], broken=True), numbers("b", [50.0, 60.0, 70.0])
+    assert judge(compare(broken, sound)) == "helps"
+    assert judge(compare(sound, broken)) == "harms"
+    assert choose([broken, sound]) is sound
+
+
+def test_one_seed_decides_nothing_by_its_loss() -> None:
+    (effect,) = compare(numbers("a", [10.0]), numbers("b", [1.0]))
+    assert (effect.interval, effect.verdict) == (None, "no difference")
+
+
+def test_without_a_target_there_is_no_measure() -> None:
+    trace = make_run("a", metrics={"train_loss": 1.0})
+    standing = Standing(name="a", traces=(trace,), findings=(), errors=1, warnings=0)
+    assert compare(standing, standing) == []
+    assert list_values([]) == {}
+    assert choose([standing, Standing(name="b", traces=(trace,), findings=(), errors=0, warnings=0)]).name == "b"
+
+
+def test_the_best_by_what_is_right_beats_one_without_faults() -> None:
+    assert choose([classes("a", [0.5]), classes("b", [0.9], faults=1), classes("c", [0.7])]).name == "b"
+
+
+def test_among_arms_as_good_the_one_with_fewest_faults_then_the_lowest_loss() -> None:
+    assert choose([classes("a", [0.9], faults=1), classes("b", [0.9], faults=0)]).name == "b"
+    assert choose([classes("a", [0.9], loss=2.0), classes("b", [0.9], loss=1.0)]).name == "b"
+    assert choose([classes("a", [0.9]), classes("b", [0.9])]).name == "a"
+
+
+def test_numbers_are_as_good_within_a_twentieth_of_the_gain() -> None:
+    first, good = numbers("a", [10.0]), numbers("b", [1.0])
+    near = Standing(name="c", traces=numbers("c", [1.4]).traces, findings=(), errors=-1, warnings=0)
+    far = Standing(name="d", traces=numbers("d", [1.6]).traces, findings=(), errors=-1, warnings=0)
+    assert choose([first, good, near]).name == "c"
+    assert choose([first, good, far]).name == "b"
+
+
+def test_what_a_report_gives() -> None:
+    values = list_values(compare(numbers("a", [10.0] * 3), numbers("b", [1.0, 1.1, 0.9])))
+    assert set(values) == {"metric", "control", "with", "ratio", "interval"}
+    assert values["control"] == pytest.approx(10.0)

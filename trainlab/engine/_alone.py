@@ -1,0 +1,122 @@
+"""Loss and gradient of runs that train one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from trainlab.engine._precision import cast
+from trainlab.engine._random import RandomState, fork_random, note_random
+from trainlab.engine._weights import Apart, Weights, lay_out, take_apart
+from trainlab.losses import Loss, find_loss
+from trainlab.step import Batch, Layout
+
+
+class OneByOne:
+    """A loop over the runs, each with its own state of torch's global stream."""
+
+    def __init__(self, model: nn.Module, layout: Layout, loss: str | Loss, reason: str, precision: str = "float32") -> None:
+        self.model, self.layout, self.loss, self.precision = model, layout, find_loss(loss), precision
+        self.how = f"one by one: {reason}"
+        self._holders = _find_holders(model)
+
+    def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:
+        """See Program."""
+        loss, gradients, random = self.differentiate(take_apart(weights, self.layout), batch, scale)
+        return loss, lay_out(gradients), replace(weights, random=random)
+
+    def differentiate(
+        self, weights: Apart, batch: Batch, scale: Tensor | None = None
+    ) -> tuple[Tensor, list[list[Tensor]], tuple[RandomState, ...]]:
+        """The same, each gradient by itself; contiguous, and none of them shares its memory with anything."""
+        self.model.train()
+        losses, gradients, streams = [], [], []
+        device = batch.inputs.device
+        with fork_random(device):
+            for row, (parameters, state) in enumerate(zip(weights.parameters, weights.random, strict=True)):
+                state.restore()
+                # A leaf each: autocast lowers such a tensor once, however often it is used, and adds up its gradients lowered
+                leaves = [each.detach().requires_grad_() for each in parameters]
+                named = dict(zip(self.layout.names, leaves, strict=True))
+                objective, loss = self._compute(named, weights.fixed, batch, row, batch.inputs[row])
+                # Other than `autograd.grad`, which may hand out one tensor twice, this gives each leaf a gradient of its own
+                torch.autograd.backward(objective if scale is None else objective * scale[row], inputs=leaves)
+                gradients.append([torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves])
+                losses.append(loss.detach().to(leaves[0]))
+                streams.append(note_random(device))
+        return torch.stack(losses), gradients, tuple(streams)
+
+    def input_gradient(self, weights: Weights | Apart, batch: Batch, scale: Tensor | None = None) -> Tensor:
+        """See Program."""
+        self.model.train()
+        gradients: list[Tensor] = []
+        fixed = {name: each.clone() for name, each in weights.fixed.items()}  # running statistics must not see these samples twice
+        with fork_random(batch.inputs.device):
+            for row, (parameters, state) in enumerate(zip(self._name(weights), weights.random, strict=True)):
+                state.restore()  # the update that follows draws the same
+                leaf = batch.inputs[row].detach().clone().requires_grad_()
+                objective, _ = self._compute(parameters, fixed, batch, row, leaf)
+                gradients += torch.autograd.grad(objective if scale is None else objective * scale[row], leaf)
+        return torch.stack(gradients)
+
+    def _compute(
+        self, parameters: dict[str, Tensor], fixed: dict[str, Tensor], batch: Batch, row: int, inputs: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What is minimised and the loss to report, of one run."""
+        with cast(self.precision, inputs.device):
+            output = self._call(parameters, {name: each[row] for name, each in fixed.items()}, inputs)
+            loss = self.loss(output, None if batch.target is None else batch.target[row])
+            return (loss if batch.soft is None else self.loss(output, batch.soft[row])), loss
+
+    def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
+        """See Program."""
+        self.model.eval()
+        with torch.no_grad(), cast(self.precision, inputs.device):
+            return torch.stack(
+                [
+                    self._call(parameters, {name: each[row] for name, each in weights.fixed.items()}, inputs[row])
+                    for row, parameters in enumerate(self._name(weights))
+                ]
+            ).to(weights.flat)
+
+    def _call(self, parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        """What `functional_call` does, which takes longer about it than a small layer about its work."""
+        given = [*parameters.items(), *fixed.items()]
+        places = [(*place, tensor) for name, tensor in given for place in self._holders[name]]
+        own = [(tensors, key, tensors[key]) for tensors, key, _ in places]
+        try:
+            for tensors, key, tensor in places:
+                tensors[key] = tensor
+            output: Tensor = self.model(inputs)
+            if fixed and self.model.training:
+                self._take_back(fixed)
+        finally:
+            for tensors, key, tensor in own:
+                tensors[key] = tensor
+        return output
+
+    def _take_back(self, fixed: dict[str, Tensor]) -> None:
+        """Keep a buffer that the network has not moved in place but set anew, as in `self.seen = self.seen + 1`."""
+        for name, held in fixed.items():
+            for tensors, key in self._holders[name]:
+                if tensors[key] is not held:
+                    held.copy_(tensors[key].detach())
+
+    def _name(self, weights: Weights | Apart) -> list[dict[str, Tensor]]:
+        """The parameters of each run by name."""
+        apart = weights if isinstance(weights, Apart) else take_apart(weights, self.layout)
+        return [dict(zip(self.layout.names, parameters, strict=True)) for parameters in apart.parameters]
+
+
+def _find_holders(model: nn.Module) -> dict[str, list[tuple[dict[str, Tensor], str]]]:
+    """Where modules hold each parameter and buffer, by its name; what is tied has one name and several places."""
+    names = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
+    holders: dict[str, list[tuple[dict[str, Tensor], str]]] = {name: [] for name in names.values()}
+    for module in model.modules():
+        for tensors in (module._parameters, module._buffers):
+            for key, tensor in tensors.items():
+                if tensor is not None:
+                    holders[names[id(tensor)]].append((tensors, key))  # type: ignore[arg-type]  # a parameter is a tensor
+    return holders

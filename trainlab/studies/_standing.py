@@ -1,0 +1,230 @@
+"""How well an arm does by the config's own measure, and whether one arm does better than another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from trainlab.comparing import compare_accuracy
+from trainlab.report import Finding, Trace
+
+T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # two-sided 95 % quantiles of Student's t, by the number of differences
+LEAST, MOST = 1e-30, 1e30  # a loss that left the finite numbers is as bad as the last of these
+CLOSE = 0.05  # of the gain of the best arm: to stay behind by less is to do as well
+
+Verdict = Literal["helps", "no difference", "harms"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One arm: its runs, one a seed, and what is wrong with them.
+
+    Attributes:
+        errors: faults that are errors, without what follows from others.
+        warnings: likewise.
+    """
+
+    name: str
+    traces: tuple[Trace, ...]
+    findings: tuple[Finding, ...]
+    errors: int
+    warnings: int
+
+    @property
+    def faults(self) -> tuple[int, int]:
+        """The fewer the better, errors first."""
+        return self.errors, self.warnings
+
+    @property
+    def diverged(self) -> bool:
+        """A run left the finite numbers."""
+        return any(trace.nonfinite is not None for trace in self.traces)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What an arm reaches next to another, in one measure.
+
+    Attributes:
+        metric: `validation_accuracy`, `validation_loss`, `validation_r2`.
+        before, after: means over the seeds.
+        change: after - before; of a loss after/before, the geometric mean over the seeds.
+        interval: 95 %, of `change`; None where there are too few seeds.
+        scale: which of the two `change` is.
+        verdict: by the interval.
+    """
+
+    metric: str
+    before: float
+    after: float
+    change: float
+    interval: tuple[float, float] | None
+    scale: Literal["difference", "ratio"]
+    verdict: Verdict
+
+
+def find_part(traces: Sequence[Trace]) -> str:
+    """Where arms are compared: the validation part, without one the training part; never the test part."""
+    return "validation" if any("validation_loss" in trace.metrics for trace in traces) else "train"
+
+
+def compare(before: Standing, after: Standing) -> list[Effect]:
+    """What changes, in the measures that both have, the one that decides first: accuracy or else R2 or loss, then the loss.
+
+    Two losses can be compared where both arms minimise the same one. Empty where nothing is learned from targets.
+    """
+    part = find_part(before.traces)
+    pairs = _pair(before, after)
+    if not pairs or pairs[0][0].task == "none":
+        return []
+    same = pairs[0][0].config.loss == pairs[0][1].config.loss
+    loss = [_compare_losses(f"{part}_loss", pairs)] if same else []
+    if pairs[0][0].task != "regression":
+        return [*_compare_accuracy(part, before, after), *loss]
+    return loss or [_compare_r2(f"{part}_r2", pairs)]
+
+
+def judge(effects: Sequence[Effect]) -> Verdict:
+    """By the first measure that shows a difference."""
+    return next((each.verdict for each in effects if each.verdict != "no difference"), "no difference")
+
+
+def _pair(before: Standing, after: Standing) -> list[tuple[Trace, Trace]]:
+    """The runs with the same seed."""
+    seeds = {trace.seed: trace for trace in before.traces}
+    return [(seeds[trace.seed], trace) for trace in after.traces if trace.seed in seeds]
+
+
+def _compare_accuracy(part: str, before: Standing, after: Standing) -> list[Effect]:
+    return [
+        Effect(
+            metric=each.metric,
+            before=read_mean(before, each.metric),
+            after=read_mean(after, each.metric),
+            change=each.difference,
+            interval=each.interval,
+            scale="difference",
+            verdict="no difference" if each.verdict == "no-difference" else each.verdict,
+        )
+        for each in compare_accuracy([before.traces, after.traces], part)
+    ]
+
+
+def _compare_losses(metric: str, pairs: Sequence[tuple[Trace, Trace]]) -> Effect:
+    logs = np.log([[read_loss(trace, metric) for trace in pair] for pair in pairs])
+    change, interval = _bound(logs[:, 1] - logs[:, 0])
+    return Effect(
+        metric=metric,
+        before=float(np.exp(logs[:, 0].mean())),
+        after=float(np.exp(logs[:, 1].mean())),
+        change=math.exp(change),
+        interval=None if interval is None else (math.exp(interval[0]), math.exp(interval[1])),
+        scale="ratio",
+        verdict=_decide(interval, sign=-1),
+    )
+
+
+def _compare_r2(metric: str, pairs: Sequence[tuple[Trace, Trace]]) -> Effect:
+    values = np.array([[_read_r2(trace, metric) for trace in pair] for pair in pairs])
+    change, interval = _bound(values[:, 1] - values[:, 0])
+    means = values.mean(axis=0)
+    return Effect(
+        metric=metric,
+        before=float(means[0]),
+        after=float(means[1]),
+        change=change,
+        interval=interval,
+        scale="difference",
+        verdict=_decide(interval, sign=1),
+    )
+
+
+def _bound(differences: np.ndarray) -> tuple[float, tuple[float, float] | None]:
+    """The mean of paired differences, and Student's 95 % interval of it."""
+    mean, count = float(differences.mean()), len(differences)
+    if count < min(T):
+        return mean, None
+    half = T.get(count, 2.6) * float(differences.std(ddof=1)) / math.sqrt(count)
+    return mean, (max(mean - half, -700.0), min(mean + half, 700.0))
+
+
+def _decide(interval: tuple[float, float] | None, *, sign: int) -> Verdict:
+    if interval is None:
+        return "no difference"
+    low, high = sorted(sign * end for end in interval)
+    return "helps" if low > 0 else "harms" if high < 0 else "no difference"
+
+
+def read_loss(trace: Trace, metric: str) -> float:
+    """Above 0 and finite, whatever became of the run."""
+    value = trace.metrics.get(metric)
+    if value is None or trace.nonfinite is not None or not math.isfinite(value):
+        return MOST
+    return min(max(value, LEAST), MOST)
+
+
+def _read_r2(trace: Trace, metric: str) -> float:
+    value = trace.metrics.get(metric)
+    return -1.0 if value is None or trace.nonfinite is not None or not math.isfinite(value) else max(value, -1.0)
+
+
+def read_mean(standing: Standing, metric: str) -> float:
+    """Over the seeds; a run without a number got nothing right."""
+    return float(np.mean([trace.metrics.get(metric) or 0.0 for trace in standing.traces]))
+
+
+def choose(standings: Sequence[Standing]) -> Standing:
+    """The best of arms that were trained with one seed each: of those about as good as the best, the one with the fewest faults.
+
+    As well is: a share right that the samples cannot tell apart from the best (one standard error of the paired difference), or an
+    error within a twentieth of the best's gain. Among equals the lower loss decides, where all arms minimise the same one.
+    """
+    heads = [each.traces[0] for each in standings]
+    part = find_part(heads)
+    same = len({head.config.loss for head in heads}) == 1
+    losses = [read_loss(head, f"{part}_loss") if same else 0.0 for head in heads]
+    if heads[0].task == "none":
+        return min(standings, key=lambda each: (each.diverged, each.faults))
+    if heads[0].task == "regression":
+        errors = losses if same else [1 - _read_r2(head, f"{part}_r2") for head in heads]
+        best = min(errors)
+        room = CLOSE * (errors[0] - best) if errors[0] < MOST else CLOSE * best
+        close = [error <= best + room for error in errors]
+        losses = errors
+    else:
+        close = _find_close([head.arrays.get(f"{part}-correct") for head in heads])
+    order = [(each.faults, loss, place) for place, (each, loss) in enumerate(zip(standings, losses, strict=True)) if close[place]]
+    return standings[min(order)[2]]
+
+
+def _find_close(right: Sequence[np.ndarray | None]) -> list[bool]:
+    """Which arms the samples cannot tell apart from the best one."""
+    size = max((len(each) for each in right if each is not None), default=0)
+    if not size:
+        return [True] * len(right)
+    filled = [np.zeros(size) if each is None or len(each) != size else np.nan_to_num(each) for each in right]
+    best = max(filled, key=np.mean)
+    close = []
+    for each in filled:
+        behind = best - each
+        close.append(bool(behind.mean() <= behind.std() / math.sqrt(size)))
+    return close
+
+
+def list_values(effects: Sequence[Effect]) -> dict[str, Any]:
+    """The measure that decides, as a report gives it."""
+    if not effects:
+        return {}
+    first = next((each for each in effects if each.verdict != "no difference"), effects[0])
+    values: Mapping[str, Any] = {
+        "metric": first.metric,
+        "control": first.before,
+        "with": first.after,
+        first.scale: first.change,
+        "interval": first.interval,
+    }
+    return dict(values)

@@ -173,11 +173,10 @@ def test_models_are_let_go_of() -> None:
 
 
 def test_torch_is_not_imported_for_a_script_that_does_not() -> None:
-    code = (
-        f"import sys; sys.argv = ['trainlab', 'watch', {str(SCRIPTS / 'no_torch.py')!r}]; from trainlab.cli.app import main; main()"
-    )
+    line = f"sys.argv = ['trainlab', 'watch', {str(SCRIPTS / 'no_torch.py')!r}]"
+    code = f"import sys, atexit; {line}; from trainlab.cli.app import main; atexit.register(lambda: print('torch' in sys.modules)); main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "False\n")
+    assert (done.returncode, done.stdout) == (0, "False\nFalse\n")
     assert "torch was not imported" in done.stderr
 
 

@@ -129,10 +129,11 @@ def test_updates_by_hand_are_seen_from_the_backward_passes() -> None:
     assert {"C004", "M006"}.isdisjoint(list_codes("by_hand"))
 
 
-def test_a_compiled_model_is_compiled_once() -> None:
-    assert see("compiled")[0].endswith("compiled 1\n")
+def test_what_is_compiled_is_compiled_once() -> None:
+    assert see("compiled")[0].endswith("compiled 2\n")
     (record,) = list_records("compiled")
     assert (record.steps, record.compiled, record.parameters[0].name) == (12, True, "0.weight")
+    assert record.clipped == {}, "there is no looking into what is compiled"
 
 
 def test_sparse_gradients_have_norms() -> None:
@@ -174,7 +175,8 @@ def test_models_are_let_go_of() -> None:
 
 def test_torch_is_not_imported_for_a_script_that_does_not() -> None:
     line = f"sys.argv = ['trainlab', 'watch', {str(SCRIPTS / 'no_torch.py')!r}]"
-    code = f"import sys, atexit; {line}; from trainlab.cli.app import main; atexit.register(lambda: print('torch' in sys.modules)); main()"
+    told = "atexit.register(lambda: print('torch' in sys.modules))"
+    code = f"import sys, atexit; {line}; from trainlab.cli.app import main; {told}; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "False\nFalse\n")
     assert "torch was not imported" in done.stderr

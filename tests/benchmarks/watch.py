@@ -1,8 +1,8 @@
 """What watching adds to a training step, and to a process. `python tests/benchmarks/watch.py [WORD...]`.
 
 The same steps are made watched and unwatched in turn, on one thread, and their processor time is compared: other programs on the
-machine do not count. Once with the default sampling, and once with every tenth step looked at closely whatever it costs. With words,
-the cases only whose names have one of them.
+machine do not count. Once with the default sampling, and once with every tenth step looked at closely whatever it costs. With
+words, the cases only whose names have one of them.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ test-scripts: $(READY)  ## loops of Lightning, Accelerate and Hugging Face, in a
 	test -x .venv-scripts/bin/python || $(BIN)/python -m venv .venv-scripts
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > `.venv-scripts/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/base.pth
 	.venv-scripts/bin/python -m pip install --quiet --constraint constraints.txt --requirement tests/third_party/requirements.txt
-	PYTHONPATH=. .venv-scripts/bin/python -m pytest -q tests/third_party
+	PYTHONPATH=$(CURDIR) .venv-scripts/bin/python -m pytest -q tests/third_party
 
 bench-repair: $(READY)  ## how many faulty networks end healthy after check
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.repair --verbose

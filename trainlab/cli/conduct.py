@@ -93,7 +93,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
     except UserError as error:
         raise _locate(error, sources) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))
-    write_report(report, destinations, verbose=shared.verbose, full_series=shared.full_series)
+    write_report(report, destinations, sys.argv[1:], verbose=shared.verbose, full_series=shared.full_series)
     if shared.plot is not None:
         from trainlab.pictures._save import save
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 from trainlab.cli import streams
@@ -26,5 +27,5 @@ def carry_out(old: Path, new: Path, tolerance: str, *, formats: list[str], outpu
     from trainlab.diffing import compare_reports
 
     report = compare_reports(before, after, float(share[1]) / 100)
-    write_report(report, destinations, verbose=verbose)
+    write_report(report, destinations, sys.argv[1:], verbose=verbose)
     return report.exit_code

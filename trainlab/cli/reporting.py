@@ -20,12 +20,21 @@ if TYPE_CHECKING:
 def write_report(
     report: Report,
     destinations: Sequence[streams.Destination],
+    arguments: Sequence[str],
     *,
     stream: TextIO | None = None,
     verbose: bool = False,
     full_series: bool = False,
 ) -> None:
-    """Every document to its place; what has no file goes to `stream`, stdout if it is None.
+    """Every document to its place.
+
+    Args:
+        report: what to write.
+        destinations: where to, and in which formats.
+        arguments: what was typed behind the program's name, to be shown where a report says how to repeat it.
+        stream: where what has no file goes; stdout if None.
+        verbose: see `Target`.
+        full_series: likewise.
 
     Raises:
         UserError: one of them could not be written.
@@ -42,7 +51,7 @@ def write_report(
             verbose=verbose,
             full_series=full_series,
             picture=_draw(report) if destination.format == "html" else "",
-            command_line=shlex.join(["trainlab", *sys.argv[1:]]),
+            command_line=shlex.join(["trainlab", *arguments]),
         )
         renderer = plugins.load("trainlab.renderers", destination.format)
         pieces = renderer.stream(report, target) if hasattr(renderer, "stream") else [renderer.render(report, target)]

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from trainlab import plugins
 from trainlab.cli import streams
 from trainlab.cli.exits import ExitCode
 from trainlab.cli.option_parsing import Command
+from trainlab.cli.reporting import write_report
 from trainlab.cli.status_line import StatusLine
 from trainlab.cli.values import parse_count
 from trainlab.errors import UserError, find_nearest
@@ -53,7 +53,7 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
     Raises:
         UserError: an option is wrong, or there is no such script.
     """
-    rest = tuple(arguments or ())
+    rest, typed = tuple(arguments or ()), sys.argv[1:]  # while it runs, `sys.argv` is the script's
     if module is not None and script is not None:
         rest, script = (script, *rest), None
     if module is None and script is None:
@@ -71,7 +71,10 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
         ended = watch.run(target, options, status.show)
     _tell(ended.error)
     report = watch.judge(ended, options)
-    _write(report, destinations, verbose=given["verbose"], full_series=given["full_series"])
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    # stdout is the script's
+    write_report(report, destinations, typed, stream=sys.stderr, verbose=given["verbose"], full_series=given["full_series"])
     _end(ended, report)
 
 
@@ -145,29 +148,6 @@ def _take_out(error: BaseException) -> None:
 def _is_ours(trace: TracebackType) -> bool:
     name = trace.tb_frame.f_code.co_filename
     return name.startswith(_ROOM) and not name.endswith("example.py")
-
-
-def _write(report: Report, destinations: list[streams.Destination], *, verbose: bool, full_series: bool) -> None:
-    """Every document to its place; without one, to stderr: stdout is the script's."""
-    from trainlab.renderers._target import Target
-
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-    for destination in destinations:
-        renderer = plugins.load("trainlab.renderers", destination.format)
-        on_terminal = destination.path is None
-        target = Target(
-            width=streams.find_width(sys.stderr) if on_terminal else None,
-            color=on_terminal and streams.wants_color(sys.stderr),
-            unicode=streams.can_unicode(sys.stderr) if on_terminal else True,
-            verbose=verbose,
-            full_series=full_series,
-        )
-        pieces = renderer.stream(report, target) if hasattr(renderer, "stream") else [renderer.render(report, target)]
-        if on_terminal:
-            sys.stderr.writelines(pieces)
-        else:
-            streams.write(pieces, destination.path)
 
 
 def _end(ended: Ended, report: Report) -> None:

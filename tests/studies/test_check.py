@@ -25,7 +25,9 @@ def test_every_rule_there_is_judges_every_arm_and_seed() -> None:
     options = make_options(CONFIG, {"optimizer.lr": 0.5}, seeds=(0, 1))
     plan = check.first(CONFIG, options)
     assert plan.rules == tuple(
-        rule.name for rule in sorted(list_rules().values(), key=lambda rule: rule.name) if not hasattr(rule, "judge_study")
+        rule.name
+        for rule in sorted(list_rules().values(), key=lambda rule: rule.name)
+        if not hasattr(rule, "judge_study") and getattr(rule, "scope", "run") == "run"
     )
     assert [(name, seed) for name, _, seed in list_runs(plan)] == [
         ("base", 0),

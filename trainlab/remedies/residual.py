@@ -8,9 +8,11 @@ from typing import ClassVar
 from trainlab.config import Config
 from trainlab.report import Finding, Patch
 
+DEEP = 8  # layers
+
 
 class Residual:
-    """Each layer adds to its input what it computes, so that the gradient has a way around it; then with batch norm beside it.
+    """Each layer adds to its input what it computes: the gradient has a way around it. In a deep network, then with batch norm.
 
     Without normalisation what is added up grows with depth, and with it the gradient.
     """
@@ -25,5 +27,12 @@ class Residual:
             return
         yield {"model.residual": True}
         norm = getattr(config.model, "norm", None)
-        if norm is not None and norm.name == "none" and config.model.kind != "transformer" and config.train.batch_size != 1:
+        deep = getattr(config.model, "layers", 0) >= DEEP
+        if (
+            deep
+            and norm is not None
+            and norm.name == "none"
+            and config.model.kind != "transformer"
+            and config.train.batch_size != 1
+        ):
             yield {"model.residual": True, "model.norm": "batch", "model.init": {"name": "auto"}}

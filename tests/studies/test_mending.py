@@ -202,3 +202,21 @@ def test_of_remedies_that_fit_alike_the_proven_ones_come_first(code: str) -> Non
     names = [change.remedies[0] for change in propose(start(), start(), [make_finding(code)])]
     assert {"weight-decay", "early-stopping", "dropout"} <= set(names[:STAGE])
     assert names.index("weight-decay") < names.index("adversarial")
+
+
+def test_a_fault_that_most_seeds_of_the_base_have_is_mended_also_where_few_fresh_ones_have_it() -> None:
+    def make(held: int) -> Outcome:
+        findings = [make_finding("L001", held=held, of=3)]
+        made, traces, found = [], [measure(PlannedRun(name="base", patch={}, config=CONFIG), 0.5)], list(findings)
+        while True:
+            step = follow(search(CONFIG, findings, (0,), 30), Measured(traces=traces, findings=found))
+            if isinstance(step, Outcome):
+                return step
+            made += step
+            traces += [measure(run, 0.5) for run in step]
+            found += [make_finding("L001", run.name) for run in step if run.config.optimizer.lr > 0.5 and run.name.endswith(ONCE)]
+
+    assert make(1).kept is None
+    kept = make(2).kept
+    assert kept is not None
+    assert kept.verdict == "mends"

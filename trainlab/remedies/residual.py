@@ -12,7 +12,7 @@ DEEP = 8  # layers
 
 
 class Residual:
-    """Each layer adds to its input what it computes: the gradient has a way around it. In a deep network, then with batch norm.
+    """Each layer adds to its input what it computes: the gradient has a way around it. In a deep network first with batch norm.
 
     Without normalisation what is added up grows with depth, and with it the gradient.
     """
@@ -25,7 +25,6 @@ class Residual:
         """See `Remedy`."""
         if getattr(config.model, "residual", None) is not False:
             return
-        yield {"model.residual": True}
         norm = getattr(config.model, "norm", None)
         deep = getattr(config.model, "layers", 0) >= DEEP
         if (
@@ -36,3 +35,4 @@ class Residual:
             and config.train.batch_size != 1
         ):
             yield {"model.residual": True, "model.norm": "batch", "model.init": {"name": "auto"}}
+        yield {"model.residual": True}

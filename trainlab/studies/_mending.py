@@ -94,7 +94,7 @@ class Measured:
         traces = tuple(trace for trace in self.traces if trace.name == name and trace.updates)
         if not traces:
             return None
-        findings = tuple(each for each in self.findings if each.run == name and 2 * each.seeds["held"] > each.seeds["of"])
+        findings = _keep_usual([each for each in self.findings if each.run == name])
         counted = causes.count(findings)
         return Standing(name=name, traces=traces, findings=findings, errors=counted["error"], warnings=counted["warning"])
 
@@ -102,6 +102,11 @@ class Measured:
     def cost(self) -> float:
         """In trainings of the first run, by updates."""
         return sum(trace.planned for trace in self.traces) / max(1, self.traces[0].planned)
+
+
+def _keep_usual(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Those that most seeds show."""
+    return tuple(each for each in findings if 2 * each.seeds["held"] > each.seeds["of"])
 
 
 Search = Generator[list[PlannedRun], Measured, Outcome]
@@ -182,7 +187,7 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     fresh = range(max(seeds) + 1, max(seeds) + 1 + FRESH)
     if chain:
         measured = yield [run for change in (start, *chain, *second) for run in _plan(change, _again(change), held, fresh)]
-    return _conclude(measured, start, [*chain, *second], tried, control)
+    return _conclude(measured, start, [*chain, *second], tried, control, findings)
 
 
 def _choose_portion(queue: Sequence[Change], best: Change | None, standing: Standing | None) -> list[Change]:
@@ -193,10 +198,19 @@ def _choose_portion(queue: Sequence[Change], best: Change | None, standing: Stan
 
 
 def _conclude(
-    measured: Measured, start: Change, chain: Sequence[Change], tried: Mapping[str, Change], control: Standing
+    measured: Measured,
+    start: Change,
+    chain: Sequence[Change],
+    tried: Mapping[str, Change],
+    control: Standing,
+    findings: Sequence[Finding],
 ) -> Outcome:
-    """What holds with fresh seeds; of the rest, what the one seed showed."""
+    """What holds with fresh seeds; of the rest, what the one seed showed. What most seeds of the base show is to be mended."""
     fresh = measured.read(_again(start))
+    if fresh is not None:
+        told = causes.count(_keep_usual(findings))
+        faults = max(fresh.faults, (told["error"], told["warning"]))
+        fresh = replace(fresh, errors=faults[0], warnings=faults[1])
     kept: Trial | None = None
     trials: list[Trial] = []
     if fresh is not None:

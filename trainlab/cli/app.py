@@ -11,33 +11,17 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections import Counter
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 import trainlab
 from trainlab import plugins
 from trainlab.cli.exits import ExitCode
+from trainlab.cli.option_parsing import Command
 from trainlab.errors import Problem, UserError, find_nearest
 
 GROUPS = ("config",)
-
-
-class Command(TyperCommand):
-    """A subcommand that refuses an option given twice, where the first would silently not count."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As every command of typer's."""
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
-        repeatable = {
-            id(each) for each in order if each.nargs != 1 or getattr(each, "multiple", False) or getattr(each, "is_flag", False)
-        }
-        counts = Counter(each.opts[0] for each in order if id(each) not in repeatable)
-        if twice := [option for option, count in counts.items() if count > 1]:
-            raise UserError([Problem(message="is given twice", key=option) for option in twice])
-        return super().parse_args(ctx, args)
 
 
 def build() -> typer.Typer:
@@ -58,7 +42,8 @@ def build() -> typer.Typer:
         else:
             command = getattr(module, name.replace("-", "_"))
             # As a short help the first line is wrapped; otherwise it would be cut.
-            app.command(name, cls=Command, short_help=(inspect.getdoc(command) or "").partition("\n")[0])(command)
+            kind = getattr(module, "COMMAND", Command)
+            app.command(name, cls=kind, short_help=(inspect.getdoc(command) or "").partition("\n")[0])(command)
     return app
 
 
@@ -147,7 +132,8 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
     code = run()
-    if "pytest" not in sys.modules:
+    # A script that was watched may have threads and exit handlers of its own.
+    if "pytest" not in sys.modules and "trainlab.watch" not in sys.modules:
         # Taking torch apart at exit takes a quarter of a second and does nothing for anyone.
         with contextlib.suppress(OSError):
             sys.stdout.flush()

@@ -50,7 +50,7 @@ class Diverged:
     code: ClassVar[str] = "L003"
     name: ClassVar[str] = "diverged"
     needs: ClassVar[tuple[str, ...]] = ("loss",)
-    causes: ClassVar[tuple[str, ...]] = ("D006", "G007", "G002", "D001", "D005", "G006", "L001")
+    causes: ClassVar[tuple[str, ...]] = ("M006", "D006", "G007", "G002", "D001", "D005", "G006", "L001")
     rise: float = 2.0
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:

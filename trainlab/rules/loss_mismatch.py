@@ -58,7 +58,8 @@ class LossMismatch:
             return
         squashing = find_squashing(trace)
         if squashing:
-            cure = f"{loss} applies one itself, so the loss cannot come near 0; try model.output=none"
+            cure = f"{loss} applies one itself, so the loss cannot come near 0; "
+            cure += "leave it out" if trace.how == "watched" else "try model.output=none"
             yield self._find(trace, "error", f"a {squashing} stands before {loss}: {cure}", squashing)
         elif loss in ("mse", "l1", "huber") and trace.task in ("binary", "multiclass"):
             better = "bce_logits" if trace.task == "binary" else "cross_entropy"

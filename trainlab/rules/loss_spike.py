@@ -74,7 +74,7 @@ class LossSpike:
     code: ClassVar[str] = "L007"
     name: ClassVar[str] = "loss-spike"
     needs: ClassVar[tuple[str, ...]] = ("loss", "learning-rate")
-    causes: ClassVar[tuple[str, ...]] = ("D002", "D005", "G009", "L001")
+    causes: ClassVar[tuple[str, ...]] = ("M006", "D002", "D005", "G009", "L001")
     jump: float = 0.25
     noise: float = 10.0
     level: float = 0.1

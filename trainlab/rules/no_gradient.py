@@ -51,7 +51,7 @@ class NoGradient:
     code: ClassVar[str] = "G005"
     name: ClassVar[str] = "no-gradient"
     needs: ClassVar[tuple[str, ...]] = ("gradient-norm", "weight-norm", "activations")
-    causes: ClassVar[tuple[str, ...]] = ("G007", "G001", "G003", "G004", "L008", "L001", "M002", "G006")
+    causes: ClassVar[tuple[str, ...]] = ("M004", "G007", "G001", "G003", "G004", "L008", "L001", "M002", "G006")
     min_updates: int = 2
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:

@@ -57,7 +57,7 @@ class NonFinite:
     code: ClassVar[str] = "G006"
     name: ClassVar[str] = "non-finite"
     needs: ClassVar[tuple[str, ...]] = ()
-    causes: ClassVar[tuple[str, ...]] = ("D006", "G007", "G002", "D001", "D005", "M002", "L001")
+    causes: ClassVar[tuple[str, ...]] = ("M006", "D006", "G007", "G002", "D001", "D005", "M002", "L001")
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
         """One finding for the run."""

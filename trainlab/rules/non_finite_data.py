@@ -56,13 +56,13 @@ class NonFiniteData:
             feature = read_metric(trace, "nonfinite_feature") if part == "train" else math.nan
             found = [say_count(int(count), f"{name}") for count, name in ((inputs, "input"), (targets, "target")) if count]
             place = f", the first in feature {feature:g}" if math.isfinite(feature) else ""
+            whole = "a batch" if trace.how == "watched" else f"the {part} part"
             yield Finding(
                 code=self.code,
                 name=self.name,
                 severity="error",
                 where=part,
-                message=f"{' and '.join(found)} of the {part} part hold NaN or infinity{place} (limit 0); "
-                "fill them in or drop the samples",
+                message=f"{' and '.join(found)} of {whole} hold NaN or infinity{place} (limit 0); fill them in or drop the samples",
                 evidence={
                     "part": part,
                     "inputs": int(inputs),

@@ -26,7 +26,7 @@ def _list_rules() -> tuple[str, ...]:
     found = []
     for name, module in plugins.load_all("trainlab.rules").items():
         rule = getattr(module, "".join(part.capitalize() for part in name.split("-")))
-        if not hasattr(rule, "judge_study"):
+        if not hasattr(rule, "judge_study") and getattr(rule, "scope", "run") == "run":
             found.append(name)
     return tuple(found)
 

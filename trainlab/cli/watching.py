@@ -1,0 +1,185 @@
+"""From options to a script that runs under observation: what `trainlab watch` does."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from trainlab import plugins
+from trainlab.cli import streams
+from trainlab.cli.conduct import FAIL_ON, read_baseline
+from trainlab.cli.exits import ExitCode
+from trainlab.cli.option_parsing import Command
+from trainlab.cli.status_line import StatusLine
+from trainlab.cli.values import parse_count
+from trainlab.errors import UserError, find_nearest
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from trainlab.report import Report
+    from trainlab.watch import Ended, Options
+
+_ROOM = os.path.dirname(os.path.dirname(__file__))
+
+
+class WatchCommand(Command):
+    """Its own options end where the script, or the module after `-m`, begins; what follows is the script's."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As every command, with `--` put where the options end."""
+        flags = {name for each in self.params if getattr(each, "is_flag", False) for name in each.opts} | {"-h", "--help"}
+        place = 0
+        while place < len(args) and args[place].startswith("-") and args[place] != "--":
+            name = args[place]
+            place += 1 if name in flags or "=" in name else 2
+            if name == "-m":
+                break
+        if args[place : place + 1] != ["--"]:
+            args = [*args[:place], "--", *args[place:]] if place < len(args) else args
+        return super().parse_args(ctx, args)
+
+
+def carry_out(script: str | None, arguments: list[str] | None, module: str | None, output: Path | None, **given: Any) -> None:
+    """Run the script, report, and end as the script ended.
+
+    Raises:
+        UserError: an option is wrong, or there is no such script.
+    """
+    rest = tuple(arguments or ())
+    if module is not None and script is not None:
+        rest, script = (script, *rest), None
+    if module is None and script is None:
+        raise UserError("say what to run: a script, or -m and a module", key="SCRIPT")
+    options = _read_options(given)
+    formats = list(given["format"] or ["table"])
+    destinations = streams.parse_destinations(formats, output)
+
+    from trainlab import watch
+
+    _obey_signals()
+    target = watch.Script(file=Path(script) if script is not None else None, module=module or "", arguments=rest)
+    status = StatusLine(sys.stderr, show=not given["quiet"] and sys.stderr.isatty())
+    with contextlib.closing(status):
+        ended = watch.run(target, options, status.show)
+    _tell(ended.error)
+    report = watch.judge(ended, options)
+    _write(report, destinations, verbose=given["verbose"], full_series=given["full_series"])
+    _end(ended, report)
+
+
+def _read_options(given: dict[str, Any]) -> Options:
+    from trainlab.watch import Options
+
+    for name in ("fail_on", "stop_on"):
+        if given[name] not in FAIL_ON:
+            key = f"--{name.replace('_', '-')}"
+            nearest = find_nearest(given[name], FAIL_ON)
+            raise UserError("is none of the choices", key=key, value=given[name], choices=FAIL_ON, nearest=nearest)
+    share = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", given["max_overhead"])
+    if not share:
+        raise UserError("must be a share in per cent, as in `3%`", key="--max-overhead", value=given["max_overhead"])
+    return Options(
+        every=parse_count(given["every"], "--every"),
+        max_overhead=float(share[1]) / 100,
+        max_steps=None if given["max_steps"] is None else parse_count(given["max_steps"], "--max-steps"),
+        select=tuple(given["select"] or ()),
+        ignore=tuple(given["ignore"] or ()),
+        fail_on=given["fail_on"],
+        stop_on=given["stop_on"],
+        baseline=read_baseline(given["baseline"]),
+    )
+
+
+def _obey_signals() -> None:
+    """Ctrl-C as python has it; SIGTERM ends the script with a report, unless the script has its own mind about it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+
+        def end(number: int, _: object) -> None:
+            from trainlab.watch import Terminated
+
+            raise Terminated(number)
+
+        signal.signal(signal.SIGTERM, end)
+
+
+def _tell(error: BaseException | None) -> None:
+    """The script's own traceback as python would have shown it, without our frames."""
+    from trainlab.watch import Terminated
+
+    if error is None or isinstance(error, SystemExit | Terminated):
+        return
+    waiting: list[BaseException | None] = [error]
+    met: list[BaseException] = []
+    while waiting:
+        each = waiting.pop()
+        if each is not None and each not in met:
+            met.append(each)
+            _take_out(each)
+            waiting += [each.__cause__, each.__context__]
+    sys.excepthook(type(error), error, error.__traceback__)
+
+
+def _take_out(error: BaseException) -> None:
+    """Take our frames out of a traceback: those it begins with, and those between the script and torch."""
+    kept = []
+    trace = error.__traceback__
+    while trace is not None:
+        if not _is_ours(trace):
+            kept.append(trace)
+        trace = trace.tb_next
+    for one, other in itertools.pairwise([*kept, None]):
+        one.tb_next = other  # type: ignore[union-attr]
+    error.__traceback__ = kept[0] if kept else None
+
+
+def _is_ours(trace: TracebackType) -> bool:
+    name = trace.tb_frame.f_code.co_filename
+    return name.startswith(_ROOM) and not name.endswith("example.py")
+
+
+def _write(report: Report, destinations: list[streams.Destination], *, verbose: bool, full_series: bool) -> None:
+    """Every document to its place; without one, to stderr: stdout is the script's."""
+    from trainlab.renderers._target import Target
+
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    for destination in destinations:
+        renderer = plugins.load("trainlab.renderers", destination.format)
+        on_terminal = destination.path is None
+        target = Target(
+            width=streams.find_width(sys.stderr) if on_terminal else None,
+            color=on_terminal and streams.wants_color(sys.stderr),
+            unicode=streams.can_unicode(sys.stderr) if on_terminal else True,
+            verbose=verbose,
+            full_series=full_series,
+        )
+        pieces = renderer.stream(report, target) if hasattr(renderer, "stream") else [renderer.render(report, target)]
+        if on_terminal:
+            sys.stderr.writelines(pieces)
+        else:
+            streams.write(pieces, destination.path)
+
+
+def _end(ended: Ended, report: Report) -> None:
+    """End as the script did; where that was well, as `--fail-on` asks."""
+    from trainlab.watch import Terminated
+
+    if isinstance(ended.error, KeyboardInterrupt | Terminated):
+        number = signal.SIGINT if isinstance(ended.error, KeyboardInterrupt) else signal.SIGTERM
+        raise typer.Exit(ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED)
+    if isinstance(ended.error, SystemExit):
+        if ended.error.code not in (None, 0):
+            raise ended.error
+    elif ended.error is not None:
+        raise typer.Exit(1)
+    raise typer.Exit(report.exit_code if report.fail_on != "never" else ExitCode.CLEAN)

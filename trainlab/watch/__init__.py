@@ -1,0 +1,151 @@
+"""Observes a script that it does not own, while it runs, and judges what it saw."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from trainlab.watch._doom import Doom
+from trainlab.watch._launch import Script, load
+from trainlab.watch._observer import Enough, Observer
+from trainlab.watch._patches import when_imported
+from trainlab.watch._record import Record
+
+if TYPE_CHECKING:
+    from trainlab.report import Report, Skipped
+    from trainlab.rules._rule import Rule
+
+__all__ = ["Ended", "Observer", "Options", "Script", "Terminated", "judge", "run"]
+
+RULES = (
+    "non-finite",
+    "no-gradient",
+    "vanishing-gradient",
+    "exploding-gradient",
+    "update-ratio",
+    "diverged",
+    "loss-spike",
+    "clipping-too-much",
+    "clipping-turns-gradient",
+    "clipping-idle",
+    "clipping-out-of-order",
+    "not-in-optimizer",
+    "eval-mode-training",
+    "gradient-not-cleared",
+    "never-stepped",
+    "train-mode-evaluation",
+    "loss-mismatch",
+    "loss-broadcast",
+    "non-finite-data",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a script is watched and judged.
+
+    Attributes:
+        every: a close look at each so-manieth update.
+        max_overhead: share of the script's time that looking may take.
+        max_steps: updates of one model after which the script is ended; None for never.
+        stop_on: least severity of a finding that ends the script, or `never`.
+        select: prefixes of rule codes that are reported; all if empty.
+        ignore: prefixes of rule codes that are not.
+        thresholds: of rules, by code.
+        fail_on: least severity that makes the exit code 1, or `never`.
+        baseline: `(code, run, where)` of findings that are known and do not count.
+    """
+
+    every: int = 10
+    max_overhead: float = 0.03
+    max_steps: int | None = None
+    stop_on: str = "never"
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
+    fail_on: str = "never"
+    baseline: frozenset[tuple[str, str, str]] = frozenset()
+
+
+class Terminated(BaseException):
+    """SIGTERM came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How the script ended: by itself or at the user's wish (`why`: the option) where `error` is None, else with what it raised.
+
+    `torch` tells whether the script imported it.
+    """
+
+    observer: Observer
+    error: BaseException | None
+    complete: bool
+    why: str
+    seconds: float
+    torch: bool
+
+
+def run(script: Script, options: Options, show: Callable[[Observer], None] = lambda _: None) -> Ended:
+    """Run the script to its end under an observer.
+
+    Args:
+        script: what to run.
+        options: how it is watched.
+        show: called with the observer after each update that was looked at closely.
+
+    Raises:
+        UserError: the script cannot be found or read, or a rule is not known.
+    """
+    observer = Observer(every=options.every, max_overhead=options.max_overhead, max_steps=options.max_steps)
+    doom = Doom(options, choose(options)) if options.stop_on != "never" else None
+
+    def heed(record: Record) -> None:
+        show(observer)
+        if doom is not None:
+            with observer.guard.look():
+                doomed = doom.is_near(record)
+            if doomed:
+                raise Enough(f"--stop-on {options.stop_on}")
+
+    observer.heed = heed
+    start = load(script)
+    when_imported("torch", observer.install)
+    began = time.perf_counter()
+    error: BaseException | None = None
+    complete, why = True, ""
+    try:
+        start()
+    except Enough as ended:
+        complete, why = False, str(ended)
+    except BaseException as raised:  # whatever it is, the script's own end is told first
+        error, complete = raised, isinstance(raised, SystemExit)
+    finally:
+        imported = "torch" in sys.modules
+        observer.remove()
+    return Ended(observer=observer, error=error, complete=complete, why=why, seconds=time.perf_counter() - began, torch=imported)
+
+
+def judge(ended: Ended, options: Options) -> Report:
+    """What is wrong with what was seen.
+
+    Raises:
+        UserError: a rule is not known.
+    """
+    from trainlab.watch._report import make_report
+
+    return make_report(ended, *choose(options), options)
+
+
+def choose(options: Options) -> tuple[list[Rule], frozenset[str], list[Skipped]]:
+    """The rules to judge by: see `trainlab.judging.choose_rules`.
+
+    Raises:
+        UserError: a rule is not known.
+    """
+    from trainlab.judging import choose_rules
+
+    return choose_rules(RULES, options.thresholds, select=options.select, ignore=options.ignore)

@@ -1,0 +1,41 @@
+"""Whether a run is doomed by what has been seen of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from trainlab.causes import SEVERITIES
+
+if TYPE_CHECKING:
+    from trainlab.report import Skipped
+    from trainlab.rules._rule import Rule
+    from trainlab.watch import Options
+    from trainlab.watch._record import Record
+
+START = 20  # updates before the first verdict; each later one at twice as many
+
+
+class Doom:
+    """Judges a record after 20, 40, 80, ... updates, and as soon as it has left the finite numbers."""
+
+    def __init__(self, options: Options, chosen: tuple[Sequence[Rule], frozenset[str], Sequence[Skipped]]) -> None:
+        self._counted = SEVERITIES[: SEVERITIES.index(options.stop_on) + 1]
+        self._known = {(code, where) for code, _, where in options.baseline}
+        self._rules, self._reported, _ = chosen
+        self._next: dict[int, int] = {}
+
+    def is_near(self, record: Record) -> bool:
+        """Whether a finding of the severity that counts is made now."""
+        due = self._next.get(id(record), START)
+        if record.steps < due and (record.nonfinite is None or due == record.steps + 1):
+            return False
+        self._next[id(record)] = max(2 * due, record.steps + 1) if record.nonfinite is None else record.steps + 1
+        from trainlab.judging import judge
+        from trainlab.watch._traces import make_trace
+
+        findings, _, _ = judge(self._rules, [make_trace(record, name="base", idle=None)], self._reported)
+        return any(
+            each.code in self._reported and each.severity in self._counted and (each.code, each.where) not in self._known
+            for each in findings
+        )

@@ -1,0 +1,31 @@
+"""pytest: a fixture `trainlab`, and the reports that were not `ok` under each test that fails. Imports nothing before it is used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(name="trainlab")
+def _trainlab() -> ModuleType:
+    """The Python API: `assert trainlab.check(model, data, loss, optimizer).ok`."""
+    import trainlab
+
+    return trainlab
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]:  # noqa: ARG001  # pytest's names
+    """Add what was found to the section of a failed test: an assertion can show no more than one line of it."""
+    outcome = yield
+    module = sys.modules.get("trainlab.report")
+    if module is not None:
+        if call.when == "call" and outcome.failed:
+            outcome.sections += [(f"trainlab {each.command}", str(each)) for each in module.recent if not each.ok]
+        if call.when != "setup":  # a fixture may have made the report that its test is about
+            module.recent.clear()
+    return outcome

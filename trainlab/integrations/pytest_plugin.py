@@ -1,4 +1,4 @@
-"""pytest: a fixture `trainlab`, and the reports that were not `ok` under each test that fails. Imports nothing before it is used."""
+"""pytest: a fixture `trainlab`; under a test that fails, the reports that were not `ok`. Imports nothing before it is used."""
 
 from __future__ import annotations
 

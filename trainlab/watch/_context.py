@@ -93,12 +93,13 @@ class watch:  # noqa: N801  # called like a function
         Raises:
             RuntimeError: the block has not ended.
         """
-        if self._ended is None:
-            raise RuntimeError("the report is there when the block has ended")
         if self._report is None:
             from trainlab.watch import judge
 
+            if self._ended is None:
+                raise RuntimeError("the report is there when the block has ended")
             self._report = judge(self._ended, self._options)
+            self._ended = None  # it has hold of the caller's model
             reports.recent.append(self._report)
         return self._report
 
@@ -132,6 +133,11 @@ class _Restricted(Observer):
             if issubclass(type(each), Optimizer):
                 # Whoever names an optimizer means to step it; of others that happen to be alive nobody knows.
                 self.register.meet(each, EARLIER, steps=0 if self._names(each) else 1)
+
+    def remove(self) -> None:
+        """As ever; the caller's objects are let go."""
+        super().remove()
+        self._only.clear()
 
     def _names(self, optimizer: Any) -> bool:
         return any(each is optimizer for each in self._only)

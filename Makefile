@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test setup lint bench bench-lr bench-repair zoo clean
+.PHONY: demo test setup lint bench bench-lr bench-repair bench-watch test-scripts zoo clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## the main job
@@ -27,17 +27,26 @@ bench: $(READY)  ## measure start-up and speed, as ratios
 	$(BIN)/python tests/benchmarks/memory.py
 	$(BIN)/python tests/benchmarks/overfit.py
 
+bench-watch: $(READY)  ## what watching a script costs
+	$(BIN)/python tests/benchmarks/watch.py
+
 bench-lr: $(READY)  ## how well the recommendation of lr-sweep holds up, over 14 configs
 	$(BIN)/python tests/benchmarks/lr_sweep.py
 
 bench-repair: $(READY)  ## how many faulty networks end healthy after check
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.repair --verbose
 
+test-scripts: $(READY)  ## loops and callbacks of Lightning, Accelerate and Hugging Face, in an environment of their own
+	test -x .venv-scripts/bin/python || $(BIN)/python -m venv .venv-scripts
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > `.venv-scripts/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/base.pth
+	.venv-scripts/bin/python -m pip install --quiet --constraint constraints.txt --requirement tests/third_party/requirements.txt
+	PYTHONPATH=. .venv-scripts/bin/python -m pytest -q tests/third_party tests/integrations
+
 zoo: $(READY)  ## how far the verdicts can be believed: train healthy and faulty networks, and judge them
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.zoo --write --verbose
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-scripts .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # torch first and alone: asked for beside other packages, pip may bring the build with gigabytes of CUDA libraries.
 # Compiled at once, so that the first command starts as fast as the second, also where Python may not write bytecode.

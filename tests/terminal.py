@@ -15,8 +15,10 @@ def run_in_terminal(arguments: list[str], columns: int = 80) -> tuple[int, str]:
     """Run `trainlab ARGUMENTS` with its stdout on a terminal of `columns`.
 
     Returns:
-        The exit code, and stdout and stderr as text; stderr is a pipe, so there is no progress.
+        The exit code, and stdout and stderr as text; stderr is a pipe, so there is no progress, but for `watch`, whose report goes
+        there: that has both on a terminal that knows no line of status.
     """
+    watching = arguments[0] == "watch"
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}
@@ -24,8 +26,8 @@ def run_in_terminal(arguments: list[str], columns: int = 80) -> tuple[int, str]:
         [sys.executable, "-m", "trainlab", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=follower,
-        stderr=subprocess.PIPE,
-        env=environment | {"NO_COLOR": "1", "TERM": "xterm", "PYTHONIOENCODING": "utf-8"},
+        stderr=follower if watching else subprocess.PIPE,
+        env=environment | {"NO_COLOR": "1", "TERM": "dumb" if watching else "xterm", "PYTHONIOENCODING": "utf-8"},
     )
     os.close(follower)
     parts = []
@@ -38,7 +40,8 @@ def run_in_terminal(arguments: list[str], columns: int = 80) -> tuple[int, str]:
             break
         parts.append(part)
     os.close(leader)
-    assert process.stderr is not None
-    errors = process.stderr.read().decode()
-    process.stderr.close()
+    errors = ""
+    if process.stderr is not None:
+        errors = process.stderr.read().decode()
+        process.stderr.close()
     return process.wait(), b"".join(parts).decode().replace("\r\n", "\n") + errors

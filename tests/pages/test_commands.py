@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import shlex
+import signal
+import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,15 +23,29 @@ def is_close(figure: float, number: float) -> bool:
     return math.isclose(figure, number, rel_tol=0.02)
 
 
+@pytest.fixture(autouse=True)
+def _keep_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a watched script changes is put back."""
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_runs_and_prints_the_figures(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code = run(shlex.split(command)[1:])
+    arguments = shlex.split(command)[1:]
+    code = run(arguments)
     captured = capsys.readouterr()
     assert code in (0, 1), captured.err
-    assert [each for each in CODES.get(command, ()) if f" {each} " not in captured.out] == []
-    printed = [float(number) for number in NUMBER.findall(captured.out)]
+    out = captured.err if arguments[0] == "watch" else captured.out  # stdout is the script's
+    assert [each for each in CODES.get(command, ()) if f" {each} " not in out] == []
+    printed = [float(number) for number in NUMBER.findall(out)]
     missing = [figure for figure in COMMANDS[command] if not any(is_close(float(figure), number) for number in printed)]
-    assert not missing, f"{missing} in\n{captured.out[:2000]}"
+    assert not missing, f"{missing} in\n{out[:2000]}"
 
 
 def test_there_is_something_to_run() -> None:

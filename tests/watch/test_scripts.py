@@ -16,6 +16,7 @@ LINES = [(path.stem,) for path in sorted(SCRIPTS.glob("*.py")) if path.stem not 
 LINES += [("scaled", "fused"), ("spoilt", "targets")]
 
 
+@pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize("line", LINES, ids=" ".join)
 def test_weights_losses_and_generators_are_the_same_bits(line: tuple[str, ...]) -> None:
     assert see(*line)[0] == run_plainly(*line)
@@ -151,6 +152,12 @@ class TestFirstBadNumber:
         assert (finding.code, finding.evidence[part], finding.severity) == ("D006", 2, "error")
         assert "of a batch" in finding.message
         assert next(each for each in see("spoilt", part)[2].findings if each.code == "G006").because == "D006"
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_predictions_compared_with_every_target() -> None:
+    finding = next(each for each in see("broadcast")[2].findings if each.code == "M008")
+    assert (finding.evidence["prediction"], finding.evidence["target"]) == ([64, 1], [64])
 
 
 def test_functional_training_is_said_to_be_invisible() -> None:

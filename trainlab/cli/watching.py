@@ -15,7 +15,6 @@ import typer
 
 from trainlab import plugins
 from trainlab.cli import streams
-from trainlab.cli.conduct import FAIL_ON, read_baseline
 from trainlab.cli.exits import ExitCode
 from trainlab.cli.option_parsing import Command
 from trainlab.cli.status_line import StatusLine
@@ -77,6 +76,7 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
 
 
 def _read_options(given: dict[str, Any]) -> Options:
+    from trainlab.cli.conduct import FAIL_ON, read_baseline
     from trainlab.watch import Options
 
     for name in ("fail_on", "stop_on"):

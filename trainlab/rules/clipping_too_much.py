@@ -49,7 +49,7 @@ class ClippingTooMuch:
     code: ClassVar[str] = "C001"
     name: ClassVar[str] = "clipping-too-much"
     needs: ClassVar[tuple[str, ...]] = ("total-norm", "used-norm", "clip-angle")
-    causes: ClassVar[tuple[str, ...]] = ("D005", "D001", "G007", "G002", "G009", "L001")
+    causes: ClassVar[tuple[str, ...]] = ("C004", "D005", "D001", "G007", "G002", "G009", "L001")
     share: float = 0.5
     min_updates: int = 10
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from trainlab.report import Finding, Skipped, Trace
+from trainlab.report import NonFinite as FirstBad
 from trainlab.rules._series import say
 
 LARGEST = {"float32": 3.4e38, "bf16": 3.4e38, "fp16": 65504.0}
 PLACES = {"forward": "in the forward pass", "backward": "in the backward pass", "update": "in the weights after the step"}
+UNDEFINED = "keep what goes into it away from where it is not defined: clamp it, or add a small number"
 START = "no step preceded it, so look at the data and the initial weights; clipping cannot cure this"
 ADVICE = {
     "forward": "the steps before threw the weights too far: lower the learning rate or clip by norm",
@@ -80,7 +82,7 @@ class NonFinite:
             severity="error",
             where=first.where,
             message=f"{value} appeared {PLACES[first.direction]} of update {first.update} at {first.where}; {before}{limit}; "
-            f"{START if first.update == 1 and first.direction == 'forward' else ADVICE[first.direction]}",
+            f"{self._advise(first)}",
             evidence={
                 "update": first.update,
                 "direction": first.direction,
@@ -88,3 +90,9 @@ class NonFinite:
                 "last_finite": first.last_finite,
             },
         )
+
+    @staticmethod
+    def _advise(first: FirstBad) -> str:
+        if " (after " in first.where:  # an operation of the script's own, behind a layer
+            return UNDEFINED
+        return START if first.update == 1 and first.direction == "forward" else ADVICE[first.direction]

@@ -152,7 +152,7 @@ class _Restricted(Observer):
         return any(id(parameter) in held for model in models for parameter in model.parameters())
 
     def _see_step(self, optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any] | None:
-        if id(optimizer) in self._by_optimizer or self._is_meant(optimizer):
+        if self.meeting.recall(optimizer) is not None or self._is_meant(optimizer):
             return super()._see_step(optimizer, args, kwargs)
         self._pass_over()
         return None

@@ -45,7 +45,7 @@ class Evaluations:
             entered = original(context)
             if not self._guard.is_idle() and threading.get_ident() == self._thread:
                 self._depth += 1
-                if self._depth == 1 and self._records:
+                if self._depth == 1 and any(record.sensitive for record in self._records):
                     with self._guard.look():
                         self._open()
             return entered
@@ -65,8 +65,9 @@ class Evaluations:
 
     def _open(self) -> None:
         for record in self._records:
-            if record.sensitive and not record.compiled:
-                self._handles.append(record.sensitive[0].register_forward_pre_hook(self._make_hook(record)))
+            module = record.sensitive[0]() if record.sensitive and not record.compiled else None
+            if module is not None:
+                self._handles.append(module.register_forward_pre_hook(self._make_hook(record)))
 
     def close(self) -> None:
         """Take the hooks off."""
@@ -82,6 +83,6 @@ class Evaluations:
             if self._row[id(record)] > 1:
                 passes = 2 if self._row[id(record)] == 2 else 1  # the first is one of them
                 record.counts["evaluated"] += passes
-                record.counts["training-mode"] += passes * all(module.training for module in record.sensitive)
+                record.counts["training-mode"] += passes * (record.list_modes() == {True})
 
         return count

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(slots=True)
@@ -21,6 +20,7 @@ class Guard:
     trouble: str = ""
     spent: float = 0.0
     busy: bool = False
+    _began: float = 0.0
 
     def is_idle(self) -> bool:
         """Nothing is to be looked at: torch compiles what it runs, looking is at work itself, or it was given up."""
@@ -28,14 +28,17 @@ class Guard:
 
         return torch.compiler.is_compiling() or self.busy or bool(self.trouble)
 
-    @contextmanager
-    def look(self) -> Iterator[None]:
-        """What is done in here costs time that is counted, and never fails the script."""
-        began, self.busy = time.perf_counter(), True
-        try:
-            yield
-        except Exception as error:  # whatever goes wrong in here is our fault, not the script's
-            self.trouble = f"{type(error).__name__}: {error}"
-        finally:
-            self.busy = False
-            self.spent += time.perf_counter() - began
+    def look(self) -> Self:
+        """A context: what is done in it costs time that is counted, and never fails the script."""
+        return self
+
+    def __enter__(self) -> None:
+        self._began, self.busy = time.perf_counter(), True
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        self.busy = False
+        self.spent += time.perf_counter() - self._began
+        if not isinstance(error, Exception):
+            return False
+        self.trouble = f"{type(error).__name__}: {error}"  # whatever went wrong in there is our fault, not the script's
+        return True

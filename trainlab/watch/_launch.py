@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib.machinery
 import importlib.util
 import os
@@ -41,7 +42,7 @@ def load(script: Script) -> Callable[[], None]:
         UserError: there is no such file or module, or it cannot be compiled.
     """
     main = types.ModuleType("__main__")
-    main.__dict__["__builtins__"] = __builtins__
+    main.__dict__["__builtins__"] = builtins
     if script.file is not None:
         code = _compile(script.file)
         main.__dict__.update(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
@@ -16,12 +15,12 @@ from trainlab.watch._graph import list_leaves
 from trainlab.watch._guard import Guard
 from trainlab.watch._late import settle
 from trainlab.watch._left import find_left, see_left
-from trainlab.watch._modes import list_sensitive
+from trainlab.watch._meeting import Meeting
 from trainlab.watch._nonfinite import describe_gradient, locate
 from trainlab.watch._objective import Objective, read_objective
 from trainlab.watch._origin import Origin, find_origin
 from trainlab.watch._patches import Patches
-from trainlab.watch._record import Record, find_owner, list_parameters, measure_norms
+from trainlab.watch._record import Record, measure_norms
 from trainlab.watch._scaling import Scaling
 from trainlab.watch._stepped import Register
 
@@ -61,7 +60,7 @@ class Observer:
     clipping: Clipping = field(init=False)
     scaling: Scaling = field(init=False)
     evaluations: Evaluations = field(init=False)
-    _by_optimizer: dict[int, Record] = field(default_factory=dict)
+    meeting: Meeting = field(init=False)
     _losses: list[Any] = field(default_factory=list)
     _closed: bool = False
     _packed: bool = False
@@ -74,6 +73,7 @@ class Observer:
         self.clipping = Clipping(guard=self.guard)
         self.scaling = Scaling(guard=self.guard, order=self.clipping.order, skipped=self._see_skipped)
         self.evaluations = Evaluations(self.guard, self.records)
+        self.meeting = Meeting(self.records, self.register)
 
     def install(self) -> None:
         """Begin to look. torch must have been imported."""
@@ -140,13 +140,13 @@ class Observer:
             root = self.scaling.unscale(each)
             value = root.detach()
             value = value if value.numel() == 1 else value.mean()
-            on_cpu = value.device.type == "cpu"
-            self._losses.append(value.item() if on_cpu else value)
+            near = is_near(value)
+            self._losses.append(value.item() if near else value)
             if self._packed:
                 continue
             if self._objective is None and self.backwards <= FIRST:
                 self._objective = read_objective(root)
-            if on_cpu and not math.isfinite(self._losses[-1]) and all(record.nonfinite is None for record in self.records):
+            if near and not math.isfinite(self._losses[-1]) and all(record.nonfinite is None for record in self.records):
                 self._origin = self._origin or find_origin(root)
 
     def _see_step(self, optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any] | None:
@@ -155,7 +155,7 @@ class Observer:
         closure = args[1] if len(args) > 1 else kwargs.get("closure")  # the first is the optimizer itself
         if closure is None:
             with self.guard.look():
-                self._look(self._find_record(optimizer), optimizer)
+                self._look(self.meeting.find(optimizer), optimizer)
             return None
 
         # The gradients that this step will use do not exist yet: they are looked at when the closure has made them.
@@ -168,7 +168,7 @@ class Observer:
             if not seen and not self.guard.is_idle():
                 seen = True
                 with self.guard.look():
-                    self._look(self._find_record(optimizer), optimizer)
+                    self._look(self.meeting.find(optimizer), optimizer)
             return result
 
         return ((args[0], watched, *args[2:]), kwargs) if len(args) > 1 else (args, {**kwargs, "closure": watched})
@@ -250,7 +250,7 @@ class Observer:
     def _look_at_model(self, record: Record) -> None:
         if record.model is None:
             return
-        modes = {module.training for module in record.sensitive}
+        modes = record.list_modes()
         record.counts.update(["mode-seen"] * bool(modes) + ["eval-mode"] * (modes == {False}))
         if record.steps in (FIRST // 2, FIRST) and not record.by_hand:
             held = self.register.list_held()
@@ -261,7 +261,7 @@ class Observer:
             )
 
     def _see_stepped(self, optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:  # noqa: ARG002
-        record = self._by_optimizer.get(id(optimizer))
+        record = self.meeting.recall(optimizer)
         if record is None or self.guard.is_idle():
             return
         with self.guard.look():
@@ -292,7 +292,7 @@ class Observer:
             raise Enough(f"--max-steps {self.max_steps}")
 
     def _see_skipped(self, optimizer: Any) -> None:
-        self._find_record(optimizer).counts["skipped"] += 1
+        self.meeting.find(optimizer).counts["skipped"] += 1
         self._closed = True
         self.clipping.order.close()
         self.clipping.last = None
@@ -302,7 +302,7 @@ class Observer:
         record = next((each for each in self.records if each.by_hand), None)
         if record is None:
             leaves = list({id(leaf): leaf for root in roots for leaf in list_leaves(root)}.values())
-            record = self._meet(leaves)
+            record = self.meeting.meet(leaves)
             record.by_hand = True
             record.places[id(None)] = list(range(len(record.tensors)))
         elif record.steps:
@@ -313,47 +313,7 @@ class Observer:
                 record.left = record.cleared = None
         return record
 
-    def _find_record(self, optimizer: Any) -> Record:
-        """The record that this optimizer's updates belong to.
 
-        Optimizers of one parameter each, as they are used inside of a backward pass, belong to their model's together.
-        """
-        if (known := self._by_optimizer.get(id(optimizer))) is not None:
-            return known
-        mine = [each for group in optimizer.param_groups for each in group["params"]]
-        together = [optimizer, *self.register.list_single(optimizer)] if len(mine) == 1 else [optimizer]
-        if len(together) > 1:
-            model, _ = find_owner(mine)
-            own = {id(each) for each in model.parameters()} if model is not None else set()
-            together = [each for each in together if id(each.param_groups[0]["params"][0]) in own] or [optimizer]
-        record = self._meet([tensor for each in together for group in each.param_groups for tensor in group["params"]])
-        place = {id(tensor): position for position, tensor in enumerate(record.tensors)}
-        for each in together:
-            tensors = [tensor for group in each.param_groups for tensor in group["params"]]
-            record.places[id(each)] = [place[id(tensor)] for tensor in tensors if id(tensor) in place]
-            self._by_optimizer[id(each)] = record
-            weakref.finalize(each, self._forget, id(each)).atexit = False
-        settings = {name: value for name, value in optimizer.param_groups[0].items() if name != "params"}
-        record.optimizers[id(optimizer)] = {"name": type(optimizer).__name__, **settings}
-        return record
-
-    def _forget(self, key: int) -> None:
-        """An optimizer is gone: with the last of a model's, let its tensors go too."""
-        record = self._by_optimizer.pop(key)
-        if record not in self._by_optimizer.values():
-            record.release()
-
-    def _meet(self, tensors: list[Any]) -> Record:
-        self.records[:] = [each for each in self.records if not each.by_hand]  # an optimizer has come after all
-        model, compiled = find_owner(tensors)
-        ordered, parameters = list_parameters(model, tensors)
-        kind = type(model).__name__ if model is not None else "parameters"
-        same = sum(each.name.partition(" ")[0] == kind for each in self.records)
-        name = f"{kind} {same + 1}" if same else kind
-        sensitive = list_sensitive(model) if model is not None else []
-        device = str(ordered[0].device) if ordered else ""
-        record = Record(
-            name=name, model=model, tensors=ordered, parameters=parameters, device=device, sensitive=sensitive, compiled=compiled
-        )
-        self.records.append(record)
-        return record
+def is_near(tensor: Any) -> bool:
+    """Whether it can be read without waiting for an accelerator."""
+    return bool(tensor.device.type == "cpu")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import sys
+import weakref
 from array import array
 from collections import Counter
 from collections.abc import Iterable
@@ -35,7 +36,8 @@ class Record:
         device: where they lie.
         optimizers: classes of the optimizers that step them, with their settings at the first step.
         places: of the parameters that each optimizer steps, by its `id`.
-        sensitive: modules of the model that behave otherwise in evaluation.
+        sensitive: modules of the model that behave otherwise in evaluation, as weak references: they may be evaluated after the
+            script has let go of their optimizer.
         compiled: whether torch compiles the model, so that no hook may stand on its modules.
         by_hand: no torch optimizer steps it: each backward pass counts as an update.
         steps: updates so far. Optimizers that step parts of a model after one backward pass make one update together.
@@ -68,7 +70,7 @@ class Record:
     device: str = ""
     optimizers: dict[int, dict[str, Any]] = field(default_factory=dict)
     places: dict[int, list[int]] = field(default_factory=dict)
-    sensitive: list[Any] = field(default_factory=list)
+    sensitive: list[weakref.ref[Any]] = field(default_factory=list)
     compiled: bool = False
     by_hand: bool = False
     steps: int = 0
@@ -99,7 +101,10 @@ class Record:
         """Let go of the script's own objects; what was measured stays."""
         self.model = self.left = None
         self.tensors.clear()
-        self.sensitive.clear()
+
+    def list_modes(self) -> set[bool]:
+        """The modes that the sensitive modules are in."""
+        return {module.training for each in self.sensitive if (module := each()) is not None}
 
 
 def find_owner(tensors: Iterable[torch.Tensor]) -> tuple[Any, bool]:

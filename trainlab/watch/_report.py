@@ -27,7 +27,7 @@ def make_report(
     ended: Ended, rules: Sequence[Rule], reported: frozenset[str], skipped: Sequence[Skipped], options: Options
 ) -> Report:
     """Every model that was stepped is a run."""
-    records = ended.observer.records
+    records = [each for each in ended.observer.records if each.steps]
     names = ["base" if len(records) == 1 else record.name for record in records]
     register = ended.observer.register
     idle = [f"{each.kind} (made at {each.where})" for each in register.list_idle()] if ended.complete else None
@@ -42,6 +42,9 @@ def make_report(
     )
     torch = sys.modules["torch"] if ended.torch else None
     notes = [f"ended by {ended.why}, before its own end"] if ended.why else []
+    if records:
+        looks, share = sum(len(record.at) for record in records), ended.observer.guard.spent / ended.seconds
+        notes.append(f"{looks} update{'s' * (looks != 1)} looked at closely, at {100 * share:.1f} % of the script's time")
     notes += [f"watching was given up: {ended.observer.guard.trouble}"] if ended.observer.guard.trouble else []
     return Report(
         command="watch",
@@ -71,23 +74,20 @@ def _answer(records: Sequence[Record], findings: Sequence[Finding], ended: Ended
         return Answer(text=f"Nothing was seen: {what}{more}.", values={"updates": 0})
     updates = sum(record.steps for record in records)
     faults = [each for each in findings if each.severity != "info"]
-    share = ended.observer.guard.spent / ended.seconds if ended.seconds else 0.0
     values: dict[str, Any] = {
         "updates": updates,
         "healthy": not faults,
         "cause": faults[0].code if faults else None,
-        "overhead": share,
     }
     models = ", ".join(dict.fromkeys(record.name for record in records))
-    seen = f"{updates} update{'s' * (updates != 1)} of {models} watched, at {100 * share:.1f} % of the script's time."
+    seen = f"{updates} update{'s' * (updates != 1)} of {models} watched."
     if not faults:
         return Answer(text=f"Nothing wrong was found. {seen}", values=values)
-    title = next(page.title for page in read_rules() if page.name == faults[0].name)
+    title = next(page.title for page in read_rules() if page.name == faults[0].name).rstrip(".")
+    if title[1].islower():  # no "NaN"
+        title = title[0].lower() + title[1:]
     where = f" at {faults[0].where}" if faults[0].where else ""
-    return Answer(
-        text=f"The likeliest cause of what is wrong{where}: {title[0].lower()}{title[1:].rstrip('.')} ({faults[0].code}). {seen}",
-        values=values,
-    )
+    return Answer(text=f"The likeliest cause of what is wrong{where}: {title} ({faults[0].code}). {seen}", values=values)
 
 
 def _describe(trace: Trace, record: Record) -> Run:

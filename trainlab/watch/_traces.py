@@ -58,8 +58,8 @@ def make_trace(record: Record, *, name: str, idle: Sequence[str] | None) -> Trac
     done = len(record.changes)  # the last update may have been begun and never ended
     ratios = _divide(np.array(record.changes), np.array(record.weights[:done])) if done else np.empty((0, len(record.parameters)))
     series = {
-        "gradient-norm": Series(per="update", at=at, values=np.array(record.norms).reshape(len(at), -1)),
-        "weight-norm": Series(per="update", at=at, values=np.array(record.weights).reshape(len(at), -1)),
+        "gradient-norm": Series(per="update", at=at, values=np.array(record.norms).reshape(len(at), len(record.parameters))),
+        "weight-norm": Series(per="update", at=at, values=np.array(record.weights).reshape(len(at), len(record.parameters))),
         "update-ratio": Series(per="update", at=at[:done], values=ratios),
         "loss": _smooth(np.array(record.losses)),
         "learning-rate": _thin(np.array(record.rates)),

@@ -1,0 +1,173 @@
+"""What watching adds to a training step, and to a process. `python tests/benchmarks/watch.py [WORD...]`.
+
+The same steps are made watched and unwatched in turn, on one thread. Every tenth is looked at closely, as by default, but without
+the limit on the overhead, which would hide what looking costs. With words, the cases only whose names have one of them.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainlab.watch import Observer
+
+ROUNDS = 9
+ADDED_MIB = 40.0  # to the interpreter
+ADDED_SHARE = 0.02  # of the tensors
+
+
+class Block(nn.Module):
+    """Two convolutions beside a shortcut."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(before, after, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(after),
+            nn.ReLU(),
+            nn.Conv2d(after, after, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(after),
+        )
+        self.short = nn.Identity() if before == after else nn.Conv2d(before, after, 1, stride, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """`[sample, before, height, width]` to `[sample, after, height / stride, width / stride]`."""
+        return functional.relu(self.body(inputs) + self.short(inputs))
+
+
+def make_resnet() -> tuple[nn.Module, Tensor, Tensor]:
+    """ResNet-20 on 32 pictures of 32x32."""
+    widths = [(16, 16, 1)] * 3 + [(16, 32, 2)] + [(32, 32, 1)] * 2 + [(32, 64, 2)] + [(64, 64, 1)] * 2
+    blocks = [Block(*each) for each in widths]
+    stem = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    model = nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+    return model, torch.randn(32, 3, 32, 32), torch.randint(10, (32,))
+
+
+class Gpt(nn.Module):
+    """Six layers of 192, six heads, 64 characters back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(192, 6, 768, 0.1, "gelu", batch_first=True, norm_first=True)
+        self.words, self.places = nn.Embedding(65, 192), nn.Parameter(torch.zeros(64, 192))
+        self.body = nn.TransformerEncoder(layer, 6, enable_nested_tensor=False)
+        self.head = nn.Linear(192, 65)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """`[sample, place]` to `[sample x place, character]`."""
+        mask = nn.Transformer.generate_square_subsequent_mask(inputs.shape[1])
+        return self.head(self.body(self.words(inputs) + self.places, mask=mask, is_causal=True)).flatten(0, 1)
+
+
+def make_gpt() -> tuple[nn.Module, Tensor, Tensor]:
+    """Characters, 8 texts of 64."""
+    return Gpt(), torch.randint(65, (8, 64)), torch.randint(65, (8 * 64,))
+
+
+def make_mlp() -> tuple[nn.Module, Tensor, Tensor]:
+    """A step of about 4 ms."""
+    layers = [each for _ in range(6) for each in (nn.Linear(256, 256), nn.ReLU())]
+    return nn.Sequential(*layers, nn.Linear(256, 10)), torch.randn(128, 256), torch.randint(10, (128,))
+
+
+CASES: dict[str, tuple[Callable[[], tuple[nn.Module, Tensor, Tensor]], int, float]] = {
+    "ResNet-20, batch 32": (make_resnet, 10, 0.03),
+    "GPT of 6 x 192, 8 x 64": (make_gpt, 10, 0.03),
+    "MLP of 7 x 256, batch 128": (make_mlp, 100, 0.08),
+}
+"""Each case with the steps of a round, and the share of a step that watching may add."""
+
+
+def make_step(build: Callable[[], tuple[nn.Module, Tensor, Tensor]]) -> Callable[[], None]:
+    """A training step as anyone would write it."""
+    torch.manual_seed(0)
+    model, inputs, target = build()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(model(inputs), target)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    return step
+
+
+def measure(build: Callable[[], tuple[nn.Module, Tensor, Tensor]], steps: int) -> tuple[float, float]:
+    """Median seconds of an unwatched step, and median of the shares that watching adds to it."""
+    step = make_step(build)
+    observer = Observer(max_overhead=float("inf"))
+
+    def time_steps() -> float:
+        began = time.perf_counter()
+        for _ in range(steps):
+            step()
+        return (time.perf_counter() - began) / steps
+
+    def time_watched() -> float:
+        observer.install()
+        try:
+            return time_steps()
+        finally:
+            observer.remove()
+
+    time_watched()  # the first ten updates are all looked at
+    pairs = [(time_steps(), time_watched()) for _ in range(ROUNDS)]
+    return statistics.median(plain for plain, _ in pairs), statistics.median(other / plain - 1 for plain, other in pairs)
+
+
+def train_and_tell(name: str) -> None:
+    """Thirty steps; then the largest memory of the process so far in MiB, and that of the parameters."""
+    step = make_step(CASES[name][0])
+    for _ in range(30):
+        step()
+    size = sum(each.numel() * each.element_size() for each in CASES[name][0]()[0].parameters())
+    # Not getrusage: that keeps what the process had before it became this program, which is what its parent had.
+    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    print(int(peak) / 1024, size / 2**20)
+
+
+def measure_memory(name: str) -> tuple[float, float, float]:
+    """Peak MiB of the plain process and of the watched one, and the size of a snapshot of the parameters."""
+    found = []
+    for command in ([], ["-m", "trainlab", "watch", "-q", "--output", "/dev/null"]):
+        line = [sys.executable, *command, __file__, "--tell", name]
+        out = subprocess.run(line, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]).stdout
+        found.append([float(each) for each in out.split()])
+    return found[0][0], found[1][0], found[0][1]
+
+
+def main() -> None:
+    """Print the table."""
+    torch.set_num_threads(1)
+    if sys.argv[1:2] == ["--tell"]:
+        train_and_tell(sys.argv[2])
+        return
+    chosen = sys.argv[1:] or list(CASES)
+    print(f"{'watched, 1 thread':28}{'step':>10}{'added':>9}{'at most':>9}{'memory':>12}{'added':>10}{'at most':>11}")
+    for name, (build, steps, goal) in CASES.items():
+        if not any(word in name for word in chosen):
+            continue
+        seconds, share = measure(build, steps)
+        plain, watched, snapshot = measure_memory(name)
+        added, most = watched - plain, ADDED_MIB + snapshot + ADDED_SHARE * plain
+        verdict = "" if share <= goal and added <= most else "  short"
+        print(
+            f"{name:28}{1000 * seconds:>7.1f} ms{100 * share:>7.1f} %{100 * goal:>7.0f} %"
+            f"{plain:>8.0f} MiB{added:>6.1f} MiB{most:>7.1f} MiB{verdict}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+"""`trainlab watch`: a script runs as python would run it, and what is wrong with it stands on stderr."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import Outcome, carry_out
+from trainlab.watch.example import MISTAKES
+
+SCRIPTS = Path(__file__).parents[2] / "watch" / "scripts"
+PYTHON = [sys.executable]
+WATCH = [sys.executable, "-m", "trainlab", "watch"]
+MANNERS = '''"""Says how it was started, and uses what depends on that."""
+import atexit, multiprocessing, pickle, sys
+
+import torch
+from torch.utils.data import DataLoader
+
+import neighbour
+
+class Thing:
+    """Of this very script."""
+
+def double(number):
+    return 2 * number, __name__
+
+if __name__ == "__main__":
+    print(__name__, __file__, __doc__, __spec__, __package__, type(__builtins__), neighbour.__file__)
+    print(sys.argv, sys.path[0], sys.stdin.read(), sys.gettrace())
+    print(type(pickle.loads(pickle.dumps(Thing()))) is Thing, sys.modules["__main__"].Thing is Thing)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map(double, [1, 2]))
+    print([batch.tolist() for batch in DataLoader(list(range(4)), batch_size=2, num_workers=1)])
+    weight = torch.ones(3, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        weight.square().sum().backward()
+        optimizer.step()
+    print(weight.tolist(), torch.get_num_threads())
+    atexit.register(print, "the end")
+    sys.exit(3)
+'''
+CRASH = """def fail(number):
+    try:
+        return 1 / number
+    except ZeroDivisionError as error:
+        raise ValueError("no") from error
+
+fail(0)
+"""
+TORCH_CRASH = """import torch
+weight = torch.ones(3, requires_grad=True)
+class Angry(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x): return x
+    @staticmethod
+    def backward(ctx, g): raise RuntimeError("not today")
+Angry.apply(weight).sum().backward()
+"""
+FOUND = {
+    "none": set(),
+    "zero-grad": {"M006"},
+    "eval-mode": {"M005"},
+    "train-mode": {"M009"},
+    "forgotten-layer": {"M004"},
+    "wrong-model": {"M004"},
+    "never-stepped": {"M010"},
+    "clip-early": {"C004"},
+    "clip-scaled": {"C004"},
+    "squashed": {"M001"},
+    "log-of-zero": {"G006"},
+}
+ENDLESS = """import sys, torch
+weight = torch.ones(3, requires_grad=True)
+optimizer = torch.optim.SGD([weight], lr=0.1)
+while True:
+    optimizer.zero_grad()
+    weight.square().sum().backward()
+    optimizer.step()
+    if optimizer.state_dict()["param_groups"] and not hasattr(sys, "told"):
+        sys.told = True
+        print("begun", flush=True)
+"""
+
+
+def run(command: list[str], folder: Path, standard_input: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, input=standard_input, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a script changes in the interpreter is put back."""
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+class TestAsPythonWould:
+    def test_a_script(self, tmp_path: Path) -> None:
+        (tmp_path / "code").mkdir()
+        (tmp_path / "code" / "manners.py").write_text(MANNERS)
+        (tmp_path / "code" / "neighbour.py").write_text("")
+        line = ["code/manners.py", "--every", "7", "-m", "x", "--", "y"]
+        plain = run([*PYTHON, *line], tmp_path, "typed")
+        watched = run([*WATCH, "--every", "2", *line], tmp_path, "typed")
+        assert watched.stdout == plain.stdout
+        assert (watched.returncode, plain.returncode, plain.stderr) == (3, 3, "")
+        assert "3 updates of parameters watched" in watched.stderr
+
+    def test_a_module_of_a_package(self, tmp_path: Path) -> None:
+        (tmp_path / "train").mkdir()
+        (tmp_path / "train" / "__init__.py").write_text("")
+        (tmp_path / "train" / "parts.py").write_text("NAME = 'parts'")
+        (tmp_path / "train" / "__main__.py").write_text(
+            "import sys\nfrom .parts import NAME\n"
+            "print(NAME, __name__, __package__, __spec__.name, __file__, sys.argv, sys.path[0])\nsys.exit('said so')\n"
+        )
+        plain = run([*PYTHON, "-m", "train", "-m", "3"], tmp_path)
+        watched = run([*WATCH, "-q", "-m", "train", "-m", "3"], tmp_path)
+        assert (watched.stdout, watched.returncode) == (plain.stdout, plain.returncode)
+        assert plain.stderr == "said so\n"
+        assert watched.stderr.endswith("said so\n")
+
+    @pytest.mark.parametrize("code", [CRASH, TORCH_CRASH], ids=["plain", "in a backward pass"])
+    def test_a_traceback_without_our_frames(self, code: str, tmp_path: Path) -> None:
+        (tmp_path / "crash.py").write_text(code)
+        plain = run([*PYTHON, "crash.py"], tmp_path)
+        watched = run([*WATCH, "crash.py"], tmp_path)
+        assert watched.stderr.startswith(plain.stderr)
+        assert "Traceback" in plain.stderr
+        assert "was seen" in watched.stderr or "watched" in watched.stderr
+        assert (watched.returncode, plain.returncode) == (1, 1)
+
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_a_signal_ends_it_with_a_report(self, number: int, code: int, tmp_path: Path) -> None:
+        (tmp_path / "endless.py").write_text(ENDLESS)
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            process = subprocess.Popen(
+                [*WATCH, "--format", "json:r.json", "endless.py"],
+                cwd=tmp_path,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (code, "")
+        assert ("KeyboardInterrupt" in err) == (number == signal.SIGINT)
+        report = json.loads((tmp_path / "r.json").read_text())
+        assert report["complete"] is False
+        assert report["answer"]["values"]["updates"] > 0
+
+
+@pytest.mark.usefixtures("in_process")
+class TestInProcess:
+    @pytest.mark.parametrize("mistake", MISTAKES)
+    def test_each_mistake_is_found(self, mistake: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        line = ("--max-overhead", "900%", "-m", "trainlab.watch.example", "--mistake", mistake)
+        file = tmp_path / "r.json"
+        done = carry_out(capsys, "watch", "--format", "json", "--output", str(file), *line)
+        assert (done.code, done.err) == (0, "")
+        assert re.fullmatch(r"loss \S+, right \S+ %\n", done.out)
+        found = {each["code"] for each in json.loads(file.read_text())["findings"] if each["severity"] != "info"}
+        assert found >= FOUND[mistake]
+        others = set().union(*FOUND.values()) - FOUND[mistake]
+        assert found.isdisjoint(others)
+
+    def run(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> Outcome:
+        return carry_out(capsys, "watch", *arguments)
+
+    def test_exit_codes(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        faulty = ("--fail-on", "error", str(SCRIPTS / "log_of_zero.py"))
+        assert self.run(capsys, *faulty).code == 1
+        assert self.run(capsys, *faulty[2:]).code == 0
+        assert self.run(capsys, "--fail-on", "error", str(SCRIPTS / "by_hand.py")).code == 0
+        (tmp_path / "idle.py").write_text("pass")
+        assert self.run(capsys, "--fail-on", "error", str(tmp_path / "idle.py")).code == 4
+        assert self.run(capsys, str(tmp_path / "idle.py")).code == 0
+        (tmp_path / "code.py").write_text("import sys; sys.exit(5)")
+        with pytest.raises(SystemExit, match="5"):
+            self.run(capsys, "--fail-on", "error", str(tmp_path / "code.py"))
+
+    def test_the_report_goes_where_it_is_wanted(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        file = tmp_path / "r.json"
+        done = self.run(capsys, "--format", "table", "--format", f"json:{file}", str(SCRIPTS / "by_hand.py"))
+        assert "Nothing wrong was found. 30 updates of parameters watched" in done.err
+        assert json.loads(file.read_text())["command"] == "watch"
+        known = self.run(capsys, "--max-steps", "3", "--output", str(file), str(SCRIPTS / "by_hand.py"))
+        assert (known.out, known.err) == ("", "")
+        assert "ended by --max-steps 3" in file.read_text()
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            ((), ("say what to run",)),
+            (("nowhere.py",), ("SCRIPT", "nowhere.py", "cannot be read")),
+            (("-m", "no.such.module"), ("-m", "no.such.module")),
+            (("--every", "0", "x.py"), ("--every",)),
+            (("--max-overhead", "3", "x.py"), ("--max-overhead", "per cent")),
+            (("--stop-on", "eror", "x.py"), ("--stop-on", "did you mean 'error'")),
+        ],
+    )
+    def test_bad_input(self, arguments: tuple[str, ...], words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+        done = self.run(capsys, *arguments)
+        assert (done.code, done.out) == (2, "")
+        assert all(word in done.err for word in words), done.err
+
+    def test_a_syntax_error_is_told_with_its_line(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        (tmp_path / "bad.py").write_text("import sys\nprint('a'\n")
+        done = self.run(capsys, str(tmp_path / "bad.py"))
+        assert done.code == 2
+        assert "line 2" in done.err
+
+
+def test_a_line_of_status_at_the_foot_of_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        ENDLESS.replace("while True", "import time\nfor step in range(12)").replace("    opt", "    time.sleep(0.05); opt", 1)
+    )
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environment = os.environ | {"TERM": "xterm"}
+    process = subprocess.Popen(
+        [*WATCH, "slow.py"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=follower, text=True, env=environment
+    )
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(leader, 65536)
+        except OSError:
+            break
+    out, _ = process.communicate(timeout=60)
+    os.close(leader)
+    assert out == "begun\n"
+    assert b"\x1b[1;23r" in shown, "the last row is kept"
+    assert re.search(rb"\x1b\[24;1H\x1b\[2K\x1b\[2mtrainlab: update 1, loss 3, rate 0.1, [\d.]+% overhead", shown)
+    assert shown.index(b"\x1b[r") < shown.index(b"12 updates"), "and given back before the report"

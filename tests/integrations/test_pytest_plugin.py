@@ -50,7 +50,7 @@ def test_of_something_else():
 def test_a_failed_assertion_tells_what_was_found(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # it may be installed or not
     pytester.makepyfile(TESTS)
-    result = pytester.runpytest_inprocess("-p", PLUGIN)
+    result = pytester.runpytest_subprocess("-p", PLUGIN)
     result.assert_outcomes(passed=1, failed=3)
     text = result.stdout.str()
     result.stdout.fnmatch_lines(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Generator
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from trainlab.report import Report
 
 
 @pytest.fixture(name="trainlab")
@@ -25,7 +29,14 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]
     module = sys.modules.get("trainlab.report")
     if module is not None:
         if call.when == "call" and outcome.failed:
-            outcome.sections += [(f"trainlab {each.command}", str(each)) for each in module.recent if not each.ok]
+            outcome.sections += [(f"trainlab {each.command}", _show(each)) for each in module.recent if not each.ok]
         if call.when != "setup":  # a fixture may have made the report that its test is about
             module.recent.clear()
     return outcome
+
+
+def _show(report: Report) -> str:
+    """As wide as what pytest writes."""
+    from trainlab.renderers import table
+
+    return table.render(report, table.Target(width=shutil.get_terminal_size().columns))

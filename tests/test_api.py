@@ -249,6 +249,22 @@ def test_a_loader_says_the_batch_size_and_a_sampler_keeps_all_samples() -> None:
     assert parts.runs[0].metrics["test_loss"] == pytest.approx(parts.runs[0].metrics["train_loss"])
 
 
+def test_a_function_of_data_is_called_once_and_takes_arguments_of_a_patch() -> None:
+    drawn = []
+
+    def load(samples: int = 64) -> DataLoader[Any]:
+        drawn.append(torch.rand(()).item())
+        return DataLoader(TensorDataset(*make_data(samples)), batch_size=32)
+
+    report = check(data=load, batch_size=None, test_fraction=0.0)
+    assert report.runs[0].metrics["updates"] == 2 * 2
+    check(data=load)
+    assert len(drawn) == 2
+    assert drawn[0] == drawn[1]  # by the seed of the data
+    patched = check(data=load, batch_size=None, test_fraction=0.0, patch={"data.args.samples": 128})
+    assert patched.runs[0].metrics["updates"] == 2 * 4
+
+
 def test_any_study_and_any_setting() -> None:
     report = trainlab.run(
         "gradients",

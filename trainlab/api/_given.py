@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, RandomSampler, SequentialSampler, SubsetRandomSampler
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler, SequentialSampl
 from trainlab import engine, targets
 from trainlab.api._optimizer import describe_optimizer
 from trainlab.config import Config
+from trainlab.device import derive_seed
 from trainlab.errors import UserError
 
 PLACE = "given:"  # before the names of lent objects; no module can be meant, as they are looked for first
@@ -42,7 +44,8 @@ def describe(
     Raises:
         UserError: a module cannot be copied, or no optimizer is given.
     """
-    lent = {f"{PLACE}model": _take_model(model), f"{PLACE}data": data}
+    lent = {f"{PLACE}model": _take_model(model)}
+    lent[f"{PLACE}data"], data = _take_data(data)
     section, made = describe_optimizer(optimizer, model, f"{PLACE}optimizer")
     if made is not None:
         lent[f"{PLACE}optimizer"] = made
@@ -79,6 +82,26 @@ def _take_model(model: Any) -> Any:
 
     targets.check_call(model, {}, "model", f"{PLACE}model")
     return build
+
+
+def _take_data(data: Any) -> tuple[Any, Any]:
+    """What is lent, and the data themselves: a function is called once for the same arguments and seed, here and by the run."""
+    if isinstance(data, Dataset) or not callable(data):
+        return data, data
+    made: dict[tuple[str, int], Any] = {}
+
+    @functools.wraps(data)
+    def load(**args: Any) -> Any:
+        key = repr(args), torch.initial_seed()
+        if key not in made:
+            made[key] = data(**args)
+        return made[key]
+
+    torch.default_generator.manual_seed(derive_seed(0, "python data"))
+    try:
+        return load, targets.call(load, {}, "data", f"{PLACE}data")
+    except UserError:
+        return load, None  # it may need arguments that a patch gives; else the run tells what is wrong
 
 
 def _find_parts(data: Any) -> list[Any]:

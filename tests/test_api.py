@@ -21,6 +21,8 @@ import trainlab
 from tests.cli.running import carry_out
 from trainlab import plugins
 from trainlab.api._optimizer import describe_optimizer
+from trainlab.data import load
+from trainlab.engine import _work
 from trainlab.renderers._target import Target
 
 SAMPLES = 64
@@ -151,6 +153,8 @@ def test_nothing_of_the_caller_is_kept() -> None:
     del net, data
     gc.collect()
     assert [each() for each in kept] == [None, None]
+    assert _work._prepared == {}
+    assert load.cache_info().currsize == 0
 
 
 class Halving(torch.optim.SGD):
@@ -252,16 +256,16 @@ def test_a_loader_says_the_batch_size_and_a_sampler_keeps_all_samples() -> None:
 def test_a_function_of_data_is_called_once_and_takes_arguments_of_a_patch() -> None:
     drawn = []
 
-    def load(samples: int = 64) -> DataLoader[Any]:
+    def deal(samples: int = 64) -> DataLoader[Any]:
         drawn.append(torch.rand(()).item())
         return DataLoader(TensorDataset(*make_data(samples)), batch_size=32)
 
-    report = check(data=load, batch_size=None, test_fraction=0.0)
+    report = check(data=deal, batch_size=None, test_fraction=0.0)
     assert report.runs[0].metrics["updates"] == 2 * 2
-    check(data=load)
+    check(data=deal)
     assert len(drawn) == 2
     assert drawn[0] == drawn[1]  # by the seed of the data
-    patched = check(data=load, batch_size=None, test_fraction=0.0, patch={"data.args.samples": 128})
+    patched = check(data=deal, batch_size=None, test_fraction=0.0, patch={"data.args.samples": 128})
     assert patched.runs[0].metrics["updates"] == 2 * 4
 
 

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler, SequentialSampl
 from trainlab import engine, targets
 from trainlab.api._optimizer import describe_optimizer
 from trainlab.config import Config
+from trainlab.config.data import PythonData
 from trainlab.device import derive_seed
 from trainlab.errors import UserError
 
@@ -97,7 +98,8 @@ def _take_data(data: Any) -> tuple[Any, Any]:
             made[key] = data(**args)
         return made[key]
 
-    torch.default_generator.manual_seed(derive_seed(0, "python data"))
+    seed = PythonData(target=f"{PLACE}data").seed
+    torch.default_generator.manual_seed(derive_seed(seed, "python data"))
     try:
         return load, targets.call(load, {}, "data", f"{PLACE}data")
     except UserError:

@@ -1,15 +1,14 @@
+"""What holds for the steps of all optimizers beside being those of torch, for which see `test_optimizers_torch`."""
+
 from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from trainlab import optimizers
 from trainlab.config.training import SGD, Adam, Optimizer
 from trainlab.optimizers import _blocks
 
-TORCH = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 FAMILIES: dict[str, list[Optimizer]] = {
     "sgd": [SGD(lr=0.05), SGD(lr=0.01, weight_decay=0.3), SGD(lr=0.0)],
     "momentum": [
@@ -46,82 +45,12 @@ def train(specs: list[Optimizer], weights: torch.Tensor, updates: int) -> torch.
     return weights
 
 
-def train_with_torch(spec: Optimizer, weights: torch.Tensor, updates: int) -> torch.Tensor:
-    leaf = weights.clone().requires_grad_()
-    settings = {name: getattr(spec, name) for name in spec.__slots__ if name != "name"}
-    optimizer = TORCH[spec.name]([leaf], **settings)
-    for update in range(updates):
-        leaf.grad = slope(leaf.detach(), update)
-        optimizer.step()
-    return leaf.detach()
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_every_run_of_a_stack_equals_torch_for_200_steps(family):
-    specs = FAMILIES[family]
-    weights = torch.linspace(-2, 3, len(specs) * 5, dtype=torch.float64).reshape(len(specs), 5)
-    found = train(specs, weights, 200)
-    for row, spec in enumerate(specs):
-        assert torch.allclose(found[row], train_with_torch(spec, weights[row], 200), rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize("name", ["lr", "momentum", "dampening", "weight_decay"])
-def test_every_setting_of_sgd_matters(name):
-    base = {"lr": 0.02, "momentum": 0.5, "dampening": 0.1, "weight_decay": 0.1}
-    check_matters(SGD(**base), SGD(**{**base, name: 0.3}))
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [("lr", 0.3), ("betas", (0.5, 0.8)), ("betas", (0.9, 0.8)), ("eps", 0.1), ("weight_decay", 0.3)]
-)
-@pytest.mark.parametrize("kind", ["adam", "adamw"])
-def test_every_setting_of_adam_matters(kind, name, value):
-    base = {"name": kind, "lr": 0.02, "betas": (0.5, 0.9), "eps": 1e-4, "weight_decay": 0.1}
-    check_matters(Adam(**base), Adam(**{**base, name: value}))
-
-
-def check_matters(base: Optimizer, other: Optimizer) -> None:
-    weights = torch.linspace(-2, 3, 5, dtype=torch.float64).expand(2, 5)
-    found = train([base, other], weights, 3)
-    assert not torch.allclose(found[0], found[1], atol=1e-6)
-
-
 def test_a_rate_may_change_from_update_to_update():
     weights = torch.ones(2, 1)
     step, state, columns = optimizers.start([SGD(lr=1.0), SGD(lr=2.0)], weights)
     weights, state = step(weights, torch.ones(2, 1), state, {**columns, "lr": columns["lr"] * 0.5})
     assert weights.tolist() == [[0.5], [0.0]]
     assert state.updates == 1
-
-
-def test_what_goes_in_is_not_changed():
-    for specs in FAMILIES.values():
-        weights = torch.ones(len(specs), 3)
-        step, state, columns = optimizers.start(specs, weights)
-        weights, state = step(weights, torch.ones_like(weights), state, columns)
-        kept = [each.clone() for each in (weights, *state.rows.values())]
-        step(weights, torch.full_like(weights, 3.0), state, columns)
-        assert all(torch.equal(a, b) for a, b in zip(kept, (weights, *state.rows.values()), strict=True))
-
-
-@settings(max_examples=60)
-@given(
-    family=st.sampled_from(sorted(FAMILIES)),
-    mine=st.integers(0, 4),
-    size=st.integers(1, 70),
-    companions=st.lists(st.integers(0, 4), min_size=1, max_size=40),
-    place=st.integers(0, 40),
-    dtype=st.sampled_from([torch.float32, torch.float64]),
-)
-def test_a_run_has_the_same_bits_next_to_others(family, mine, size, companions, place, dtype):
-    specs = FAMILIES[family]
-    me, others = specs[mine % len(specs)], [specs[each % len(specs)] for each in companions]
-    place = min(place, len(others))
-    stream = torch.Generator().manual_seed(size)
-    weights = torch.randn(len(others) + 1, size, generator=stream, dtype=dtype)
-    together = train([*others[:place], me, *others[place:]], weights, 5)[place]
-    alone = train([me, me], weights[[place, place]], 5)[0]
-    assert torch.equal(together, alone)
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw"])

@@ -14,6 +14,8 @@ from trainlab.errors import Problem, UserError, find_nearest
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._rule import Rule, StudyRule
 
+NOTHING_JUDGED = 4  # the exit code
+
 
 def list_rules(names: Sequence[str] | None = None) -> dict[str, type[Any]]:
     """The class of every rule, or of those named, by its code, sorted by code."""
@@ -160,6 +162,16 @@ def judge(rules: Sequence[Rule], traces: Sequence[Trace], reported: Container[st
             skipped += [each for each in verdict if isinstance(each, Skipped)]
             judged += rule.code in reported and (not verdict or any(isinstance(each, Finding) for each in verdict))
     return causes.rank(findings, list(arms)), skipped, judged
+
+
+def choose_exit_code(findings: Sequence[Finding], judged: int, fail_on: str) -> int:
+    """0: nothing at or above `fail_on`; 1: something; 4: nothing could be judged, which must not look clean."""
+    if not judged:
+        return NOTHING_JUDGED
+    if fail_on == "never":
+        return 0
+    counted = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
+    return int(any(each.severity in counted and not each.known for each in findings))
 
 
 def _merge(found: Sequence[Sequence[Finding]], run: str) -> list[Finding]:

@@ -14,17 +14,15 @@ import torch
 
 from trainlab import causes, engine, plugins
 from trainlab.averaging import average
-from trainlab.causes import SEVERITIES
 from trainlab.config import Config, to_values
 from trainlab.device import count_cores
 from trainlab.engine import Elsewhere, Progress, Work, Workers
 from trainlab.errors import UserError
-from trainlab.judging import choose_rules, judge
+from trainlab.judging import choose_exit_code, choose_rules, judge
 from trainlab.plan import Conclusion, Group, Options, PlannedRun
 from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Trace
 from trainlab.settling import find_settling_epoch
 
-NOTHING_JUDGED = 4
 FEW = 5  # names listed in a note
 MANY_SKIPPED = 0.05
 """Share of the updates of an fp16 run that may be skipped in silence: the first ones find the loss scale."""
@@ -275,16 +273,6 @@ def estimate(command: str, config: Config, options: Options, settings: Settings)
     return Estimate(
         runs=len(works), updates=sum(work.updates for work in works), bytes=peak, seconds=seconds, skipped=(*skipped, *left_out)
     )
-
-
-def choose_exit_code(findings: Sequence[Finding], judged: int, fail_on: str) -> int:
-    """0: nothing at or above `fail_on`; 1: something; 4: nothing could be judged, which must not look clean."""
-    if not judged:
-        return NOTHING_JUDGED
-    if fail_on == "never":
-        return 0
-    counted = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
-    return int(any(each.severity in counted and not each.known for each in findings))
 
 
 def describe(trace: Trace) -> Run:

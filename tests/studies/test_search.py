@@ -74,6 +74,13 @@ def test_nan_in_one_seed_is_an_edge_of_the_band() -> None:
     assert conclusion.answer.values["recommended"] < 0.05
 
 
+def test_a_lower_rate_that_fails_is_no_upper_end_of_the_band() -> None:
+    course = bowl(1.0, limit=5.0)
+    text = search(lambda lr, seed: None if seed == 1 and 0.004 < lr < 0.02 else course(lr, seed)).answer.text
+    assert "some runs fail at a lower one, 0.00" in text
+    assert "stable up to" not in text
+
+
 def test_nan_everywhere_is_no_recommendation() -> None:
     conclusion = search(lambda _lr, _seed: None)
     assert conclusion.answer.values["recommended"] is None

@@ -120,17 +120,20 @@ def test_updates_by_hand_are_seen_from_the_backward_passes() -> None:
     (record,) = list_records("by_hand")
     assert (record.steps, record.by_hand) == (30, True)
     assert sorted(each.name for each in record.parameters) == ["bias", "weight"]
-    done = len(record.changes)
-    assert np.array(record.changes) == pytest.approx(0.1 * np.array(record.norms[:done]), rel=1e-3)
+    used = np.array([min(1.0, 0.5 / record.clipped[update][0]) for update in record.at])[:, None]
+    assert len(record.changes) == len(record.at) == 12
+    assert np.array(record.changes) == pytest.approx(0.1 * used * np.array(record.norms), rel=1e-3)
+    assert list(record.clipped) == list(range(1, 31))
     assert record.objective is not None
     assert record.objective.loss == "mse"
-    assert list_codes("by_hand") == set()
+    assert {"C004", "M006"}.isdisjoint(list_codes("by_hand"))
 
 
-def test_a_compiled_model_is_compiled_once() -> None:
-    assert see("compiled")[0].endswith("compiled 1\n")
+def test_what_is_compiled_is_compiled_once() -> None:
+    assert see("compiled")[0].endswith("compiled 2\n")
     (record,) = list_records("compiled")
     assert (record.steps, record.compiled, record.parameters[0].name) == (12, True, "0.weight")
+    assert record.clipped == {}, "there is no looking into what is compiled"
 
 
 def test_sparse_gradients_have_norms() -> None:
@@ -171,11 +174,11 @@ def test_models_are_let_go_of() -> None:
 
 
 def test_torch_is_not_imported_for_a_script_that_does_not() -> None:
-    code = (
-        f"import sys; sys.argv = ['trainlab', 'watch', {str(SCRIPTS / 'no_torch.py')!r}]; from trainlab.cli.app import main; main()"
-    )
+    line = f"sys.argv = ['trainlab', 'watch', {str(SCRIPTS / 'no_torch.py')!r}]"
+    told = "atexit.register(lambda: print('torch' in sys.modules))"
+    code = f"import sys, atexit; {line}; from trainlab.cli.app import main; {told}; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "False\n")
+    assert (done.returncode, done.stdout) == (0, "False\nFalse\n")
     assert "torch was not imported" in done.stderr
 
 

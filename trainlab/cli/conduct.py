@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainlab import plugins, targets
+from trainlab import targets
 from trainlab.cli import streams
 from trainlab.cli.exits import ExitCode
 from trainlab.cli.options import Chosen, Shared
+from trainlab.cli.reporting import read_report, write_report
 from trainlab.cli.values import MOST, parse_count
 from trainlab.config import Config, apply_patch, find_config, load, name_patch, parse_patch, parse_value, validate
 from trainlab.errors import Problem, UserError, find_nearest, find_source
@@ -93,7 +93,11 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
     except UserError as error:
         raise _locate(error, sources) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))
-    write_report(report, destinations, shared)
+    write_report(report, destinations, verbose=shared.verbose, full_series=shared.full_series)
+    if shared.plot is not None:
+        from trainlab.pictures._save import save
+
+        save(report, shared.plot)
     return report.exit_code
 
 
@@ -299,13 +303,8 @@ def read_baseline(path: Path | None) -> frozenset[tuple[str, str, str]]:
     if path is None:
         return frozenset()
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        if not str(report["schema"]).startswith("trainlab.report/"):
-            raise ValueError
-        return frozenset((each["code"], each["run"], each["where"]) for each in report["findings"])
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror or error}", key="--baseline", value=str(path)) from None
-    except (ValueError, KeyError, TypeError):
+        return frozenset((each["code"], each["run"], each["where"]) for each in read_report(path, "--baseline")["findings"])
+    except (KeyError, TypeError):
         raise UserError("is no JSON report of trainlab's", key="--baseline", value=str(path)) from None
 
 
@@ -330,37 +329,3 @@ def write_cost(cost: Estimate, destinations: list[streams.Destination]) -> None:
     for destination in destinations:
         text = json.dumps(values, indent=1) if destination.format == "json" else "\n".join(lines)
         streams.write(f"{text}\n", destination.path)
-
-
-def _draw(report: Report) -> str:
-    """The picture that stands inside a page; a report that cannot be drawn has none, for nobody asked for one by name."""
-    from trainlab.pictures._save import draw_svg
-
-    try:
-        return draw_svg(report) if report.runs else ""
-    except UserError:
-        return ""
-
-
-def write_report(report: Report, destinations: list[streams.Destination], shared: Shared) -> None:
-    """Every document to its place, then the picture."""
-    from trainlab.renderers._target import Target
-
-    for destination in destinations:
-        on_terminal = destination.path is None
-        target = Target(
-            width=streams.find_width(sys.stdout) if on_terminal else None,
-            color=on_terminal and streams.wants_color(sys.stdout),
-            unicode=streams.can_unicode(sys.stdout) if on_terminal else True,
-            verbose=shared.verbose,
-            full_series=shared.full_series,
-            picture=_draw(report) if destination.format == "html" else "",
-            command_line=shlex.join(["trainlab", *sys.argv[1:]]),
-        )
-        renderer = plugins.load("trainlab.renderers", destination.format)
-        pieces = renderer.stream(report, target) if hasattr(renderer, "stream") else [renderer.render(report, target)]
-        streams.write(pieces, destination.path)
-    if shared.plot is not None:
-        from trainlab.pictures._save import save
-
-        save(report, shared.plot)

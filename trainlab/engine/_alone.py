@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import torch
@@ -21,6 +22,7 @@ class OneByOne:
         self.model, self.layout, self.loss, self.precision = model, layout, find_loss(loss), precision
         self.how = f"one by one: {reason}"
         self._holders = _find_holders(model)
+        self._draws = _can_draw(model)
 
     def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:
         """See Program."""
@@ -31,12 +33,14 @@ class OneByOne:
         self, weights: Apart, batch: Batch, scale: Tensor | None = None
     ) -> tuple[Tensor, list[list[Tensor]], tuple[RandomState, ...]]:
         """The same, each gradient by itself; contiguous, and none of them shares its memory with anything."""
-        self.model.train()
+        if not self.model.training:  # going through all modules at each update takes as long as a small layer
+            self.model.train()
         losses, gradients, streams = [], [], []
         device = batch.inputs.device
-        with fork_random(device):
+        with fork_random(device) if self._draws else nullcontext():
             for row, (parameters, state) in enumerate(zip(weights.parameters, weights.random, strict=True)):
-                state.restore()
+                if self._draws:
+                    state.restore()
                 # A leaf each: autocast lowers such a tensor once, however often it is used, and adds up its gradients lowered
                 leaves = [each.detach().requires_grad_() for each in parameters]
                 named = dict(zip(self.layout.names, leaves, strict=True))
@@ -45,7 +49,7 @@ class OneByOne:
                 torch.autograd.backward(objective if scale is None else objective * scale[row], inputs=leaves)
                 gradients.append([torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves])
                 losses.append(loss.detach().to(leaves[0]))
-                streams.append(note_random(device))
+                streams.append(note_random(device) if self._draws else state)
         return torch.stack(losses), gradients, tuple(streams)
 
     def input_gradient(self, weights: Weights | Apart, batch: Batch, scale: Tensor | None = None) -> Tensor:
@@ -108,6 +112,13 @@ class OneByOne:
         """The parameters of each run by name."""
         apart = weights if isinstance(weights, Apart) else take_apart(weights, self.layout)
         return [dict(zip(self.layout.names, parameters, strict=True)) for parameters in apart.parameters]
+
+
+def _can_draw(model: nn.Module) -> bool:
+    """Whether a pass may draw from torch's global stream: torch's own layers that do, and modules that nobody here knows."""
+    drawing = nn.modules.dropout._DropoutNd | nn.RReLU | nn.MultiheadAttention | nn.RNNBase
+    known = ("torch.nn.", "trainlab.models.")
+    return any(isinstance(each, drawing) or not type(each).__module__.startswith(known) for each in model.modules())
 
 
 def _find_holders(model: nn.Module) -> dict[str, list[tuple[dict[str, Tensor], str]]]:

@@ -35,7 +35,7 @@ class LabelNoise:
         many the share is of.
 
     See it:
-            trainlab overfit --quick --epochs 50 --set data.name=moons,data.label_noise=0.3
+            trainlab check --diagnose --set data.name=moons,data.label_noise=0.3
 
     What to try:
         Look at the samples with the largest loss: wrong labels gather there. Early stopping, label smoothing, weight decay or a

@@ -36,8 +36,9 @@ class UninformativeFeatures:
         gone.
 
     See it:
-            trainlab overfit --quick --epochs 100 --set data.name=random,data.samples=1000 \
-                --set data.features=20,data.classes=2,data.test_fraction=0.2
+            trainlab overfit --quick --epochs 100 --set data.name=random \
+                --set data.samples=1000,data.features=20 \
+                --set data.classes=2,data.test_fraction=0.2
 
     What to try:
         Check that rows of inputs and targets belong together: a sort or a join that moved one of the two is the usual cause. Look

@@ -228,7 +228,9 @@ def _say(found: Found) -> str:
     parts = []
     if band.useful is not None:
         parts.append(f"rates are of use from {band.useful.rate:g}")
-    if band.unstable is not None and math.isfinite(band.unstable.low):
+    if band.unstable is not None and band.unstable.low <= lr:
+        parts.append(f"some runs fail at a lower one, {band.unstable.low:g}")
+    elif band.unstable is not None and math.isfinite(band.unstable.low):
         stable = f"stable up to {band.stable.low:g}" if band.stable is not None else ""
         parts += [part for part in (stable, f"unstable from {band.unstable.low:g}") if part]
     elif band.stable is not None:

@@ -93,6 +93,8 @@ class Observer:
         self._patches.restore()
         with self.guard.look():
             for record in self.records:
+                if record.by_hand:
+                    self._finish_by_hand(record)
                 settle(record)
                 if record.scaler is not None:
                     record.scale = float(record.scaler.get_scale())
@@ -114,9 +116,10 @@ class Observer:
             tensors = tensors if hasattr(tensors, "detach") else tuple(tensors)
             with self.guard.look():
                 roots = (tensors,) if hasattr(tensors, "detach") else tensors
+                record = None if self.register.optimizers else self._find_by_hand(roots)
+                if record is not None:
+                    self._finish_by_hand(record)
                 self._see_loss(roots)
-                if not self.register.optimizers:
-                    record = self._see_by_hand(roots)
             if record is not None:
                 self._end(record)
             original(tensors, *args, **kwargs)
@@ -193,8 +196,8 @@ class Observer:
         record.stepped.clear()
         record.rates.append(math.nan if optimizer is None else float(optimizer.param_groups[0].get("lr", math.nan)))
         self._note_loss(record)
-        clipped, faults = self.clipping.order.close()
-        record.counts.update([*["clipped"] * clipped, *faults])
+        if not record.by_hand:
+            self._note_clipping(record)
         if record.left is not None and record.cleared is not None:
             record.counts.update(["clearing-seen", *["not-cleared"] * (not record.cleared)])
         record.left, record.cleared = None, None
@@ -209,22 +212,29 @@ class Observer:
             settle(record)
 
     def _note_loss(self, record: Record) -> None:
-        """The loss of this update, how its gradient was clipped, and where a number came from that is none."""
+        """The loss of this update, and where a number came from that is none."""
         waiting = any(hasattr(each, "detach") for each in self._losses)
         record.losses.append(sum(self._losses) if self._losses and not waiting else math.nan)
         self._closed = True
         record.objective, self._objective = record.objective or self._objective, None
-        clip, self.clipping.last = self.clipping.last, None
-        if clip is not None:
-            record.clip = clip.mode, clip.threshold
-            if not hasattr(clip.raw, "detach"):
-                record.clipped[record.steps] = clip.read()
-        late = clip if clip is not None and hasattr(clip.raw, "detach") else None
-        if waiting or late is not None:
-            record.late.append((record.steps, self._losses if waiting else [], late))
+        if waiting:
+            record.late.append((record.steps, self._losses, None))
         if record.nonfinite is None and self._losses and not waiting and not math.isfinite(record.losses[-1]):
             record.nonfinite = locate(record, self._origin)
             record.spoilt = self._origin if self._origin is not None and self._origin.part else None
+
+    def _note_clipping(self, record: Record) -> None:
+        """How the gradient of this update was clipped, and when."""
+        clipped, faults = self.clipping.order.close()
+        record.counts.update([*["clipped"] * clipped, *faults])
+        clip, self.clipping.last = self.clipping.last, None
+        if clip is None:
+            return
+        record.clip = clip.mode, clip.threshold
+        if hasattr(clip.raw, "detach"):
+            record.late.append((record.steps, [], clip))
+        else:
+            record.clipped[record.steps] = clip.read()
 
     def _look_closely(self, record: Record, optimizer: Any, *, begins: bool) -> None:
         places = record.places[id(optimizer)]
@@ -297,21 +307,26 @@ class Observer:
         self.clipping.order.close()
         self.clipping.last = None
 
-    def _see_by_hand(self, roots: tuple[Any, ...]) -> Record:
-        """A backward pass where there is no torch optimizer: an update, whose change is seen when the next pass begins."""
+    def _find_by_hand(self, roots: tuple[Any, ...]) -> Record:
+        """The record of a script without a torch optimizer, in which each backward pass is an update."""
         record = next((each for each in self.records if each.by_hand), None)
         if record is None:
             leaves = list({id(leaf): leaf for root in roots for leaf in list_leaves(root)}.values())
             record = self.meeting.meet(leaves)
             record.by_hand = True
             record.places[id(None)] = list(range(len(record.tensors)))
-        elif record.steps:
-            self._look_back(record, None)
-            if record.due and not any(record.changes[-1]):
-                for rows in (record.at, record.norms, record.weights, record.changes):
-                    rows.pop()  # no update after all: gradients are gathered over several passes
-                record.left = record.cleared = None
         return record
+
+    def _finish_by_hand(self, record: Record) -> None:
+        """The next backward pass begins: by now the script has clipped and changed its weights."""
+        if not record.steps:
+            return
+        self._note_clipping(record)
+        self._look_back(record, None)
+        if record.due and not any(record.changes[-1]):
+            for rows in (record.at, record.norms, record.weights, record.changes):
+                rows.pop()  # no update after all: gradients are gathered over several passes
+            record.left = record.cleared = None
 
 
 def is_near(tensor: Any) -> bool:

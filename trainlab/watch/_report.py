@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainlab import causes
-from trainlab.judging import judge
+from trainlab.judging import choose_exit_code, judge
 from trainlab.pages._rules import read_rules
 from trainlab.report import Answer, Column, Finding, Report, Run, Skipped, Table, Trace
 from trainlab.rules._rule import Rule
-from trainlab.study import choose_exit_code, describe
 from trainlab.watch._record import Record
 from trainlab.watch._traces import make_trace
 
@@ -91,6 +90,8 @@ def _answer(records: Sequence[Record], findings: Sequence[Finding], ended: Ended
 
 
 def _describe(trace: Trace, record: Record) -> Run:
+    from trainlab.study import describe  # imports torch, which a script may do without
+
     settings = [
         {name: value for name, value in each.items() if isinstance(value, str | int | float | bool)}
         for each in record.optimizers.values()

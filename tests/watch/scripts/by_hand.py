@@ -10,6 +10,7 @@ losses = []
 for _ in range(30):
     loss = ((inputs @ weight + bias - target) ** 2).mean()
     loss.backward()
+    torch.nn.utils.clip_grad_norm_([weight, bias], 0.5)
     with torch.no_grad():
         for each in (weight, bias):
             each.sub_(0.1 * each.grad)

@@ -1,4 +1,4 @@
-"""A compiled model, with hooks looking on, is compiled once."""
+"""A compiled model and compiled clipping: with hooks looking on, each is compiled once."""
 
 import torch
 from digest import make_data, tell
@@ -17,10 +17,18 @@ model = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1))
 fast = torch.compile(model, backend=keep)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 losses = []
+
+
+@torch.compile(backend=keep)
+def clip(parameters):
+    return nn.utils.clip_grad_norm_(parameters, 0.1)
+
+
 for _ in range(12):
     optimizer.zero_grad()
     loss = nn.functional.mse_loss(fast(inputs), target)
     loss.backward()
+    clip(list(model.parameters()))
     optimizer.step()
     losses.append(loss)
 tell([model.parameters()], losses)

@@ -38,5 +38,6 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]
 def _show(report: Report) -> str:
     """As wide as what pytest writes."""
     from trainlab.renderers import table
+    from trainlab.renderers._target import Target
 
-    return table.render(report, table.Target(width=shutil.get_terminal_size().columns))
+    return table.render(report, Target(width=shutil.get_terminal_size().columns))

@@ -33,11 +33,11 @@ bench-watch: $(READY)  ## what watching a script costs
 bench-lr: $(READY)  ## how well the recommendation of lr-sweep holds up, over 14 configs
 	$(BIN)/python tests/benchmarks/lr_sweep.py
 
-test-scripts: $(READY)  ## loops of Lightning, Accelerate and Hugging Face, in an environment of their own
+test-scripts: $(READY)  ## loops and callbacks of Lightning, Accelerate and Hugging Face, in an environment of their own
 	test -x .venv-scripts/bin/python || $(BIN)/python -m venv .venv-scripts
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > `.venv-scripts/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/base.pth
 	.venv-scripts/bin/python -m pip install --quiet --constraint constraints.txt --requirement tests/third_party/requirements.txt
-	PYTHONPATH=$(CURDIR) .venv-scripts/bin/python -m pytest -q tests/third_party
+	PYTHONPATH=$(CURDIR) .venv-scripts/bin/python -m pytest -q tests/third_party tests/integrations
 
 bench-repair: $(READY)  ## how many faulty networks end healthy after check
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.repair --write --verbose

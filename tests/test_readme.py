@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,8 @@ from terminal import run_in_terminal
 
 from trainlab.config import validate
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 DRAWING = re.compile(r"[▁▂▃▄▅▆▇█▏▎▍▌▋▊▉0×]{2,}")
 
@@ -68,6 +72,38 @@ def test_the_program_prints_what_readme_shows(
     code, printed = run_in_terminal(arguments)
     assert code in (0, 2), printed
     assert find_missing(shown, printed.splitlines()) is None
+
+
+def read_python() -> list[tuple[str, str]]:
+    """The programs of the section on Python, each with what is shown below it."""
+    section = README.split("## From Python\n")[1].split("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", section, re.DOTALL)
+
+
+@pytest.mark.parametrize(("program", "shown"), read_python(), ids=["check", "watch", "test"])
+def test_a_program_prints_what_readme_shows(
+    program: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (net,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "nn.Module" in block]
+    (tmp_path / "net.py").write_text(net)
+    if "def test_" in program:
+        (tmp_path / "test_net.py").write_text(program)
+        # The plugin may be installed or not
+        settings = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "80", "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "pytest", "-p", "trainlab.integrations.pytest_plugin"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=settings, timeout=300, check=False)
+        assert done.returncode == 1, done.stderr
+        printed = done.stdout
+    else:
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "net", raising=False)
+        exec(program, {})
+        printed = capsys.readouterr().out
+    assert find_missing(["...", *shown.splitlines()], printed.splitlines()) is None
+
+
+def test_there_are_programs() -> None:
+    assert len(read_python()) == 3
 
 
 def test_the_comparison_notices_what_is_wrong() -> None:

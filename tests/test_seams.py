@@ -32,6 +32,11 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     assert load_in_a_fresh_python("from trainlab.cli.app import build\nbuild()") == set()
 
 
+def test_the_python_api_loads_nothing_heavy_before_it_is_called() -> None:
+    names = "trainlab.check, trainlab.run, trainlab.watch, trainlab.Report, trainlab.UserError"
+    assert load_in_a_fresh_python(f"import trainlab\n{names}, dir(trainlab)\nfrom trainlab import *") == set()
+
+
 def test_help_and_mistakes_load_nothing_heavy() -> None:
     lines = [["--help"], ["gradients", "--help"], ["--version"], ["gradients", "--laers", "3"], ["explain", "--help"]]
     code = "import contextlib, io\nfrom trainlab.cli.app import run\n"

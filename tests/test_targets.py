@@ -78,3 +78,18 @@ def test_a_call_is_blamed_on_the_deepest_line_of_the_users_own(folder: Path) -> 
     assert caught.value.problems[0].value == "net.py:make"
     with pytest.raises(UserError, match=r"model.args: make\(text\) does not take these arguments.*did you mean 'text'"):
         targets.call(make, {"txt": "3"}, "model", "net.py:make")
+
+
+def test_what_is_lent_is_found_until_the_block_ends(folder: Path) -> None:
+    before = targets.note_place()
+    with targets.lend({"given:model": 1}):
+        first = targets.note_place()
+        with targets.lend({"given:model": 2}):
+            assert targets.find("given:model", "model.target") == 2
+        assert targets.find("given:model", "model.target") == 1
+        assert targets.note_place() == first != before  # what was prepared for one loan is not taken for another
+    assert targets.note_place() == before
+    with pytest.raises(UserError, match="there is no module given"):
+        targets.find("given:model", "model.target")
+    with targets.lend({"given:model": 1}):
+        assert targets.note_place() != first

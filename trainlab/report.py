@@ -6,6 +6,7 @@ still be NaN or infinite (a renderer decides how to write that).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Severity = Literal["error", "warning", "info"]
 Patch = Mapping[str, Any]
 Number = float | int | None
+FEW = 4  # kinds of findings that the short form of a report names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,3 +290,24 @@ class Report:
     fail_on: str = "never"
     exit_code: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Something was judged, and nothing found at or above `fail_on` that is not known."""
+        return self.exit_code == 0
+
+    def __str__(self) -> str:
+        """What a command prints into a pipe: nothing is cut, nothing coloured."""
+        from trainlab import plugins
+
+        table = plugins.load("trainlab.renderers", "table")
+        return str(table.render(self, table.Target()))
+
+    def __repr__(self) -> str:
+        kinds = list(dict.fromkeys(f"{each.severity} {each.code} {each.name}" for each in self.findings if not each.known))
+        named = [*kinds[:FEW], *(["..."] if len(kinds) > FEW else [])]
+        return f"<Report of {self.command}: {', '.join(named) or ('nothing found' if self.ok else 'nothing could be judged')}>"
+
+
+recent: deque[Report] = deque(maxlen=4)
+"""Reports that the functions of the Python API have given, the latest last: a test that fails tells of them."""

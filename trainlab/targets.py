@@ -6,16 +6,18 @@ in the working directory.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.util
 import inspect
+import itertools
 import os
 import re
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -42,6 +44,19 @@ class Origin:
 
 
 _home: Path | None = None
+_lent: tuple[int, Mapping[str, Any]] = 0, {}  # which loan it is, and what is lent by target
+_loans = itertools.count(1)
+
+
+@contextlib.contextmanager
+def lend(objects: Mapping[str, Any]) -> Iterator[None]:
+    """Let objects of the calling program be found while the block lasts, by targets that no module has: `given:model`."""
+    global _lent  # noqa: PLW0603  # as `_home`
+    before, _lent = _lent, (next(_loans), objects)
+    try:
+        yield
+    finally:
+        _lent = before
 
 
 def set_home(folder: Path | None) -> None:
@@ -56,8 +71,8 @@ def note_origin() -> Origin:
 
 
 def note_place() -> str:
-    """Which files the targets of this process are, as text: relative ones are other files elsewhere."""
-    return f"{_home} {os.getcwd()}"
+    """Which files and objects the targets of this process are, as text: relative ones are other files elsewhere."""
+    return f"{_home} {os.getcwd()} {_lent[0]}"
 
 
 def adopt_origin(origin: Origin) -> None:
@@ -78,6 +93,8 @@ def find(target: str, key: str) -> Any:
     Raises:
         UserError: there is no such module, file or name, or importing it fails.
     """
+    if target in _lent[1]:
+        return _lent[1][target]
     place, _, name = target.rpartition(":")
     found: Any = _import_file(place, key, target) if place.endswith(".py") else _import_module(place, key, target)
     for part in name.split("."):

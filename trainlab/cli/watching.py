@@ -62,15 +62,15 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
     formats = list(given["format"] or ["table"])
     destinations = streams.parse_destinations(formats, output)
 
-    from trainlab import watch
+    from trainlab.watch import Script, judge, run
 
     _obey_signals()
-    target = watch.Script(file=Path(script) if script is not None else None, module=module or "", arguments=rest)
+    target = Script(file=Path(script) if script is not None else None, module=module or "", arguments=rest)
     status = StatusLine(sys.stderr, show=not given["quiet"] and sys.stderr.isatty())
     with contextlib.closing(status):
-        ended = watch.run(target, options, status.show)
+        ended = run(target, options, status.show)
     _tell(ended.error)
-    report = watch.judge(ended, options)
+    report = judge(ended, options)
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     # stdout is the script's

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from trainlab import plugins
+from trainlab import data, plugins
 from trainlab.device import choose_device
 from trainlab.engine._alone import OneByOne
 from trainlab.engine._batches import expand
@@ -26,9 +26,9 @@ from trainlab.engine._programs import Program
 from trainlab.engine._recorder import Recorder
 from trainlab.engine._rows import Rows
 from trainlab.engine._stack import Stack
-from trainlab.engine._ways import find_room
+from trainlab.engine._ways import find_room, forget_ways
 from trainlab.engine._weights import Weights
-from trainlab.engine._work import Work, prepare
+from trainlab.engine._work import Work, forget_works, prepare
 from trainlab.engine._workers import Doing, Elsewhere, Shares, Workers
 from trainlab.losses import find_loss, name_loss
 from trainlab.plan import PlannedRun
@@ -43,6 +43,7 @@ __all__ = [
     "Work",
     "Workers",
     "choose_device",
+    "forget",
     "measure_cost",
     "prepare",
     "train",
@@ -50,6 +51,13 @@ __all__ = [
 ]
 
 ALWAYS = ("loss",)  # measured whatever is asked for: the mean training loss of each epoch
+
+
+def forget() -> None:
+    """Let go of the data and networks that are kept for the next run of their kind."""
+    forget_works()
+    forget_ways()
+    data.load.cache_clear()
 
 
 PIECE = 1024  # samples evaluated at a time: bounds memory, and no run's arithmetic depends on another's

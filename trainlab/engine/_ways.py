@@ -54,6 +54,11 @@ def choose_way(work: Work, structure: str) -> Way:
     return _chosen[key]
 
 
+def forget_ways() -> None:
+    """Let go of what is kept of earlier runs."""
+    _chosen.clear()
+
+
 def find_room(work: Work, program: Program, sizes: Iterable[int]) -> Rows:
     """The rows that a stack must have where so many samples are computed together."""
     if isinstance(program, OneByOne):

@@ -164,6 +164,11 @@ def prepare(config: Config, device: torch.device) -> Work:
     return replace(work, config=config)
 
 
+def forget_works() -> None:
+    """Let go of what is kept of earlier runs."""
+    _prepared.clear()
+
+
 def _prepare(config: Config, device: torch.device) -> Work:
     dtype = KEPT[config.train.precision]
     if dtype == torch.float64 and device.type == "mps":

@@ -6,8 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from trainlab.watch._context import watch
 from trainlab.watch._doom import Doom
 from trainlab.watch._launch import Script, load
 from trainlab.watch._observer import Enough, Observer
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from trainlab.report import Report, Skipped
     from trainlab.rules._rule import Rule
 
-__all__ = ["Ended", "Observer", "Options", "Script", "Terminated", "judge", "run"]
+__all__ = ["Ended", "Observer", "Options", "Script", "Terminated", "judge", "run", "watch"]
 
 RULES = (
     "non-finite",
@@ -149,3 +151,14 @@ def choose(options: Options) -> tuple[list[Rule], frozenset[str], list[Skipped]]
     from trainlab.judging import choose_rules
 
     return choose_rules(RULES, options.thresholds, select=options.select, ignore=options.ignore)
+
+
+class _Callable(ModuleType):
+    """This module, which `trainlab.watch(model)` calls."""
+
+    def __call__(self, *only: Any, **settings: Any) -> watch:
+        """See `trainlab.watch._context.watch`."""
+        return watch(*only, **settings)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -74,6 +74,11 @@ class Register:
         patches.lay(lr_scheduler.SequentialLR, "__init__", wrap_container)
         patches.lay(lr_scheduler.ChainedScheduler, "__init__", wrap_container)
 
+    def meet(self, optimizer: Any, where: str, *, steps: int) -> None:
+        """An optimizer that was made before, and stepped so often."""
+        self._note(optimizer, where, steps)
+        self.optimizers += 1
+
     def note_step(self, instance: Any) -> None:
         """One of them was stepped."""
         if (made := self.made.get(id(instance))) is not None:
@@ -99,14 +104,17 @@ class Register:
         @wraps(original)
         def init(instance: Any, *args: Any, **kwargs: Any) -> None:
             original(instance, *args, **kwargs)
-            key = id(instance)
-
-            def forget(_: object) -> None:
-                self.gone.append(self.made.pop(key))
-
-            self.made[key] = Made(kind=type(instance).__name__, where=_find_caller(), reference=weakref.ref(instance, forget))
+            self._note(instance, _find_caller())
 
         return init
+
+    def _note(self, instance: Any, where: str, steps: int = 0) -> None:
+        key = id(instance)
+
+        def forget(_: object) -> None:
+            self.gone.append(self.made.pop(key))
+
+        self.made[key] = Made(kind=type(instance).__name__, where=where, steps=steps, reference=weakref.ref(instance, forget))
 
     def _wrap_step(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(original)

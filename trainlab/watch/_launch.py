@@ -53,7 +53,9 @@ def load(script: Script) -> Callable[[], None]:
     else:
         sys.path[0] = os.getcwd()  # where python looks for the module, and where its own packages are found
         spec = _find_module(script.module)
-        code = spec.loader.get_code(spec.name)  # type: ignore[union-attr]
+        # Importers that rewrite what they load, as pytest's does, may have no code to give before
+        read = getattr(spec.loader, "get_code", None)
+        code = read(spec.name) if read is not None else _compile(Path(str(spec.origin)))
         if code is None:
             raise UserError("has no code that could be run", key="-m", value=script.module)
         main.__dict__.update(__file__=spec.origin, __cached__=spec.cached, __loader__=spec.loader, __spec__=spec)
@@ -93,6 +95,6 @@ def _find_module(name: str) -> importlib.machinery.ModuleSpec:
             spec = importlib.util.find_spec(f"{name}.__main__")
     except (ImportError, ValueError, AttributeError) as error:
         raise UserError(f"cannot be imported: {error}", key="-m", value=name) from None
-    if spec is None or spec.loader is None or not hasattr(spec.loader, "get_code"):
+    if spec is None or spec.loader is None or not (hasattr(spec.loader, "get_code") or spec.has_location):
         raise UserError("there is no such module, or none that can be run", key="-m", value=name)
     return spec

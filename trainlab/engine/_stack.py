@@ -354,7 +354,9 @@ class Stack:
     ) -> tuple[Tensor, Tensor, Weights]:
         """See `Program.loss_and_gradient`; of some rows, on the samples that the adversary makes of theirs."""
         runs = self.runs  # made anew each time it is asked for
-        attacked = self._regularizing.attack([runs[row] for row in rows], batch, lambda: program.input_gradient(noisy, batch, scale))
+        attacked = self._regularizing.attack(
+            [runs[row] for row in rows], batch, lambda: program.input_gradient(noisy, batch, scale)
+        )
         return program.loss_and_gradient(noisy, attacked, scale)
 
     def _clip(self, gradient: Tensor) -> Tensor:

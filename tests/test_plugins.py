@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from trainlab.errors import UserError
-from trainlab.plugins import list_names, load, load_all, to_name
+from trainlab.plugins import find_class, list_names, load, load_all, to_name
 
 
 @pytest.fixture
@@ -55,3 +55,8 @@ def test_the_file_name_is_the_name_with_dashes() -> None:
 @pytest.mark.parametrize("room", ["rules", "probes", "remedies", "studies", "renderers", "pictures", "models", "data"])
 def test_the_rooms_of_the_house_can_be_listed(room: str) -> None:
     assert list_names(f"trainlab.{room}") == sorted(set(list_names(f"trainlab.{room}")))
+
+
+def test_the_class_of_a_plug_in_is_named_by_its_file() -> None:
+    found = find_class(load("trainlab.rules", "vanishing-gradient"))
+    assert (found.__name__, found.name) == ("VanishingGradient", "vanishing-gradient")

@@ -23,8 +23,8 @@ def list_rules(names: Sequence[str] | None = None) -> dict[str, type[Any]]:
     modules = (
         plugins.load_all("trainlab.rules") if names is None else {name: plugins.load("trainlab.rules", name) for name in names}
     )
-    for name, module in modules.items():
-        rule = getattr(module, "".join(part.capitalize() for part in name.split("-")))
+    for module in modules.values():
+        rule = plugins.find_class(module)
         found[rule.code] = rule
     return dict(sorted(found.items()))
 

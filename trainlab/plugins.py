@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from types import ModuleType
+from typing import Any
 
 from trainlab.errors import UserError, find_nearest
 
@@ -38,6 +39,11 @@ def load_all(package: str) -> dict[str, ModuleType]:
     return {name: _import(package, name) for name in list_names(package)}
 
 
+def find_class(module: ModuleType) -> Any:
+    """The class of a plug-in that is one: `trainlab.rules.vanishing_gradient` has `VanishingGradient`."""
+    return getattr(module, to_class_name(to_name(module.__name__)))
+
+
 def _import(package: str, name: str) -> ModuleType:
     return importlib.import_module(f"{package}.{name.replace('-', '_')}")
 
@@ -45,3 +51,8 @@ def _import(package: str, name: str) -> ModuleType:
 def to_name(module: str) -> str:
     """The plug-in name of a module: its file name with dashes (`trainlab.rules.vanishing_gradient` is `vanishing-gradient`)."""
     return module.rpartition(".")[2].replace("_", "-")
+
+
+def to_class_name(name: str) -> str:
+    """The class of a plug-in by its name (`vanishing-gradient` is `VanishingGradient`)."""
+    return "".join(part.capitalize() for part in name.split("-"))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
 from trainlab.cli import streams
 from trainlab.cli.reporting import read_report, write_report
-from trainlab.errors import UserError
+from trainlab.cli.values import parse_percent
 
 
 def carry_out(old: Path, new: Path, tolerance: str, *, formats: list[str], output: Path | None, verbose: bool) -> int:
@@ -17,15 +16,13 @@ def carry_out(old: Path, new: Path, tolerance: str, *, formats: list[str], outpu
     Raises:
         UserError: a file is no report, or an option is wrong.
     """
-    share = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", tolerance)
-    if not share:
-        raise UserError("must be a share in per cent, as in `2%`", key="--tolerance", value=tolerance)
+    share = parse_percent(tolerance, "--tolerance")
     destinations = streams.parse_destinations(formats, output)
     streams.check_places([each.path for each in destinations])
     before, after = read_report(old, "OLD.json"), read_report(new, "NEW.json")
 
     from trainlab.diffing import compare_reports
 
-    report = compare_reports(before, after, float(share[1]) / 100)
+    report = compare_reports(before, after, share)
     write_report(report, destinations, sys.argv[1:], verbose=verbose)
     return report.exit_code

@@ -23,6 +23,18 @@ def parse_count(text: str, option: str, *, least: int = 1) -> int:
     return number
 
 
+def parse_percent(text: str, option: str) -> float:
+    """`3%` to 0.03.
+
+    Raises:
+        UserError: it is no share in per cent.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", text)
+    if not match:
+        raise UserError("must be a share in per cent, as in `3%`", key=option, value=text)
+    return float(match[1]) / 100
+
+
 def parse_positive_number(text: str | None, option: str) -> float | None:
     """A number above 0; None if the option was not given.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import re
 import signal
 import sys
 from pathlib import Path
@@ -18,7 +17,7 @@ from trainlab.cli.exits import ExitCode
 from trainlab.cli.option_parsing import Command
 from trainlab.cli.reporting import write_report
 from trainlab.cli.status_line import StatusLine
-from trainlab.cli.values import parse_count
+from trainlab.cli.values import parse_count, parse_percent
 from trainlab.errors import UserError, find_nearest
 
 if TYPE_CHECKING:
@@ -87,12 +86,9 @@ def _read_options(given: dict[str, Any]) -> Options:
             key = f"--{name.replace('_', '-')}"
             nearest = find_nearest(given[name], FAIL_ON)
             raise UserError("is none of the choices", key=key, value=given[name], choices=FAIL_ON, nearest=nearest)
-    share = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", given["max_overhead"])
-    if not share:
-        raise UserError("must be a share in per cent, as in `3%`", key="--max-overhead", value=given["max_overhead"])
     return Options(
         every=parse_count(given["every"], "--every"),
-        max_overhead=float(share[1]) / 100,
+        max_overhead=parse_percent(given["max_overhead"], "--max-overhead"),
         max_steps=None if given["max_steps"] is None else parse_count(given["max_steps"], "--max-steps"),
         select=tuple(given["select"] or ()),
         ignore=tuple(given["ignore"] or ()),

@@ -26,7 +26,7 @@ def read_rules() -> list[Page]:
 
 def _parse(name: str, source: str) -> Page:
     module = ast.parse(source)
-    wanted = "".join(part.capitalize() for part in name.split("-"))
+    wanted = plugins.to_class_name(name)
     rule = next(node for node in module.body if isinstance(node, ast.ClassDef) and node.name == wanted)
     code, thresholds = _read_fields(rule)
     title, *parts = SECTION.split((ast.get_docstring(rule) or "") + "\n")

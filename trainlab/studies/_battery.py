@@ -166,7 +166,7 @@ def _find_limit(config: Config, check: Check) -> float | None:
     if not check.rule:
         return None
     module = plugins.load("trainlab.rules", check.rule)
-    rule: Any = getattr(module, "".join(part.capitalize() for part in check.rule.split("-")))
+    rule: Any = plugins.find_class(module)
     default = next(field.default for field in dataclasses.fields(rule) if field.name == check.limit)
     return float(config.rules.get(rule.code, {}).get(check.limit, default))
 

@@ -12,10 +12,7 @@ from trainlab import plugins
 @cache
 def load_remedies() -> dict[str, Any]:
     """The remedies by name."""
-    return {
-        name: getattr(module, "".join(part.capitalize() for part in name.split("-")))()
-        for name, module in plugins.load_all("trainlab.remedies").items()
-    }
+    return {name: plugins.find_class(module)() for name, module in plugins.load_all("trainlab.remedies").items()}
 
 
 def choose_remedies(codes: Collection[str]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def _list_rules() -> tuple[str, ...]:
     """Every rule that one run can show: all but those that set runs side by side."""
     found = []
     for name, module in plugins.load_all("trainlab.rules").items():
-        rule = getattr(module, "".join(part.capitalize() for part in name.split("-")))
+        rule = plugins.find_class(module)
         if not hasattr(rule, "judge_study") and getattr(rule, "scope", "run") == "run":
             found.append(name)
     return tuple(found)

@@ -59,6 +59,24 @@ def find_end(trace: Trace) -> float:
     return float(np.median(tail)) if trace.nonfinite is None and np.isfinite(tail).all() else np.inf
 
 
+def mean(traces: Sequence[Trace], name: str) -> float | None:
+    """Of a metric over the runs; None if one has none."""
+    values = [value for trace in traces if (value := trace.metrics.get(name)) is not None]
+    return float(np.mean(values)) if values and len(values) == len(traces) else None
+
+
+def find_median(epochs: Sequence[int | None]) -> float | None:
+    """The median; None if a seed has none."""
+    known = [epoch for epoch in epochs if epoch is not None]
+    return drop_fraction(float(np.median(known))) if len(known) == len(epochs) else None
+
+
+def draw_loss(traces: Sequence[Trace]) -> list[float] | None:
+    """The median course of the loss over the runs; None if they are of different lengths."""
+    losses = [trace.series["loss"].values for trace in traces]
+    return np.median(losses, axis=0).tolist() if len({len(each) for each in losses}) == 1 else None
+
+
 def count_held(findings: Sequence[Finding], run: str, codes: set[str]) -> int:
     """In how many seeds of a run one of these findings held, at least."""
     return max((each.seeds["held"] for each in findings if each.run == run and each.code in codes), default=0)

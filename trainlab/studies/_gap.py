@@ -8,7 +8,7 @@ import numpy as np
 
 from trainlab.intervals import Interval, mean_square, newcombe, subtract
 from trainlab.report import Finding, Skipped, Trace
-from trainlab.studies._arms import say_seeds
+from trainlab.studies._arms import mean, say_seeds
 
 
 def read_parts(traces: Sequence[Trace]) -> tuple[float | None, float | None]:
@@ -20,13 +20,6 @@ def read_parts(traces: Sequence[Trace]) -> tuple[float | None, float | None]:
 def name_measure(traces: Sequence[Trace]) -> str:
     """`accuracy`, or `r2` where numbers are predicted."""
     return "r2" if traces[0].task == "regression" else "accuracy"
-
-
-def mean(traces: Sequence[Trace], name: str) -> float | None:
-    """Of a metric over the runs; None if one has none."""
-    values = [trace.metrics.get(name) for trace in traces]
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
 def gap_interval(traces: Sequence[Trace]) -> Interval | None:

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-import numpy as np
-
 from trainlab import plugins
 from trainlab.config import Config
 from trainlab.pages._rules import read_rules
 from trainlab.plan import Conclusion, Find, Options, Plan, PlannedRun
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
-from trainlab.studies._arms import by_arm, drop_fraction, list_seeds, plan_runs, say_seeds
+from trainlab.studies._arms import by_arm, draw_loss, find_median, list_seeds, mean, plan_runs, say_seeds
 from trainlab.studies._mending import Measured, Outcome, follow, search
 from trainlab.studies._standing import read_loss
 from trainlab.studies._telling import say_outcome, suggest, tabulate_trials
@@ -147,18 +145,13 @@ def _join(codes: Sequence[str]) -> str:
 def _say_reached(base: Sequence[Trace]) -> str:
     """How well the base does at its end, in both parts; the empty string where nothing was learned from targets."""
     measure = "r2" if base[0].task == "regression" else "accuracy"
-    reached = {part: _mean(base, f"{part}_{measure}") for part in ("train", "test")}
+    reached = {part: mean(base, f"{part}_{measure}") for part in ("train", "test")}
     parts = [f"{_say_share(measure, value)} on the {part} part" for part, value in reached.items() if value is not None]
     return f"{'R2 is ' if measure == 'r2' else 'Right: '}{', '.join(parts)}." if parts else ""
 
 
 def _say_share(measure: str, value: float) -> str:
     return f"{value:.3g}" if measure == "r2" else f"{100 * value:.1f} %"
-
-
-def _mean(arm: Sequence[Trace], name: str) -> float | None:
-    values = [value for trace in arm if (value := trace.metrics.get(name)) is not None]
-    return float(np.mean(values)) if len(values) == len(arm) else None
 
 
 def _tabulate(arms: Mapping[str, Sequence[Trace]], findings: Sequence[Finding]) -> Table:
@@ -184,25 +177,15 @@ def _tabulate(arms: Mapping[str, Sequence[Trace]], findings: Sequence[Finding]) 
         rows=tuple(
             (
                 name,
-                *(_mean(arm, f"{baseline}_loss") for baseline in ("train", "constant", "linear")),
-                *(_mean(arm, f"{part}_{measure}") for part in ("train", "test")),
-                _find_settling(arm),
-                _draw_loss(arm),
+                *(mean(arm, f"{baseline}_loss") for baseline in ("train", "constant", "linear")),
+                *(mean(arm, f"{part}_{measure}") for part in ("train", "test")),
+                find_median([find_settling_epoch(trace.series["loss"]) for trace in arm]),
+                draw_loss(arm),
                 _say_verdict(name, findings),
             )
             for name, arm in arms.items()
         ),
     )
-
-
-def _find_settling(arm: Sequence[Trace]) -> float | None:
-    settles = [epoch for trace in arm if (epoch := find_settling_epoch(trace.series["loss"])) is not None]
-    return drop_fraction(float(np.median(settles))) if len(settles) == len(arm) else None
-
-
-def _draw_loss(arm: Sequence[Trace]) -> list[float] | None:
-    losses = [trace.series["loss"].values for trace in arm]
-    return np.median(losses, axis=0).tolist() if len({len(each) for each in losses}) == 1 else None
 
 
 def _say_verdict(run: str, findings: Sequence[Finding]) -> str:

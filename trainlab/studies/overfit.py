@@ -14,9 +14,9 @@ from trainlab.plan import Conclusion, Find, Options, Plan
 from trainlab.report import Answer, Column, Comparison, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
 from trainlab.studies import _effects
-from trainlab.studies._arms import by_arm, count_held, drop_fraction, make_arm, plan_runs, say_seeds
+from trainlab.studies._arms import by_arm, count_held, draw_loss, find_median, make_arm, mean, plan_runs, say_seeds
 from trainlab.studies._effects import STATES, say_difference
-from trainlab.studies._gap import gap_interval, judge_base, mean, name_measure, read_parts, say_gap
+from trainlab.studies._gap import gap_interval, judge_base, name_measure, read_parts, say_gap
 from trainlab.studies._trials import PROBES as TRIED
 from trainlab.studies._trials import cut_folds, plan_chosen, plan_trials, wants_trials
 
@@ -165,12 +165,12 @@ def _tabulate(arms: Mapping[str, Sequence[Trace]], words: Mapping[str, str], fin
                 test,
                 train - test if train is not None and test is not None else None,
                 *([f"{100 * interval[0]:.1f} .. {100 * interval[1]:.1f} %" if interval else None] if classes else []),
-                *([_median([trace.stopped for trace in arm])] if stops else []),
+                *([find_median([trace.stopped for trace in arm])] if stops else []),
                 mean(arm, "train_loss"),
                 mean(arm, "test_loss"),
-                _median([find_settling_epoch(trace.series["loss"]) for trace in arm]),
-                _median([_find_best_epoch(trace) for trace in arm]),
-                np.median([trace.series["loss"].values for trace in arm], axis=0).tolist() if _same_length(arm) else None,
+                find_median([find_settling_epoch(trace.series["loss"]) for trace in arm]),
+                find_median([_find_best_epoch(trace) for trace in arm]),
+                draw_loss(arm),
                 _verdict(arm, words, findings),
             )
         )
@@ -198,19 +198,9 @@ def _tabulate(arms: Mapping[str, Sequence[Trace]], words: Mapping[str, str], fin
     )
 
 
-def _median(epochs: Sequence[int | None]) -> float | None:
-    """None if a seed has none."""
-    known = [epoch for epoch in epochs if epoch is not None]
-    return drop_fraction(float(np.median(known))) if len(known) == len(epochs) else None
-
-
 def _find_best_epoch(trace: Trace) -> int | None:
     """The epoch with the lowest loss on the validation part, without one on the test part."""
     series = trace.series.get("validation-loss") or trace.series.get("test-loss")
     if series is None or not np.isfinite(series.values).all():
         return None
     return int(series.at[series.values.argmin()])
-
-
-def _same_length(arm: Sequence[Trace]) -> bool:
-    return len({len(trace.series["loss"].values) for trace in arm}) == 1

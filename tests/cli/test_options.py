@@ -120,3 +120,27 @@ def test_the_signature_is_what_typer_reads() -> None:
     assert names[:3] == ["config", "steps", "lr"]
     assert names.count("lr") == 1
     assert try_out.__doc__ == "What is it?"
+
+
+def test_the_environment_gives_defaults_and_an_option_overrides_them(
+    seen: list[tuple[str, Chosen, Shared]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINLAB_DEVICE", "mps")
+    monkeypatch.setenv("TRAINLAB_FORMAT", "plain json:report.json")
+    monkeypatch.setenv("TRAINLAB_QUIET", "1")
+    carry_out()
+    carry_out("--device", "cpu", "--format", "table")
+    assert [(each.device, each.format, each.quiet) for _, _, each in seen] == [
+        ("mps", ("plain", "json:report.json"), True),
+        ("cpu", ("table",), True),
+    ]
+
+
+@pytest.mark.parametrize("name", ["LR", "SEED", "EPOCHS", "SET", "VS", "OUTPUT"])
+def test_the_environment_never_says_what_is_trained(
+    name: str, seen: list[tuple[str, Chosen, Shared]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out()
+    monkeypatch.setenv(f"TRAINLAB_{name}", "3")
+    carry_out()
+    assert seen[0] == seen[1]

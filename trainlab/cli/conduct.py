@@ -54,7 +54,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         source = find_base(command, shared.config)
         targets.set_home(source.parent)
         config, sources, warnings = load_config(source, changes)
-        arms, more = make_arms(config, sources, shared)
+        arms, more = make_arms(config, sources, shared.vs)
         options = Options(
             arms=tuple(arms),
             seeds=make_seeds(config, shared),
@@ -205,14 +205,19 @@ def load_config(path: Path, changes: Sequence[Change]) -> tuple[Config, dict[str
     return patched.config, dict(document.sources) | origins, dropped
 
 
-def make_arms(config: Config, sources: Mapping[str, str], shared: Shared) -> tuple[list[Arm], list[str]]:
+def make_arms(config: Config, sources: Mapping[str, str], vs: Sequence[str]) -> tuple[list[Arm], list[str]]:
     """The base, and one arm for each `--vs`, or, where there is none, for each change in the config's `vs`.
+
+    Args:
+        config: the base.
+        sources: where each of its keys was set.
+        vs: what `--vs` was given.
 
     Returns:
         arms: the base first; a change in the config's `vs` that changes nothing, the base being like that, is none.
         warnings: what is odd about them.
     """
-    given = [(f"--vs {text}", text) for text in shared.vs]
+    given = [(f"--vs {text}", text) for text in vs]
     listed = [(find_source(f"vs.{index}", dict(sources)) or "vs", patch) for index, patch in enumerate(config.vs)]
     arms = [Arm(name="base", patch={}, config=config)]
     warnings: list[str] = []

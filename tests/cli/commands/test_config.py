@@ -73,3 +73,19 @@ def test_init_replaces_only_what_it_may(here: Path, capsys: pytest.CaptureFixtur
     assert (here / "own.yaml").read_text() == "mine"
     assert carry_out(capsys, "config", "init", "own.yaml", "--force").code == 0
     assert (here / "own.yaml").read_text() != "mine"
+
+
+def test_validate_is_silent_about_good_configs(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "config", "validate", *list_configs())
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+
+
+def test_validate_tells_every_mistake_of_every_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "one.yaml").write_text("model:\n  layres: 3\n")
+    (here / "two.yaml").write_text("optimizer: {lr: -1}\nvs:\n  - {model.widht: 2}\n")
+    (here / "three.yaml").write_text("model: {layers: 3}\nvs:\n  - {model.widht: 2}\n")
+    outcome = carry_out(capsys, "config", "validate", "one.yaml", "two.yaml", "three.yaml", "none.yaml")
+    assert outcome.code == 2
+    assert [line.split(": ")[2] for line in outcome.errors[:3]] == ["one.yaml:2", "two.yaml:1", "three.yaml:3"]
+    assert 'got "none.yaml"' in outcome.errors[3]
+    assert len(outcome.errors) == 4

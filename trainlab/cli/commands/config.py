@@ -1,4 +1,4 @@
-"""`trainlab config show | schema | init`."""
+"""`trainlab config show | validate | schema | init`."""
 
 import json
 from pathlib import Path
@@ -30,6 +30,21 @@ def show(
     for warning in warnings:
         typer.echo(f"trainlab: {warning}", err=True)
     streams.write(format_sections(to_values(resolved)), None)
+
+
+@app.command()
+def validate(files: Annotated[list[str], typer.Argument(metavar="CONFIG...", help="YAML files.")]) -> None:
+    """Say what is wrong with config files, all of it at once; nothing where nothing is. Made for a commit hook."""
+    from trainlab.cli.conduct import collect, load_config, make_arms
+    from trainlab.config import find_config
+
+    problems: list[Problem] = []
+    for file in files:
+        with collect(problems):
+            resolved, sources, _ = load_config(find_config(file), ())
+            make_arms(resolved, sources, ())
+    if problems:
+        raise UserError(problems)
 
 
 @app.command()

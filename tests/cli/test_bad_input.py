@@ -186,7 +186,9 @@ def test_all_problems_of_changes_at_once(capsys: pytest.CaptureFixture[str]) -> 
     assert len(carry_out(capsys, *["gradients", "--vs", "model.nrom=batch", "--vs", "optimizer.lr=x"]).errors) == 2
 
 
-def test_a_bad_value_from_the_environment_names_its_variable(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_value_from_the_environment_names_its_variable(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TRAINLAB_FAIL_ON", "eror")
     outcome = carry_out(capsys, "check")
     assert outcome.code == 2

@@ -56,7 +56,7 @@ def test_everything_at_its_default(seen: list[tuple[str, Chosen, Shared]]) -> No
     assert shared == Shared(
         config=None, patches=(), set=(), vs=(), device="auto", seed=None, seeds=None, threads="1",
         processes="auto",
-        executor=None, format=(), output=None, plot=None,
+        executor=None, format=(), output=None, plot=None, tensorboard=None,
         full_series=False, select=(), ignore=(), fail_on=None, baseline=None, budget=None,
         dry_run=False, quiet=False, verbose=False,
     )  # fmt: skip

@@ -98,6 +98,10 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         from trainlab.pictures._save import save
 
         save(report, shared.plot)
+    if shared.tensorboard is not None:
+        from trainlab.integrations import tensorboard
+
+        tensorboard.save(report, shared.tensorboard)
     return report.exit_code
 
 
@@ -139,6 +143,11 @@ def plan_output(command: str, shared: Shared) -> list[streams.Destination]:
         with collect(problems):
             check(command, shared.plot)
             streams.check_writable(shared.plot, "--plot")
+    if shared.tensorboard is not None:
+        from trainlab.integrations import tensorboard
+
+        with collect(problems):
+            tensorboard.check(shared.tensorboard)
     with collect(problems):
         streams.check_places([*(each.path for each in destinations), *([shared.plot] if shared.plot else [])])
     if problems:

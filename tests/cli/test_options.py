@@ -67,7 +67,7 @@ def test_every_option_at_once(seen: list[tuple[str, Chosen, Shared]]) -> None:
         "own.yaml --steps 3 --lr 1,2 --act tanh --layers 3 --width 8,8 --init he_normal --norm batch --residual --optimizer adam "
         "--batch-size full --epochs 5 --weight-decay 0.1 --dropout 0.2 --set a=1 --set b=2 --vs c=3 --vs d=4 --device cpu --seed 4 "
         "--seeds 2 --threads 2 --processes 3 --executor a.b:c "
-        "--format json --format table:t --output o --plot p.png --full-series --select G --select L "
+        "--format json --format table:t --output o --plot p.png --tensorboard d --full-series --select G --select L "
         "--ignore G001 --fail-on error --baseline b.json --budget 3x --dry-run --quiet --verbose"
     )
     carry_out(*options.split())

@@ -307,7 +307,8 @@ def _summarize(page: _Page, report: Report) -> Text:
     if report.exit_code == NOTHING_JUDGED:
         return Text(summarize(report), style=STYLES["warning"])
     counted = causes.count(report.findings)
-    worst = "error" if counted["error"] else "warning" if counted["warning"] else "good" if report.complete else "neutral"
+    failed = counted["error"] or report.answer.values.get("worse_metrics")
+    worst = "error" if failed else "warning" if counted["warning"] else "good" if report.complete else "neutral"
     line = Text(summarize(report), style=STYLES[worst])
     if report.findings:
         code = group_findings(report.findings)[0].findings[0].code

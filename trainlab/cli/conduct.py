@@ -91,7 +91,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
 
                 report = write_mended(report, source, config, options, check)
     except UserError as error:
-        raise _locate(error, sources) from error
+        raise locate(error, sources) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))
     write_report(report, destinations, sys.argv[1:], verbose=shared.verbose, full_series=shared.full_series)
     if shared.plot is not None:
@@ -114,7 +114,7 @@ def collect(problems: list[Problem]) -> Iterator[None]:
         problems += error.problems
 
 
-def _locate(error: UserError, sources: Mapping[str, str]) -> UserError:
+def locate(error: UserError, sources: Mapping[str, str]) -> UserError:
     """Each problem with the place that its key was set at; an option is its own place."""
     found = dict(sources)
     return UserError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -154,7 +156,9 @@ def measure_cost(runs: Sequence[PlannedRun], works: Sequence[Work], updates: int
 
         began = time.perf_counter()
         train_chunk([runs[position] for position in positions], members, (), tick)
-        each = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else time.perf_counter() - began
+        # The first update warms up, and one may have been held up by others on the machine
+        gaps = [after - before for before, after in itertools.pairwise(times)]
+        each = statistics.median(gaps) if gaps else time.perf_counter() - began
         seconds += each * members[0].updates
     return seconds, max((count_bytes([works[position] for position in positions]) for positions in group(works)), default=0)
 

@@ -20,7 +20,7 @@ from trainlab.engine._alone import OneByOne
 from trainlab.engine._batches import expand
 from trainlab.engine._course import Course, Listen, Progress
 from trainlab.engine._grouping import count_bytes, count_rows_at_rest, find_way, group
-from trainlab.engine._looking import drop_out, iterate_outputs, measure_samples, respond
+from trainlab.engine._looking import drop_out, iterate_outputs, measure_samples, measure_steps, respond
 from trainlab.engine._loop import STEERS, plan_measures, train_stack
 from trainlab.engine._memory import keep_freed_memory
 from trainlab.engine._mlp import HandWritten
@@ -292,6 +292,10 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
             [measure_samples(work.model, work.layout, work.loss, weights.select([row]), batch) for row in range(runs)]
         )
 
+    def step_norms(batch: Batch) -> Tensor | None:
+        held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
+        return measure_steps(work.model, work.layout, work.loss, held, batch, work.config.train.precision)
+
     return Evaluation(
         flat=weights.flat[:runs],
         train=work.train,
@@ -301,6 +305,7 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
         predict=predict,
         outputs=outputs,
         sample_norms=sample_norms,
+        step_norms=step_norms,
         task=work.task,
         loss=name_loss(work.loss),
         judge=find_loss(work.loss),

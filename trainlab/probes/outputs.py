@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from trainlab.losses import LOSSES
+from trainlab.losses import Loss
 from trainlab.models.activations import RANGES
 from trainlab.probes._facts import draw_samples, repeat
 from trainlab.step import Evaluation
@@ -41,7 +41,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
     facts = {
         "output_low": low,
         "output_high": high,
-        "reachable_loss": _reach(train.target, evaluation.loss, low, high, output.shape[-1]),
+        "reachable_loss": _reach(train.target, evaluation.loss, evaluation.judge, low, high, output.shape[-1]),
     }
     predicted = (len(train.inputs), *output.shape[2:])
     return {
@@ -52,15 +52,15 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
     }
 
 
-def _reach(target: Tensor, loss: str, low: float, high: float, outputs: int) -> float:
+def _reach(target: Tensor, loss: str, judge: Loss, low: float, high: float, outputs: int) -> float:
     """Each output by itself at its best within `low` and `high`; of classes, the right one high and the others low."""
     if math.isinf(low) and math.isinf(high):
         return 0.0
     lowest, highest = max(low, -FAR), min(high, FAR)
     if loss == "cross_entropy":
         right = torch.nn.functional.one_hot(target.flatten(), outputs).double()
-        return float(LOSSES[loss](lowest + right * (highest - lowest), target.flatten()))
+        return float(judge(lowest + right * (highest - lowest), target.flatten()))
     wanted = target.double()
     if loss == "bce_logits":
-        return float(LOSSES[loss](torch.where(wanted > 0.5, highest, lowest).double(), wanted))
-    return float(LOSSES[loss](wanted.clamp(low, high), wanted))
+        return float(judge(torch.where(wanted > 0.5, highest, lowest).double(), wanted))
+    return float(judge(wanted.clamp(low, high), wanted))

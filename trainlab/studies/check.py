@@ -13,7 +13,7 @@ from trainlab.plan import Conclusion, Find, Options, Plan, PlannedRun
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
 from trainlab.studies._arms import by_arm, draw_loss, find_median, list_seeds, mean, plan_runs, say_seeds
-from trainlab.studies._mending import Measured, Outcome, follow, search
+from trainlab.studies._mending import AGAIN, ONCE, Measured, Outcome, follow, search
 from trainlab.studies._standing import read_loss
 from trainlab.studies._telling import say_outcome, suggest, tabulate_trials
 
@@ -66,7 +66,9 @@ def _search(
     base = [each for each in findings if each.run == _name(options)]
     arm = by_arm(traces)[_name(options)]
     seeds = [trace.seed for trace in sorted(arm, key=lambda trace: -read_loss(trace, "train_loss"))]  # tried where it is worst
-    measured = Measured(traces=traces, findings=findings)
+    neglects = any(each.code == "D004" and each.severity != "info" for each in base)  # what mends that may cost some accuracy
+    held = any("validation-balanced" in trace.arrays for trace in traces if trace.name.endswith((ONCE, AGAIN)))
+    measured = Measured(traces=traces, findings=findings, score="balanced" if neglects and held else "correct")
     found = follow(search(replace(config, vs=[]), base, seeds, options.budget), measured, last=last)
     return replace(found, cost=measured.cost) if isinstance(found, Outcome) else found
 

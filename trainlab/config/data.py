@@ -101,7 +101,7 @@ class Source(Setting):
         fraction: share of the training part that is used: for a learning curve. A smaller one is part of a larger one.
         imbalance: how many times more samples of the first class than of the last one are kept, where there were as many of
             each; those between fall off evenly, by the same factor from class to class.
-        class_weights: how much each sample counts in the loss, by its class, as in torch's `weight`: one number a class, or `balanced`
+        class_weights: how much each sample counts in the loss, by its class, as in torch's `weight`: one number a class; `balanced`
             for samples / (classes * samples of the class), as counted in the training part, so that all classes count alike; null
             for 1 each. The loss of every part is then the weighted one.
         label_noise: share of the training labels replaced by another class at random; of numbers to predict, shuffled among each

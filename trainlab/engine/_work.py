@@ -274,7 +274,7 @@ def _adapt(model: nn.Module, spec: PythonModel, seed: int, dataset: data.Dataset
 def _weigh(
     loss: str | None, spec: Source, dataset: data.Dataset, outputs: int, device: torch.device, dtype: torch.dtype
 ) -> losses.WeightedLoss:
-    """The loss with the weights of `data.class_weights`; outputs beyond the classes, which a network of one's own may have, weigh 1.
+    """The loss with the weights of `data.class_weights`; outputs beyond the classes, which an own network may have, weigh 1.
 
     Raises:
         UserError: the loss knows no classes.

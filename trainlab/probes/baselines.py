@@ -18,9 +18,9 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
     """The same numbers for every run of a stack; NaN where they are not defined.
 
     The constant is the mean for `mse`, the class shares for the losses of classes. The linear one is least squares for `mse`,
-    logistic regression for the losses of classes; where classes have weights, so have their samples here. Of images and sequences it sees all numbers at once. There is none for tokens,
-    for targets at every step, where it has as many weights as samples, so that it would fit anything, and where the data hold
-    numbers that are not finite.
+    logistic regression for the losses of classes; where classes have weights, so have their samples here. Of images and sequences
+    it sees all numbers at once. There is none for tokens, for targets at every step, where it has as many weights as samples, so
+    that it would fit anything, and where the data hold numbers that are not finite.
 
     Returns:
         constant_loss, linear_loss: `[run]`.

@@ -26,8 +26,8 @@ class Standing:
     Attributes:
         errors: faults that are errors, without what follows from others.
         warnings: likewise.
-        score: by which it is compared where classes are told: `correct`, or `balanced`, by which all classes count alike, where a rare
-            class is neglected.
+        score: by which it is compared where classes are told: `correct`; where a rare class is neglected `balanced`, by which all
+            classes count alike.
     """
 
     name: str

@@ -2,10 +2,10 @@
 
 Faulty networks of the zoo are given to `trainlab check` as a user would type it, and what it would write is trained with three
 seeds that nothing was chosen by: of every fault the case that is trained soonest, of those in MLPs where there is one; with
-`--kind` of those in other kinds of networks, each for itself, or with `--once` the soonest of them; with `--all` every case there is, in hours. A network ends healthy
-if it does as well as its twin without the fault: a share right in the test part, or an R2, less than 0.02 lower, or lower by what
-seeds and samples make of chance. The twin has the same data: noise, missing samples and sorted files stay, since no patch can bring
-back what is not there. Faults of degree that cost nothing do not count.
+`--kind` of those in other kinds of networks, each for itself, or with `--once` the soonest of them; with `--all` every case there
+is, in hours. A network ends healthy if it does as well as its twin without the fault: a share right in the test part, or an R2,
+less than 0.02 lower, or lower by what seeds and samples make of chance. The twin has the same data: noise, missing samples and
+sorted files stay, since no patch can bring back what is not there. Faults of degree that cost nothing do not count.
 
 Beside it, in the same table: to do nothing, and the best of as many patches, drawn at random from those of all remedies, chosen by
 the same measure. Faults that lie in the data count as right when they are named and nothing is patched, or, where a class is

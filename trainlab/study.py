@@ -155,10 +155,9 @@ def _run(
     found, unjudged, judged = judge(rules, [trace for trace in measured if trace.name in judging], reported)
     nothing = Conclusion(answer=Answer(text="Nothing was measured: the study was stopped before its first update."))
     everything = [*measured, *average(groups, measured)]
-    findings = _mark(found, settings.baseline)
-    conclusion = study.conclude(config, options, everything, findings, unjudged) if measured else nothing
-    about = conclusion.about
-    skipped += [each for each in unjudged if each.code in reported and (about is None or each.run in about)]
+    marked = _mark(found, settings.baseline)
+    conclusion = study.conclude(config, options, everything, marked, unjudged) if measured else nothing
+    skipped += [each for each in unjudged if each.code in reported and (conclusion.about is None or each.run in conclusion.about)]
     kept = tuple(causes.keep([each for each in conclusion.findings if each.code in reported]))
     return Report(
         command=command,

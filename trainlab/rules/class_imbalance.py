@@ -41,8 +41,8 @@ class ClassImbalance:
 
     What to try:
         More samples of the class, or each of its samples several times; weights for the classes in the loss
-        (`data.class_weights: balanced`, torch's `weight=`), which `check` tries; a threshold other than one half. Judge by the recall
-        of each class, not by the accuracy.
+        (`data.class_weights: balanced`, torch's `weight=`), which `check` tries; a threshold other than one half. Judge by the
+        recall of each class, not by the accuracy.
 
     Sources:
         He & Garcia 2009; Cui et al. 2019; Newcombe 1998 (interval of a difference).

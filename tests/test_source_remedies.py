@@ -114,3 +114,37 @@ def test_shuffling_can_be_tried_as_a_remedy(capsys: pytest.CaptureFixture[str]) 
     assert shuffled["run"] == "train.shuffle=true"
     assert abs(shuffled["test"] - base["test"]) < 0.05
     assert shuffled["verdict"] in ("no difference", "helps")
+
+
+def doubt(evaluation: Evaluation) -> dict[str, torch.Tensor]:
+    """Of the test part: minus the mean log share of the right class, in one pass without dropout and in the mean of 20 with it."""
+    part = evaluation.test
+    assert part is not None
+    assert part.target is not None
+    passes = [evaluation.predict(part, stochastic=number).double().softmax(dim=-1) for number in range(20)]
+    shares = {"at_rest": evaluation.predict(part).double().softmax(dim=-1), "averaged": torch.stack(passes).mean(dim=0)}
+    index = part.target.expand(len(evaluation.flat), -1).unsqueeze(-1)
+    return {name: -each.gather(-1, index).log().mean(dim=(1, 2)) for name, each in shares.items()}
+
+
+def test_the_mean_of_many_passes_shows_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    # "one pass 0.99 sure, averaged 0.62": dropout stays on, the spread is larger where the answer is wrong, accuracy hardly moves
+    says("dropout", "0.86 sure to 0.65, spread 0.35", "of wrong answers is 0.23 to 0.26, of right ones 0.04 to 0.05")
+    says("dropout", "Accuracy hardly moves (0.967 and 0.969)", "no better (negative log 0.072 without, 0.083 with)")
+    values: dict[str, Any] = {
+        "model": {"layers": 3, "width": [100, 50], "dropout": 0.2},
+        "data": {"name": "digits", "standardize": True},
+        "loss": "cross_entropy",
+        "optimizer": {"name": "adam", "lr": 0.001},
+        "train": {"epochs": 20, "batch_size": 32},
+    }
+    (trace,) = train(values, probes=["accuracy", "mc-dropout", spy(monkeypatch, evaluate=doubt)])
+    right, spread = trace.arrays["test-correct"] > 0, trace.arrays["mc-spread"]
+    assert 0.21 < spread[~right].mean() < 0.29
+    assert 0.03 < spread[right].mean() < 0.07
+    lost = trace.arrays["rest-sure"] - trace.arrays["mc-sure"]
+    assert 0.18 < lost.max() < 0.3
+    assert 0.25 < spread[lost.argmax()] < 0.4
+    assert abs(trace.metrics["mc_test_accuracy"] - trace.metrics["test_accuracy"]) < 0.01
+    assert trace.metrics["at_rest"] == pytest.approx(0.072, abs=0.02)
+    assert 1 < trace.metrics["averaged"] / trace.metrics["at_rest"] < 1.4

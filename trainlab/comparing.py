@@ -15,12 +15,12 @@ LEVEL = 0.05
 ROUNDING = 1e-9  # an end of an interval that differs from 0 by less is 0
 
 
-SCORES = {"correct": "accuracy", "fit": "r2"}
+SCORES = {"correct": "accuracy", "fit": "r2", "balanced": "balanced_accuracy"}
 """Arrays `[sample]` whose mean is a metric, and the metric, both of them of a part."""
 CHUNK = 2**22  # numbers drawn at a time: bounds memory
 
 
-def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test") -> tuple[Comparison, ...]:
+def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test", score: str | None = None) -> tuple[Comparison, ...]:
     """Accuracy on one part, or R2 where numbers are predicted, of every arm next to the first one.
 
     A bootstrap over seeds and samples at once, paired: an arm and the base are resampled with the same seeds and the same
@@ -31,11 +31,12 @@ def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test") -> tup
     Args:
         arms: the traces of each arm, the base first; runs are paired by seed and fold.
         part: `test`, `validation` or `train`.
+        score: a key of SCORES; None for accuracy, or R2.
 
     Returns:
         One comparison an arm that has `{part}-correct` or `{part}-fit` in common with the base, in order.
     """
-    score = next((score for score in SCORES if any(f"{part}-{score}" in trace.arrays for trace in arms[0])), "correct")
+    score = score or next((score for score in SCORES if any(f"{part}-{score}" in trace.arrays for trace in arms[0])), "correct")
     differences = {position: _pair(arms[0], arm, f"{part}-{score}") for position, arm in enumerate(arms[1:], start=1)}
     found = {position: difference for position, difference in differences.items() if difference is not None}
     draws = _resample(found)

@@ -1,7 +1,7 @@
 """How others do on the same networks: `make bench-rivals`, in an environment of its own.
 
-- Alarms: a plain torch loop over the zoo's healthy networks, and over one network for each of its faults, observed by trainlab.watch
-  and by torchmortem: in how many runs is there a warning or worse?
+- Alarms: a plain torch loop over the zoo's healthy networks, and over one network for each of its faults, observed by
+  trainlab.watch and by torchmortem: in how many runs is there a warning or worse?
 - Rates: what torch-lr-finder suggests, by the yardstick and over the seeds of tests/benchmarks/lr_sweep.py, next to what lr-sweep
   recommends.
 

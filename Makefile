@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test setup lint bench bench-lr bench-repair bench-watch test-scripts zoo clean
+.PHONY: demo test setup lint bench bench-clip bench-lr bench-repair bench-watch test-scripts zoo clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## the main job

@@ -172,9 +172,10 @@ def conclude(arms: Sequence[Arm], options: Options, traces: Sequence[Trace], fin
         tables = [_band.tabulate_band(base.band, base.confirmed, len(list_seeds(options)))]
     if any(each.checks for each in found):
         tables.append(_band.tabulate_checks({each.sweep.name: each.checks for each in found if each.checks}))
-    return Conclusion(
-        answer=Answer(text=text, values=values), tables=(*tables, tabulate([each.sweep for each in found])), findings=kept
-    )
+    edges = (base.band.useful, base.band.unstable)
+    told = [rate for rate in (base.confirmed, *(edge.rate for edge in edges if edge)) if rate is not None]
+    rates = tabulate([each.sweep for each in found], told)
+    return Conclusion(answer=Answer(text=text, values=values), tables=(*tables, rates), findings=kept)
 
 
 def _list_values(found: Found) -> dict[str, Any]:

@@ -150,10 +150,11 @@ def test_a_rate_that_is_right_early_and_too_high_late(capsys: pytest.CaptureFixt
     (lowered,) = [run for run in document["runs"] if run["patch"].get("schedule.name") == "cosine"]
     early = lowered["patch"]["optimizer.lr"]
     assert early > values["recommended"]
-    losses = {run["patch"].get("optimizer.lr"): run["series"]["loss"]["values"] for run in document["runs"] if run["seed"] == 0}
+    steady = [run for run in document["runs"] if run["seed"] == 0 and run is not lowered]
+    losses = {run["config"]["optimizer"]["lr"]: run["series"]["loss"]["values"] for run in steady}
     ahead, used = losses[early], losses[values["recommended"]]
     assert ahead[1] < used[1]
-    assert lowered["series"]["loss"]["values"][-1] < used[-1] < ahead[-1]
+    assert max(lowered["series"]["loss"]["values"][-1], used[-1]) < ahead[-1]
 
 
 @pytest.mark.parametrize(

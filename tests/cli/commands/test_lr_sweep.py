@@ -140,6 +140,18 @@ def test_a_group_of_all_parameters_moves_the_whole_band(capsys: pytest.CaptureFi
     assert moved["recommended"] / 10 == pytest.approx(plain["recommended"])
 
 
+@pytest.mark.parametrize(
+    ("options", "inside"), [("clip --set clip=none --epochs 100", True), ("lr-sweep", False), ("clip-outliers", False)]
+)
+def test_whether_adams_default_lies_in_the_band(capsys: pytest.CaptureFixture[str], options: str, inside: bool) -> None:
+    """As the page on Adam says: "Adam's defaults are very good" where the targets are of size 1, and too low where they are not."""
+    grid = "--set vs=[] --optimizer adam --from 1e-5 --to 1 --points 11 --seeds 1 --quiet"
+    band = report(capsys, "lr-sweep", *options.split(), *grid.split())["answer"]["values"]["band"]
+    unstable = band["first_unstable"]
+    assert unstable is None or unstable["rate"] is None or unstable["rate"] > 0.01
+    assert (band["lowest_useful"]["rate"] <= 0.001) == inside
+
+
 def test_a_rate_that_is_right_early_and_too_high_late(capsys: pytest.CaptureFixture[str]) -> None:
     """A straight line in so much noise that single samples throw it about: the quickest rate hovers above the lowest loss."""
     line = "model.layers=1,model.output=none,model.init=auto,model.bias=true,data.noise=2,vs=[]"

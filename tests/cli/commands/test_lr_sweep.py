@@ -144,7 +144,7 @@ def test_a_group_of_all_parameters_moves_the_whole_band(capsys: pytest.CaptureFi
     ("options", "inside"), [("clip --set clip=none --epochs 100", True), ("lr-sweep", False), ("clip-outliers", False)]
 )
 def test_whether_adams_default_lies_in_the_band(capsys: pytest.CaptureFixture[str], options: str, inside: bool) -> None:
-    """As the page on Adam says: "Adam's defaults are very good" where the targets are of size 1, and too low where they are not."""
+    """As the page on Adam says: 0.001 is a good first guess and no more."""
     grid = "--set vs=[] --optimizer adam --from 1e-5 --to 1 --points 11 --seeds 1 --quiet"
     band = report(capsys, "lr-sweep", *options.split(), *grid.split())["answer"]["values"]["band"]
     unstable = band["first_unstable"]

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test setup lint bench bench-lr bench-repair bench-rivals bench-watch test-scripts zoo picture clean
+.PHONY: demo test setup lint bench bench-clip bench-lr bench-repair bench-rivals bench-watch test-scripts zoo picture clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## the main job
@@ -29,6 +29,9 @@ bench: $(READY)  ## measure start-up and speed, as ratios
 
 bench-watch: $(READY)  ## what watching a script costs
 	$(BIN)/python tests/benchmarks/watch.py
+
+bench-clip: $(READY)  ## whether the clipping that clip recommends trains what dies without it, over 100, 300 and 1,000 steps
+	$(BIN)/python tests/benchmarks/clip.py
 
 bench-lr: $(READY)  ## how well the recommendation of lr-sweep holds up, over 14 configs
 	$(BIN)/python tests/benchmarks/lr_sweep.py

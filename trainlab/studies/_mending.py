@@ -258,7 +258,7 @@ def _again(change: Change) -> str:
 
 def _plan(change: Change, name: str, held: Patch, seeds: Sequence[int]) -> list[PlannedRun]:
     patch = {**held, **change.patch}
-    return [PlannedRun(name=name, patch=patch, config=replace(change.config, seed=seed, vs=[])) for seed in seeds]
+    return [PlannedRun(name=name, patch=patch, config=replace(change.config, seed=seed, vs=[], vary={})) for seed in seeds]
 
 
 def _hold_back(config: Config) -> dict[str, Any]:

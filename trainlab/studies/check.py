@@ -67,7 +67,7 @@ def _search(
     arm = by_arm(traces)[_name(options)]
     seeds = [trace.seed for trace in sorted(arm, key=lambda trace: -read_loss(trace, "train_loss"))]  # tried where it is worst
     measured = Measured(traces=traces, findings=findings)
-    found = follow(search(replace(config, vs=[]), base, seeds, options.budget), measured, last=last)
+    found = follow(search(replace(config, vs=[], vary={}), base, seeds, options.budget), measured, last=last)
     return replace(found, cost=measured.cost) if isinstance(found, Outcome) else found
 
 

@@ -1,0 +1,271 @@
+"""A comparison told: which is best and whether that is real, side by side, and each factor on its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from trainlab.config import format_value
+from trainlab.report import Answer, Column, Comparison, Finding, Table
+from trainlab.studies._arms import count_held, draw_loss, mean, say_seeds
+from trainlab.studies._contest import Contest, Entrant, Level, Measure
+from trainlab.studies._depth import is_about_depth, tabulate_depth
+from trainlab.studies._grid import Grid
+
+WORST = {"diverged": {"G006", "L003"}, "collapsed": {"L008"}, "underfits": {"F002"}}
+WORDS: Mapping[str, str] = {"helps": "better", "harms": "worse", "no-difference": "no difference"}
+FEW = 3  # cells named in the answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """One comparison of all cells; `when` says what they have in common, where that is told of more than one."""
+
+    when: str
+    grid: Grid
+    contest: Contest
+    levels: Sequence[Sequence[Level]]
+
+
+def say(stories: Sequence[Story]) -> Answer:
+    """Which is best, and is it real."""
+    told = [_say_contest(story) for story in stories]
+    text = " ".join(text[:1].upper() + text[1:] for text in told)
+    values = {story.when or "comparison": _list_values(story) for story in stories}
+    return Answer(text=text, values=values if len(stories) > 1 else next(iter(values.values())))
+
+
+def _list_values(story: Story) -> dict[str, Any]:
+    contest = story.contest
+    return {
+        "by": contest.measure.metric,
+        "target": contest.measure.target,
+        "best": contest.entrants[0].name if contest.is_won else None,
+        "level": [each.name for each in contest.level],
+        "reached": {each.name: each.value for each in contest.entrants},
+        "factors": {
+            levels[0].factor: {
+                each.word: {"mean": each.value, "verdict": each.comparison.verdict if each.comparison else None} for each in levels
+            }
+            for levels in story.levels
+            if levels
+        },
+    }
+
+
+def _say_contest(story: Story) -> str:
+    contest, measure = story.contest, story.contest.measure
+    best, *others = contest.entrants
+    seeds = len(best.runs)
+    start = f"{story.when}, " if story.when else ""
+    start += f"of {' / '.join(story.grid.words)}: " if len(story.grid.factors) > 1 else ""
+    reached = f"{say_measure(measure)} {say_value(measure, best.value)}"
+    if not others:
+        return f"{start}there is only {best.cell.label}: {reached}."
+    if seeds < 2:
+        return f"{start}{best.cell.label} comes first ({reached}), but one seed cannot tell whether that is chance: try --seeds 5."
+    if contest.is_won:
+        ahead = say_change(measure, contest.comparisons[others[0].name], turned=True, of=f"{others[0].cell.label}, the next")
+        text = f"{start}{best.cell.label} is best: {reached}, {ahead}, {seeds} seeds)."
+    else:
+        worse = [each.cell.label for each in contest.entrants if each not in contest.level]
+        last = max(contest.level, key=lambda each: -each.value if measure.higher else each.value)
+        span = f"{reached} to {say_value(measure, last.value)}, {seeds} seeds"
+        text = f"{start}no clear winner: {_join([each.cell.label for each in contest.level])} cannot be told apart ({span})"
+        text += f"; {_join(worse)} {'is' if len(worse) == 1 else 'are'} worse." if worse else "."
+    effects = "; ".join(_say_factor(measure, levels) for levels in story.levels if levels)
+    return f"{text} On its own, {effects}." if effects else text
+
+
+def _say_factor(measure: Measure, levels: Sequence[Level]) -> str:
+    """`optimizer: adam +3.2 points (+2.1 to +4.4) next to sgd`."""
+    first, *others = levels
+    real = [each for each in others if each.comparison is not None and each.comparison.verdict != "no-difference"]
+    told = [f"{each.word} {say_change(measure, each.comparison)})" for each in real if each.comparison is not None]
+    return f"{first.factor}: {_join(told)} next to {first.word}" if told else f"{first.factor} makes no difference beyond noise"
+
+
+def _join(words: Sequence[str], most: int = FEW) -> str:
+    """`a, b and c`; of many the first ones, and how many more."""
+    kept = list(words) if len(words) <= most + 1 else [*words[:most], f"{len(words) - most} more"]
+    return kept[0] if len(kept) == 1 else f"{', '.join(kept[:-1])} and {kept[-1]}"
+
+
+def say_measure(measure: Measure) -> str:
+    """`test accuracy`, `updates to a loss of 0.2`."""
+    if measure.by == "updates":
+        return f"updates to a loss of {measure.target:g}:"
+    return measure.metric.replace("_", " ").replace("r2", "R2")
+
+
+def say_value(measure: Measure, value: float) -> str:
+    """A mean of the measure."""
+    if measure.metric.endswith("accuracy"):
+        return f"{100 * value:.1f} %"
+    return f"{value:.3g}" if measure.by != "updates" else f"{value:.0f}"
+
+
+def say_change(measure: Measure, comparison: Comparison, *, turned: bool = False, of: str = "") -> str:
+    """`+5.5 points (+1.0 to +10.3` without the bracket that closes it; the corrected interval.
+
+    Args:
+        measure: what decides.
+        comparison: the difference.
+        turned: told from the other side.
+        of: what it is told of, in a sentence: `+5.5 points over that (95 % interval +1.0 to +10.3`.
+    """
+    sign = -1 if turned else 1
+    low, high = sorted(sign * end for end in comparison.corrected)
+    numbers = [_say_number(measure, number) for number in (sign * comparison.difference, low, high)]
+    unit = " points" if measure.metric.endswith("accuracy") else "" if measure.by == "score" else " times"
+    beside = f" {'over' if measure.by == 'score' else 'that of'} {of}" if of else ""
+    return f"{numbers[0]}{unit}{beside} ({'95 % interval ' if of else ''}{numbers[1]} to {numbers[2]}"
+
+
+def _say_number(measure: Measure, number: float) -> str:
+    if measure.by != "score":
+        return f"{math.exp(max(-700.0, min(number, 700.0))):.3g}"
+    return f"{100 * number:+.1f}" if measure.metric.endswith("accuracy") else f"{number:+.3f}"
+
+
+def tabulate(story: Story, findings: Sequence[Finding]) -> list[Table]:
+    """Side by side, the best first; two factors crossed; each factor on its own; the signals by depth."""
+    tables = [_tabulate_entrants(story, findings)]
+    if len(story.grid.factors) == 2:
+        tables.append(_cross(story))
+    if any(story.levels):
+        tables.append(_tabulate_levels(story))
+    entrants = story.contest.entrants
+    if "updates" not in story.when and is_about_depth(entrants):
+        labels = [_list_words(each, story.grid) for each in entrants]
+        tables.append(tabulate_depth(entrants, story.grid.words or ["run"], labels))
+    return tables
+
+
+def _list_words(entrant: Entrant, grid: Grid) -> list[str]:
+    """The value of each factor; in a list of changes the change."""
+    return [format_value(level) for level in entrant.cell.levels] if grid.factors else [entrant.cell.label]
+
+
+def _name(word: str, story: Story) -> str:
+    return word + ("-equal-updates" if "updates" in story.when else "")
+
+
+def _title(text: str, story: Story) -> str:
+    return f"{text}, {story.when}" if story.when else text
+
+
+def _tabulate_entrants(story: Story, findings: Sequence[Finding]) -> Table:
+    contest, grid = story.contest, story.grid
+    measure, seeds = contest.measure, max(len(each.runs) for each in contest.entrants)
+    kind = "r2" if any(trace.task == "regression" for trace in contest.entrants[0].runs) else "accuracy"
+    shown: Literal["number", "percent"] = "number" if kind == "r2" else "percent"
+    parts = [
+        part
+        for part in ("train", "validation", "test")
+        if any(f"{part}_{kind}" in each.runs[0].metrics for each in contest.entrants)
+    ]
+    losses = [part for part in ("train", "validation", "test") if f"{part}_loss" in contest.entrants[0].runs[0].metrics]
+    main = measure.part if measure.by == "score" else parts[-1] if parts else ""
+    rows = []
+    for each in contest.entrants:
+        scores = {part: mean(each.runs, f"{part}_{kind}") for part in parts}
+        train, last = scores.get("train"), scores.get(parts[-1]) if len(parts) > 1 else None
+        comparison = contest.comparisons.get(each.name)
+        rows.append(
+            (
+                *_list_words(each, grid),
+                *([scores[main]] if main else []),
+                *(scores[part] for part in parts if part != main),
+                *([None if train is None or last is None else train - last] if len(parts) > 1 else []),
+                each.reach,
+                say_change(measure, comparison) + ")" if comparison else None,
+                _say_verdict(each, contest, findings),
+                *(mean(each.runs, f"{part}_loss") for part in losses),
+                draw_loss(each.runs),
+                each.name,
+            )
+        )
+    label = kind.replace("r2", "R2")
+    target = "updates to the target" if measure.target is None else f"updates to {measure.target:g}"
+    title = _title("side by side", story) + f" (means over {seeds} seeds)" * (seeds > 1)
+    return Table(
+        name=_name("cells", story),
+        title=title,
+        columns=(
+            *(Column(name=word) for word in grid.words or ["run"]),
+            *([Column(name=f"{main} {label}", kind=shown)] if main else []),
+            *(Column(name=f"{part} {label}", kind=shown, priority=2) for part in parts if part != main),
+            *([Column(name="gap", kind=shown, priority=2)] if len(parts) > 1 else []),
+            Column(name=target, kind="number", priority=1),
+            Column(name="next to the first", priority=0),
+            Column(name="verdict", kind="verdict"),
+            *(Column(name=f"{part} loss", kind="number", priority=1 if part == "train" else 3) for part in losses),
+            Column(name="loss", kind="curve", priority=4),
+            Column(name="run", priority=5) if grid.factors else Column(name="name", priority=5),
+        ),
+        rows=tuple(rows),
+        compares=True,
+    )
+
+
+def _say_verdict(entrant: Entrant, contest: Contest, findings: Sequence[Finding]) -> str | None:
+    """Where it stands, and what is wrong with it all the same."""
+    if entrant.name not in contest.comparisons and entrant is not contest.entrants[0]:
+        word = ""
+    elif contest.is_won:
+        word = "best" if entrant is contest.entrants[0] else "worse"
+    elif len(contest.comparisons) < len(contest.entrants) - 1:
+        word = ""
+    else:
+        word = "level" if entrant in contest.level else "worse"
+    held = ((state, count_held(findings, entrant.name, codes)) for state, codes in WORST.items())
+    state = next((say_seeds(state, count, len(entrant.runs)) for state, count in held if count), "")
+    base = "the base" if not entrant.cell.arm.patch and len(contest.entrants) > 1 else ""
+    return "; ".join(filter(None, [word, state, base])) or None
+
+
+def _cross(story: Story) -> Table:
+    """What two factors reach together: one down, one across."""
+    (down, across), measure = story.grid.factors.values(), story.contest.measure
+    first, second = story.grid.words
+    reached = {each.cell.places: each.value for each in story.contest.entrants if each.cell.places}
+    kind: Literal["number", "percent"] = "percent" if measure.metric.endswith("accuracy") else "number"
+    return Table(
+        name=_name("grid", story),
+        title=_title(f"{say_measure(measure).rstrip(':')}: {first} down, {second} across", story),
+        columns=(Column(name=first), *(Column(name=format_value(value), kind=kind) for value in across)),
+        rows=tuple(
+            (format_value(value), *(reached.get((row, column)) for column in range(len(across)))) for row, value in enumerate(down)
+        ),
+    )
+
+
+def _tabulate_levels(story: Story) -> Table:
+    measure = story.contest.measure
+    kind: Literal["number", "percent"] = "percent" if measure.metric.endswith("accuracy") else "number"
+    rows = [
+        (
+            each.factor if each is levels[0] else "",
+            each.word,
+            each.value,
+            say_change(measure, each.comparison) + ")" if each.comparison else None,
+            WORDS[each.comparison.verdict] if each.comparison else None,
+        )
+        for levels in story.levels
+        for each in levels
+    ]
+    return Table(
+        name=_name("factors", story),
+        title=_title("each factor on its own: means over all combinations with the others", story),
+        columns=(
+            Column(name="factor"),
+            Column(name="value"),
+            Column(name=say_measure(measure).rstrip(":"), kind=kind),
+            Column(name="next to its first value"),
+            Column(name="verdict", kind="verdict"),
+        ),
+        rows=tuple(rows),
+    )

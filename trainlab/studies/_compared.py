@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from trainlab.config import format_value
-from trainlab.report import Answer, Column, Comparison, Finding, Table
+import numpy as np
+
+from trainlab.report import Answer, Column, Comparison, Finding, Table, Trace
 from trainlab.studies._arms import count_held, draw_loss, mean, say_seeds
 from trainlab.studies._contest import Contest, Entrant, Level, Measure
-from trainlab.studies._depth import is_about_depth, tabulate_depth
-from trainlab.studies._grid import Grid
+from trainlab.studies._depth import is_deep, tabulate_depth
+from trainlab.studies._grid import Grid, say_level
 
 WORST = {"diverged": {"G006", "L003"}, "collapsed": {"L008"}, "underfits": {"F002"}}
 WORDS: Mapping[str, str] = {"helps": "better", "harms": "worse", "no-difference": "no difference"}
@@ -43,7 +44,7 @@ def _list_values(story: Story) -> dict[str, Any]:
         "by": contest.measure.metric,
         "target": contest.measure.target,
         "best": contest.entrants[0].name if contest.is_won else None,
-        "level": [each.name for each in contest.level],
+        "first": [each.name for each in contest.tied],
         "reached": {each.name: each.value for each in contest.entrants},
         "factors": {
             levels[0].factor: {
@@ -70,10 +71,11 @@ def _say_contest(story: Story) -> str:
         ahead = say_change(measure, contest.comparisons[others[0].name], turned=True, of=f"{others[0].cell.label}, the next")
         text = f"{start}{best.cell.label} is best: {reached}, {ahead}, {seeds} seeds)."
     else:
-        worse = [each.cell.label for each in contest.entrants if each not in contest.level]
-        last = max(contest.level, key=lambda each: -each.value if measure.higher else each.value)
-        span = f"{reached} to {say_value(measure, last.value)}, {seeds} seeds"
-        text = f"{start}no clear winner: {_join([each.cell.label for each in contest.level])} cannot be told apart ({span})"
+        worse = [each.cell.label for each in contest.entrants if each not in contest.tied]
+        last = max(contest.tied, key=lambda each: -each.value if measure.higher else each.value)
+        ends = dict.fromkeys((say_value(measure, best.value), say_value(measure, last.value)))
+        span = f"{say_measure(measure)} {' to '.join(ends)}, {seeds} seeds"
+        text = f"{start}no clear winner: {_join([each.cell.label for each in contest.tied])} cannot be told apart ({span})"
         text += f"; {_join(worse)} {'is' if len(worse) == 1 else 'are'} worse." if worse else "."
     effects = "; ".join(_say_factor(measure, levels) for levels in story.levels if levels)
     return f"{text} On its own, {effects}." if effects else text
@@ -90,7 +92,8 @@ def _say_factor(measure: Measure, levels: Sequence[Level]) -> str:
 def _join(words: Sequence[str], most: int = FEW) -> str:
     """`a, b and c`; of many the first ones, and how many more."""
     kept = list(words) if len(words) <= most + 1 else [*words[:most], f"{len(words) - most} more"]
-    return kept[0] if len(kept) == 1 else f"{', '.join(kept[:-1])} and {kept[-1]}"
+    comma = "; " if any("," in word for word in kept) else ", "
+    return kept[0] if len(kept) == 1 else f"{comma.join(kept[:-1])} and {kept[-1]}"
 
 
 def say_measure(measure: Measure) -> str:
@@ -127,6 +130,7 @@ def say_change(measure: Measure, comparison: Comparison, *, turned: bool = False
 def _say_number(measure: Measure, number: float) -> str:
     if measure.by != "score":
         return f"{math.exp(max(-700.0, min(number, 700.0))):.3g}"
+    number = max(-1.0, min(number, 1.0)) if measure.metric.endswith("accuracy") else number  # as far as a share can differ
     return f"{100 * number:+.1f}" if measure.metric.endswith("accuracy") else f"{number:+.3f}"
 
 
@@ -138,7 +142,7 @@ def tabulate(story: Story, findings: Sequence[Finding]) -> list[Table]:
     if any(story.levels):
         tables.append(_tabulate_levels(story))
     entrants = story.contest.entrants
-    if "updates" not in story.when and is_about_depth(entrants):
+    if "updates" not in story.when and is_deep(entrants):
         labels = [_list_words(each, story.grid) for each in entrants]
         tables.append(tabulate_depth(entrants, story.grid.words or ["run"], labels))
     return tables
@@ -146,7 +150,7 @@ def tabulate(story: Story, findings: Sequence[Finding]) -> list[Table]:
 
 def _list_words(entrant: Entrant, grid: Grid) -> list[str]:
     """The value of each factor; in a list of changes the change."""
-    return [format_value(level) for level in entrant.cell.levels] if grid.factors else [entrant.cell.label]
+    return [say_level(level) for level in entrant.cell.levels] if grid.factors else [entrant.cell.label]
 
 
 def _name(word: str, story: Story) -> str:
@@ -180,16 +184,16 @@ def _tabulate_entrants(story: Story, findings: Sequence[Finding]) -> Table:
                 *([scores[main]] if main else []),
                 *(scores[part] for part in parts if part != main),
                 *([None if train is None or last is None else train - last] if len(parts) > 1 else []),
-                each.reach,
+                *([] if measure.target is None else [None if each.reach is None else round(each.reach)]),
                 say_change(measure, comparison) + ")" if comparison else None,
                 _say_verdict(each, contest, findings),
                 *(mean(each.runs, f"{part}_loss") for part in losses),
+                _find_start(each.runs),
                 draw_loss(each.runs),
                 each.name,
             )
         )
     label = kind.replace("r2", "R2")
-    target = "updates to the target" if measure.target is None else f"updates to {measure.target:g}"
     title = _title("side by side", story) + f" (means over {seeds} seeds)" * (seeds > 1)
     return Table(
         name=_name("cells", story),
@@ -199,16 +203,23 @@ def _tabulate_entrants(story: Story, findings: Sequence[Finding]) -> Table:
             *([Column(name=f"{main} {label}", kind=shown)] if main else []),
             *(Column(name=f"{part} {label}", kind=shown, priority=2) for part in parts if part != main),
             *([Column(name="gap", kind=shown, priority=2)] if len(parts) > 1 else []),
-            Column(name=target, kind="number", priority=1),
+            *([] if measure.target is None else [Column(name=f"updates to {measure.target:g}", kind="number", priority=1)]),
             Column(name="next to the first", priority=0),
             Column(name="verdict", kind="verdict"),
             *(Column(name=f"{part} loss", kind="number", priority=1 if part == "train" else 3) for part in losses),
+            Column(name="loss at start", kind="number", priority=4),
             Column(name="loss", kind="curve", priority=4),
             Column(name="run", priority=5) if grid.factors else Column(name="name", priority=5),
         ),
         rows=tuple(rows),
         compares=True,
     )
+
+
+def _find_start(runs: Sequence[Trace]) -> float | None:
+    """The loss of the first batch, before any update; the mean over the seeds."""
+    losses = [trace.series["batch-loss"].values[0] for trace in runs if "batch-loss" in trace.series]
+    return float(np.mean(losses)) if losses and np.isfinite(losses).all() else None
 
 
 def _say_verdict(entrant: Entrant, contest: Contest, findings: Sequence[Finding]) -> str | None:
@@ -220,7 +231,7 @@ def _say_verdict(entrant: Entrant, contest: Contest, findings: Sequence[Finding]
     elif len(contest.comparisons) < len(contest.entrants) - 1:
         word = ""
     else:
-        word = "level" if entrant in contest.level else "worse"
+        word = "first" if entrant is contest.entrants[0] else "in doubt" if entrant in contest.tied else "worse"
     held = ((state, count_held(findings, entrant.name, codes)) for state, codes in WORST.items())
     state = next((say_seeds(state, count, len(entrant.runs)) for state, count in held if count), "")
     base = "the base" if not entrant.cell.arm.patch and len(contest.entrants) > 1 else ""
@@ -231,14 +242,15 @@ def _cross(story: Story) -> Table:
     """What two factors reach together: one down, one across."""
     (down, across), measure = story.grid.factors.values(), story.contest.measure
     first, second = story.grid.words
-    reached = {each.cell.places: each.value for each in story.contest.entrants if each.cell.places}
+    entrants = [each for each in story.contest.entrants if each.cell.places]
+    reached = {each.cell.places: each.value for each in entrants if not any(trace.nonfinite for trace in each.runs)}
     kind: Literal["number", "percent"] = "percent" if measure.metric.endswith("accuracy") else "number"
     return Table(
         name=_name("grid", story),
         title=_title(f"{say_measure(measure).rstrip(':')}: {first} down, {second} across", story),
-        columns=(Column(name=first), *(Column(name=format_value(value), kind=kind) for value in across)),
+        columns=(Column(name=first), *(Column(name=say_level(value), kind=kind) for value in across)),
         rows=tuple(
-            (format_value(value), *(reached.get((row, column)) for column in range(len(across)))) for row, value in enumerate(down)
+            (say_level(value), *(reached.get((row, column)) for column in range(len(across)))) for row, value in enumerate(down)
         ),
     )
 

@@ -10,10 +10,9 @@ from typing import Literal
 import numpy as np
 
 from trainlab.comparing import compare_accuracy, compare_numbers, widen
-from trainlab.config import format_value
 from trainlab.report import Comparison, Trace
-from trainlab.studies._arms import find_end
-from trainlab.studies._grid import Cell, Grid
+from trainlab.studies._arms import find_end, shorten
+from trainlab.studies._grid import Cell, Grid, say_level
 from trainlab.studies._standing import LEAST, read_loss
 
 By = Literal["score", "loss", "updates"]
@@ -82,18 +81,18 @@ class Contest:
 
     Attributes:
         comparisons: with the first one, by name.
-        level: those that cannot be told from the first one by more than noise, itself included.
+        tied: those that cannot be told from the first one by more than noise, itself included.
     """
 
     measure: Measure
     entrants: tuple[Entrant, ...]
     comparisons: Mapping[str, Comparison]
-    level: tuple[Entrant, ...]
+    tied: tuple[Entrant, ...]
 
     @property
     def is_won(self) -> bool:
         """The first one beats every other one beyond noise."""
-        return len(self.level) == 1 and len(self.entrants) > 1
+        return len(self.tied) == 1 and len(self.entrants) > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +130,10 @@ def find_target(arms: Sequence[Sequence[Trace]]) -> float | None:
     if len({trace.config.loss for trace in runs}) != 1:
         return None
     ends = [find_end(trace) for trace in runs]
-    start = float(np.median([trace.series["loss"].values[0] for trace in runs]))
-    best = min(ends)
+    starts = [trace.series["loss"].values[0] for trace in runs]
+    start, best = float(np.median([each for each in starts if np.isfinite(each)] or [np.nan])), min(ends)
     reached = [end for end in ends if end <= (start + best) / 2]
-    return float(f"{max(reached):.2g}") if reached and best < start else None
+    return shorten(max(reached)) if reached and best < start else None
 
 
 def find_reach(trace: Trace, target: float | None) -> int | None:
@@ -155,8 +154,8 @@ def hold(measure: Measure, cells: Sequence[Cell], arms: Mapping[str, Sequence[Tr
     entrants = [_enter(measure, cell, arms[cell.arm.name]) for cell in cells if arms.get(cell.arm.name)]
     entrants.sort(key=lambda each: -each.value if measure.higher else each.value)
     compared = compare(measure, {each.name: read(measure, each.runs) for each in entrants}) if entrants else {}
-    level = tuple(each for each in entrants if each is entrants[0] or not _is_worse(compared.get(each.name)))
-    return Contest(measure=measure, entrants=tuple(entrants), comparisons=compared, level=level)
+    tied = tuple(each for each in entrants if each is entrants[0] or not _is_worse(compared.get(each.name)))
+    return Contest(measure=measure, entrants=tuple(entrants), comparisons=compared, tied=tied)
 
 
 def _is_worse(comparison: Comparison | None) -> bool:
@@ -208,9 +207,7 @@ def weigh_factors(measure: Measure, grid: Grid, arms: Mapping[str, Sequence[Trac
         rest = dict.fromkeys((*places[:place], *places[place + 1 :]) for places in inside)
         rows = [[(*others[:place], level, *others[place:]) for level in range(len(values))] for others in rest]
         whole = [row for row in rows if all(places in inside for places in row)]
-        means = {
-            format_value(value): _average(measure, [inside[row[level]] for row in whole]) for level, value in enumerate(values)
-        }
+        means = {say_level(value): _average(measure, [inside[row[level]] for row in whole]) for level, value in enumerate(values)}
         compared = compare(measure, means) if whole else {}
         found.append(
             [

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from trainlab.report import Column, Table, Trace
+from trainlab.report import Column, Patch, Table, Trace
 from trainlab.studies._contest import Entrant
 
+SIGNALS = ("activations", "gradient-norm")
+"""Probes."""
 LAYERS = 3  # fewer show no trend
 KEYS = ("model.activation", "model.init", "model.norm", "model.residual", "model.layers", "model.kind")
 
 
-def is_about_depth(entrants: Sequence[Entrant]) -> bool:
-    """Something differs that decides how signals get through the layers, and there are layers to get through."""
-    changed = {key for each in entrants for key in each.cell.arm.patch}
-    deep = all(len(_find_weights(each.runs[0])) >= LAYERS for each in entrants)
-    return deep and any(key.startswith(KEYS) for key in changed)
+def is_about_depth(patches: Iterable[Patch]) -> bool:
+    """Something differs that decides how signals get through the layers."""
+    return any(key.startswith(KEYS) for patch in patches for key in patch)
+
+
+def is_deep(entrants: Sequence[Entrant]) -> bool:
+    """Signals were measured, and there are layers to get through."""
+    return all(
+        "initial-variance" in trace.arrays and len(_find_weights(trace)) >= LAYERS for each in entrants for trace in each.runs[:1]
+    )
 
 
 def tabulate_depth(entrants: Sequence[Entrant], words: Sequence[str], labels: Sequence[Sequence[Any]]) -> Table:

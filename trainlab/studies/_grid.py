@@ -98,7 +98,7 @@ def _cross(base: Arm, factors: Mapping[str, Sequence[Any]], source: str) -> Grid
                 )
             )
         arm = base if config == base.config else Arm(name=name_patch(patch), patch=patch, config=config)
-        label = " / ".join(map(format_value, levels)) if len(levels) > 1 else f"{words[0]} {format_value(levels[0])}"
+        label = " / ".join(map(say_level, levels)) if len(levels) > 1 else f"{words[0]} {say_level(levels[0])}"
         cells.append(Cell(arm=arm, label=label, levels=levels, places=places))
     if problems:
         raise UserError(problems)
@@ -120,6 +120,14 @@ def shorten_keys(keys: Sequence[str]) -> dict[str, str]:
     """`train.batch_size` to `batch size`, `model.init.name` to `init`; a key as it is where its last word would not tell."""
     short = {key: key.removesuffix(".name").rpartition(".")[2].replace("_", " ") for key in keys}
     return {key: word if list(short.values()).count(word) == 1 else key for key, word in short.items()}
+
+
+def say_level(value: Any) -> str:
+    """A value in a few words: `relu`, `0.1`, and `{name: normal, std: 1.0}` as `normal std 1.0`."""
+    if not isinstance(value, Mapping):
+        return format_value(value)
+    rest = [f"{key} {format_value(item)}" for key, item in value.items() if key not in ("name", "kind")]
+    return " ".join([*(str(value[key]) for key in ("name", "kind") if key in value), *rest])
 
 
 def changes_length(grid: Grid) -> bool:

@@ -13,23 +13,17 @@ from trainlab.report import Column, Finding, Skipped, Table, Trace
 from trainlab.studies._arms import by_arm, plan_runs
 from trainlab.studies._compared import Story, say, tabulate
 from trainlab.studies._contest import Measure, choose_measure, find_target, hold, weigh_factors
+from trainlab.studies._depth import SIGNALS, is_about_depth
 from trainlab.studies._grid import Grid, changes_length, equalise, make_grid
 
-PROBES = ("accuracy", "batch-loss", "activations", "gradient-norm")
+PROBES = ("accuracy", "batch-loss")
 RULES = (
     "overfitting",
     "underfitting",
     "non-finite",
     "diverged",
-    "learning-rate-too-high",
-    "learning-rate-too-low",
-    "stalled",
     "collapsed",
-    "vanishing-gradient",
-    "exploding-gradient",
-    "dead-units",
-    "no-gradient",
-    "poor-initialisation",
+    "learning-rate-too-high",
     "loss-mismatch",
     "output-mismatch",
     "unscaled-features",
@@ -48,7 +42,8 @@ def first(config: Config, options: Options) -> Plan:
     grid = make_grid(config, options)
     if "target" in options.chosen and len({str(cell.arm.config.loss) for cell in grid.cells}) > 1:
         raise UserError("the losses compared are of different kinds, no number is the same to them", key="--target")
-    return Plan(runs=plan_runs([cell.arm for cell in grid.cells], list_seeds(options)), probes=PROBES, rules=RULES)
+    probes = (*PROBES, *(SIGNALS if is_about_depth([cell.arm.patch for cell in grid.cells]) else ()))
+    return Plan(runs=plan_runs([cell.arm for cell in grid.cells], list_seeds(options)), probes=probes, rules=RULES)
 
 
 def goes_on(options: Options) -> bool:

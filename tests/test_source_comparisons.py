@@ -69,7 +69,7 @@ def test_batch_norm_helps_and_its_momentum_must_not_be_too_small(capsys: pytest.
     assert all(one < other for one, other in zip(plain, with_it, strict=True))
     assert within(with_it, 0.96, 0.995)
     assert within(find(reached, "model.norm={name: batch,place: after}"), 0.96, 0.99)  # before or after: little difference
-    assert within(find(reached, "model.input_norm=batch"), 0.92, 0.97)  # every layer, not only the input
+    assert within(find(reached, "model.input_norm=batch"), 0.88, 0.97)  # every layer, not only the input
     assert within(find(reached, "model.norm={name: batch,momentum: 0.001}"), 0.2, 0.9)  # the running statistics are left behind
 
 

@@ -76,21 +76,40 @@ def _say_contest(story: Story) -> str:
         ends = dict.fromkeys((say_value(measure, best.value), say_value(measure, last.value)))
         span = f"{say_measure(measure)} {' to '.join(ends)}, {seeds} seeds"
         text = f"{start}no clear winner: {_join([each.cell.label for each in contest.tied])} cannot be told apart ({span})"
-        text += f"; {_join(worse)} {'is' if len(worse) == 1 else 'are'} worse." if worse else "."
-    effects = "; ".join(_say_factor(measure, levels) for levels in story.levels if levels)
+        rest = _join(worse) if len(worse) <= FEW else f"the other {len(worse)}"
+        text += f"; {rest} {'is' if len(worse) == 1 else 'are'} worse." if worse else "."
+    levels = [each for each in story.levels if each]
+    if story.when:  # two stories are long enough
+        return f"{text} {_say_which(levels)}" if levels else text
+    effects = "; ".join(_say_factor(measure, each) for each in levels)
     return f"{text} On its own, {effects}." if effects else text
+
+
+def _say_which(factors: Sequence[Sequence[Level]]) -> str:
+    """Which factors make a difference on their own, and which do not."""
+    real = [levels[0].factor for levels in factors if _list_real(levels)]
+    idle = [levels[0].factor for levels in factors if not _list_real(levels)]
+    parts = [f"{_join(real)} {'makes' if len(real) == 1 else 'make'} a difference"] if real else []
+    parts += [f"{_join(idle)} {'makes' if len(idle) == 1 else 'make'} none beyond noise"] if idle else []
+    return f"On its own, {', '.join(parts)}."
+
+
+def _list_real(levels: Sequence[Level]) -> list[Level]:
+    """The values that differ from the first one by more than noise."""
+    return [each for each in levels[1:] if each.comparison is not None and each.comparison.verdict != "no-difference"]
 
 
 def _say_factor(measure: Measure, levels: Sequence[Level]) -> str:
     """`optimizer: adam +3.2 points (+2.1 to +4.4) next to sgd`."""
-    first, *others = levels
-    real = [each for each in others if each.comparison is not None and each.comparison.verdict != "no-difference"]
-    told = [f"{each.word} {say_change(measure, each.comparison)})" for each in real if each.comparison is not None]
+    first = levels[0]
+    told = [f"{each.word} {say_change(measure, each.comparison)})" for each in _list_real(levels) if each.comparison]
     return f"{first.factor}: {_join(told)} next to {first.word}" if told else f"{first.factor} makes no difference beyond noise"
 
 
 def _join(words: Sequence[str], most: int = FEW) -> str:
     """`a, b and c`; of many the first ones, and how many more."""
+    if not words:
+        return ""
     kept = list(words) if len(words) <= most + 1 else [*words[:most], f"{len(words) - most} more"]
     comma = "; " if any("," in word for word in kept) else ", "
     return kept[0] if len(kept) == 1 else f"{comma.join(kept[:-1])} and {kept[-1]}"
@@ -158,7 +177,7 @@ def _name(word: str, story: Story) -> str:
 
 
 def _title(text: str, story: Story) -> str:
-    return f"{text}, {story.when}" if story.when else text
+    return f"{text} {story.when}" if story.when else text
 
 
 def _tabulate_entrants(story: Story, findings: Sequence[Finding]) -> Table:
@@ -194,7 +213,7 @@ def _tabulate_entrants(story: Story, findings: Sequence[Finding]) -> Table:
             )
         )
     label = kind.replace("r2", "R2")
-    title = _title("side by side", story) + f" (means over {seeds} seeds)" * (seeds > 1)
+    title = _title("side by side", story) + f", means over {seeds} seeds" * (seeds > 1)
     return Table(
         name=_name("cells", story),
         title=title,
@@ -247,7 +266,7 @@ def _cross(story: Story) -> Table:
     kind: Literal["number", "percent"] = "percent" if measure.metric.endswith("accuracy") else "number"
     return Table(
         name=_name("grid", story),
-        title=_title(f"{say_measure(measure).rstrip(':')}: {first} down, {second} across", story),
+        title=f"{_title(say_measure(measure).rstrip(':'), story)}: {first} down, {second} across",
         columns=(Column(name=first), *(Column(name=say_level(value), kind=kind) for value in across)),
         rows=tuple(
             (say_level(value), *(reached.get((row, column)) for column in range(len(across)))) for row, value in enumerate(down)
@@ -271,7 +290,7 @@ def _tabulate_levels(story: Story) -> Table:
     ]
     return Table(
         name=_name("factors", story),
-        title=_title("each factor on its own: means over all combinations with the others", story),
+        title=_title("each factor on its own, over all values of the others,", story).rstrip(","),
         columns=(
             Column(name="factor"),
             Column(name="value"),

@@ -21,7 +21,7 @@ SCORES = {"correct": "accuracy", "fit": "r2"}
 CHUNK = 2**22  # numbers drawn at a time: bounds memory
 
 
-def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test") -> tuple[Comparison, ...]:
+def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test", family: int = 0) -> tuple[Comparison, ...]:
     """Accuracy on one part, or R2 where numbers are predicted, of every arm next to the first one.
 
     A bootstrap over seeds and samples at once, paired: an arm and the base are resampled with the same seeds and the same
@@ -32,6 +32,7 @@ def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test") -> tup
     Args:
         arms: the traces of each arm, the base first; runs are paired by seed and fold.
         part: `test`, `validation` or `train`.
+        family: how many comparisons to correct for, where there are more than these: all pairs, say.
 
     Returns:
         One comparison an arm that has `{part}-correct` or `{part}-fit` in common with the base, in order.
@@ -40,7 +41,7 @@ def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test") -> tup
     differences = {position: _pair(arms[0], arm, f"{part}-{score}") for position, arm in enumerate(arms[1:], start=1)}
     found = {position: difference for position, difference in differences.items() if difference is not None}
     draws = _resample(found)
-    levels = _holm({position: _p_value(drawn) for position, drawn in draws.items()})
+    levels = _holm({position: _p_value(drawn) for position, drawn in draws.items()}, family)
     return tuple(
         Comparison(
             run=arms[position][0].name,
@@ -54,13 +55,16 @@ def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test") -> tup
     )
 
 
-def compare_numbers(arms: Mapping[str, Mapping[int, float]], metric: str, *, higher: bool = True) -> tuple[Comparison, ...]:
+def compare_numbers(
+    arms: Mapping[str, Mapping[int, float]], metric: str, *, higher: bool = True, family: int = 0
+) -> tuple[Comparison, ...]:
     """A number of every arm next to the first one: Student's t over the seeds, paired, Holm's correction over the arms.
 
     Args:
         arms: the number by seed, by name; the first is what the others are set beside.
         metric: what the number is.
         higher: whether more of it is better.
+        family: see `compare_accuracy`.
 
     Returns:
         One comparison an arm that has two seeds or more in common with the first.
@@ -68,7 +72,7 @@ def compare_numbers(arms: Mapping[str, Mapping[int, float]], metric: str, *, hig
     (against, base), *others = arms.items()
     paired = {name: np.array([value - base[seed] for seed, value in arm.items() if seed in base]) for name, arm in others}
     paired = {name: differences for name, differences in paired.items() if len(differences) > 1}
-    levels = _holm({place: _student_p(differences) for place, differences in enumerate(paired.values())})
+    levels = _holm({place: _student_p(differences) for place, differences in enumerate(paired.values())}, family)
     told = []
     for place, (name, differences) in enumerate(paired.items()):
         corrected = _student(differences, levels[place])
@@ -183,11 +187,11 @@ def _p_value(drawn: np.ndarray) -> float:
     return float(min(1.0, 2 * min((drawn <= 0).mean(), (drawn >= 0).mean())))
 
 
-def _holm(p_values: dict[int, float]) -> dict[int, float]:
+def _holm(p_values: dict[int, float], family: int = 0) -> dict[int, float]:
     """The level of each arm: the k-th smallest of m p-values at LEVEL/(m - k + 1); once one fails, the rest fail there too."""
     levels, failed = {}, 0.0
     for rank, (position, p_value) in enumerate(sorted(p_values.items(), key=lambda each: each[1])):
-        level = failed or LEVEL / (len(p_values) - rank)
+        level = failed or LEVEL / (max(family, len(p_values)) - rank)
         levels[position] = level
         if p_value > level:
             failed = level

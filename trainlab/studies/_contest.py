@@ -150,10 +150,17 @@ def find_reach(trace: Trace, target: float | None) -> int | None:
 
 
 def hold(measure: Measure, cells: Sequence[Cell], arms: Mapping[str, Sequence[Trace]]) -> Contest:
-    """Set the cells that have runs next to the one that reaches most."""
+    """Set the cells that have runs next to the one that reaches most.
+
+    That one was chosen by what it reaches. To beat all others by more than noise is hard all the same, and is corrected for their
+    number; where it does not, one of many that seems worse may only be the end of the row, and is corrected for all pairs.
+    """
     entrants = [_enter(measure, cell, arms[cell.arm.name]) for cell in cells if arms.get(cell.arm.name)]
     entrants.sort(key=lambda each: -each.value if measure.higher else each.value)
-    compared = compare(measure, {each.name: read(measure, each.runs) for each in entrants}) if entrants else {}
+    readings = {each.name: read(measure, each.runs) for each in entrants}
+    compared = compare(measure, readings)
+    if not all(_is_worse(compared.get(each.name)) for each in entrants[1:]):
+        compared = compare(measure, readings, family=math.comb(len(entrants), 2))
     tied = tuple(each for each in entrants if each is entrants[0] or not _is_worse(compared.get(each.name)))
     return Contest(measure=measure, entrants=tuple(entrants), comparisons=compared, tied=tied)
 
@@ -187,15 +194,17 @@ def read(measure: Measure, runs: Sequence[Trace]) -> list[Reading]:
     return [Reading(seed=trace.seed, value=measure.read(trace), trace=trace) for trace in runs]
 
 
-def compare(measure: Measure, arms: Mapping[str, Sequence[Reading]]) -> dict[str, Comparison]:
+def compare(measure: Measure, arms: Mapping[str, Sequence[Reading]], family: int = 0) -> dict[str, Comparison]:
     """Every arm next to the first: over the seeds and, of a score, over the samples as well, whichever is the wider; by name."""
+    if not arms:
+        return {}
     metric = measure.metric if measure.by == "score" else f"log_{measure.metric}"
     numbers = {name: {each.seed: each.value for each in readings} for name, readings in arms.items()}
-    told = compare_numbers(numbers, metric, higher=measure.higher)
+    told = compare_numbers(numbers, metric, higher=measure.higher, family=family)
     if measure.by == "score":
         named = [[replace(each.trace, name=name) for each in readings] for name, readings in arms.items()]
         against = next(iter(arms))
-        told = widen([replace(each, against=against) for each in compare_accuracy(named, measure.part)], told)
+        told = widen([replace(each, against=against) for each in compare_accuracy(named, measure.part, family)], told)
     return {each.run: each for each in told}
 
 

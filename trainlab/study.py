@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from trainlab.engine import Elsewhere, Progress, Work, Workers
 from trainlab.errors import UserError
 from trainlab.judging import choose_exit_code, choose_rules, judge
 from trainlab.plan import Conclusion, Group, Options, PlannedRun
-from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Trace
+from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
 
 FEW = 5  # names listed in a note
@@ -171,7 +172,7 @@ def _run(
         },
         answer=conclusion.answer,
         runs=tuple(map(describe, everything)),
-        tables=conclusion.tables,
+        tables=(*conclusion.tables, *_time(study, begun if options.chosen.get("time") else [], device, everything)),
         comparisons=conclusion.comparisons,
         findings=kept,
         skipped=tuple(skipped),
@@ -186,6 +187,16 @@ def _run(
 def _mark(findings: Sequence[Finding], known: Collection[tuple[str, str, str]]) -> list[Finding]:
     """The same, with those marked that the baseline has."""
     return [replace(each, known=(each.code, each.run, each.where) in known) for each in findings]
+
+
+def _time(study: ModuleType, runs: Sequence[PlannedRun], device: torch.device, traces: Sequence[Trace]) -> tuple[Table, ...]:
+    """What the study makes of the seconds that an update takes, of the first run of each name."""
+    firsts = list({run.name: run for run in reversed(runs)}.values())[::-1]
+    if not firsts:
+        return ()
+    seconds = engine.time_updates(firsts, [_prepare(run, device) for run in firsts])
+    timed: Table = study.tabulate_times(traces, dict(zip([run.name for run in firsts], seconds, strict=True)))
+    return (timed,)
 
 
 def _say_times(seeds: int) -> str:

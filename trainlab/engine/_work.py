@@ -135,7 +135,9 @@ def prepare(config: Config, device: torch.device) -> Work:
     """
     if config.regularize.label_smoothing and config.loss not in SMOOTHED:
         raise UserError(f"needs classes and one of the losses {', '.join(SMOOTHED)}", key="regularize.label_smoothing")
-    start = replace(config, optimizer=SGD(), schedule=ConstantSchedule(), clip=NoClip(), regularize=Regularize(), rules={}, vs=[])
+    start = replace(
+        config, optimizer=SGD(), schedule=ConstantSchedule(), clip=NoClip(), regularize=Regularize(), rules={}, vs=[], vary={}
+    )
     start = replace(start, train=replace(config.train, early_stopping=EarlyStopping()))
     own = list_targets(config)
     key = (f"{start!r} {targets.note_place()}" if own else repr(start), str(device))

@@ -265,7 +265,9 @@ def _again(change: Change) -> str:
 def _plan(change: Change, name: str, held: Patch, seeds: Sequence[int]) -> list[PlannedRun]:
     more = {key: value for key, value in held.items() if key not in change.patch}
     config = apply_patch(change.config, more).config
-    return [PlannedRun(name=name, patch={**more, **change.patch}, config=replace(config, seed=seed, vs=[])) for seed in seeds]
+    return [
+        PlannedRun(name=name, patch={**more, **change.patch}, config=replace(config, seed=seed, vs=[], vary={})) for seed in seeds
+    ]
 
 
 def _hold_back(config: Config) -> dict[str, Any]:

@@ -72,6 +72,13 @@ WIDE: dict[str, Any] = DIGITS | {
     "model": {"layers": 5, "width": 512, "activation": "relu"},
     "train": {"epochs": 5, "batch_size": 256},
 }
+HEAVY: dict[str, Any] = {
+    "CNN of 32 and 64, batch 256": DIGITS
+    | {"model": {"kind": "cnn", "width": [32, 64]}, "train": {"epochs": 5, "batch_size": 256, "updates": 20}},
+    "GRU of 128, 50 steps, batch 32": GATED | {"model": {"kind": "gru", "width": 128}},
+    "transformer of 4 x 128, batch 32": DIGITS
+    | {"model": {"kind": "transformer", "width": 128, "layers": 4}, "train": {"epochs": 1, "batch_size": 32, "updates": 10}},
+}
 CASES: dict[str, tuple[dict[str, Any], int, float]] = {
     "chain of 3, batch 100, SGD": (CHAIN, 64, 15.0),
     "1-20-20-1, batch 100, SGD": (SMALL | {"optimizer": {"name": "sgd"}}, 64, 10.0),
@@ -86,6 +93,7 @@ CASES: dict[str, tuple[dict[str, Any], int, float]] = {
     "4 x 512, batch 256 (4 runs)": (WIDE, 4, 0.98),
     "4 x 512, SGD (4 runs)": (WIDE | {"optimizer": {"name": "sgd"}}, 4, 0.98),
     "4 x 512, RMSProp (4 runs)": (WIDE | {"optimizer": {"name": "rmsprop"}}, 4, 0.98),
+    **{f"{name} (4 runs)": (values, 4, 0.98) for name, values in HEAVY.items()},
 }
 """Each case with its number of runs, and the speed-up that it is meant to reach on one thread."""
 

@@ -113,7 +113,7 @@ def step_apart(
         total = 0.0
         for part, slope, memory in zip(parts, slopes, held or [{}] * len(parts), strict=True):
             new: Tensor = kind.step_alone(part, slope, memory, plans[row])
-            total += float(new.sum())
+            total += new.sum().item()
             moves.append(new)
         after.append(moves)
         totals.append(total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -30,7 +31,7 @@ class Stack:
             Replaced, never changed.
         runs: the run whose data each row sees; padding repeats its neighbour.
         final: weights of each ended run, one row each.
-        last: `[1, total]` parameters that the last gradient before `final` was taken at.
+        last: likewise, those that the last gradient before `final` was taken at.
         fatal: where it left the finite numbers, if it did.
         updates: how many updates each ended run has had.
         best_epochs: the epoch whose weights an ended run has, if it went back to those of its best; else None.
@@ -60,9 +61,9 @@ class Stack:
         self._hopeless: set[int] = set()
         if works[0].config.train.precision == "fp16":
             self._scaling = start_scaling(len(self.rows), self._like.device)
-        self.final: list[Weights | None] = [None] * len(works)
+        self.final: list[Weights | Apart | None] = [None] * len(works)
         self.fatal: list[NonFinite | None] = [None] * len(works)
-        self.last: list[Tensor | None] = [None] * len(works)
+        self.last: list[Weights | Apart | None] = [None] * len(works)
         self.updates = [0] * len(works)
         self.best_epochs: list[int | None] = [None] * len(works)
         self.stopped: list[int | None] = [None] * len(works)
@@ -206,10 +207,10 @@ class Stack:
         if self._scaling is not None:
             skipped, scale = int(self._scaling.skipped[position]), float(self._scaling.scale[position])
             self.scalings[run] = LossScaling(skipped=skipped, scale=scale)
-        self.final[run], self.last[run] = self._held.select([position]).join(), self._before.select([position]).flat
+        self.final[run], self.last[run] = self._held.select([position]), self._before.select([position])
         if self._stopping is not None and self._stopping.keeps_best(position):
-            self.final[run] = self._stopping.weights.select([position])
-            self.last[run] = self._stopping.before[position : position + 1].clone()
+            best = self._stopping.weights.select([position])
+            self.final[run], self.last[run] = best, replace(best, flat=self._stopping.before[position : position + 1].clone())
             self.best_epochs[run] = int(self._stopping.epoch[position])
 
     def _examine(self, position: int, latest: Update, raw: Tensor, before: Tensor, after: Tensor) -> NonFinite:

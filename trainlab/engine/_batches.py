@@ -58,9 +58,9 @@ def iterate_batches(
     indices = order.next_epoch()
     rows: list[int] = []
     for start in range(0, samples, batch_size):
-        if runs() != rows:
-            rows = runs()
-            own = indices[rows].to(part.inputs.device)
+        now = runs()
+        if now != rows:
+            rows, own = now, indices[now].to(part.inputs.device)
         chosen = own[:, start : start + batch_size]
         flat = chosen.flatten()
         yield Batch(

@@ -29,7 +29,7 @@ from trainlab.engine._recorder import Recorder
 from trainlab.engine._rows import Rows
 from trainlab.engine._stack import Stack
 from trainlab.engine._ways import find_room, forget_ways
-from trainlab.engine._weights import Weights
+from trainlab.engine._weights import Apart, Weights
 from trainlab.engine._work import Work, forget_works, prepare
 from trainlab.engine._workers import Doing, Elsewhere, Shares, Workers
 from trainlab.losses import find_loss, name_loss
@@ -212,15 +212,15 @@ def _train_group(
             for probe in starting:
                 measured.update(probe.evaluate_start(rest(weights, weights.flat)))
     train_stack(stack, program, works, probes, find_due, recorder, rest, tick)
-    last = torch.cat([each for each in stack.last if each is not None])
-    evaluation = rest(_gather([final for final in stack.final if final is not None]), last, works)
-    with torch.no_grad():
-        for probe in probes.values():
-            if hasattr(probe, "evaluate"):
+    ending = [probe for probe in probes.values() if hasattr(probe, "evaluate")]
+    if ending:
+        evaluation = rest(_gather(stack.final), _gather(stack.last).flat, works)
+        with torch.no_grad():
+            for probe in ending:
                 measured.update(probe.evaluate(evaluation))
     found = {name: values.cpu().double().numpy() for name, values in measured.items()}
     series = recorder.collect(len(runs))
-    modules = tuple(Module(name=name, kind=kind) for name, kind in evaluation.kinds.items())
+    modules = tuple(Module(name=name, kind=kind) for name, kind in work.kinds.items())
     owners = dict(work.model.named_modules())
     parameters = tuple(
         Parameter(name=name, module=type(owners[name.rpartition(".")[0]]).__name__, shape=tuple(shape))
@@ -258,8 +258,9 @@ def _number(value: float) -> Number:
     return None if math.isnan(value) else float(value)  # NaN is "nothing to measure"
 
 
-def _gather(weights: list[Weights]) -> Weights:
+def _gather(ended: Sequence[Weights | Apart | None]) -> Weights:
     """Rows of ended runs as one stack again."""
+    weights = [each.join() for each in ended if each is not None]
     if len(weights) == 1:
         return weights[0]
     return Weights(

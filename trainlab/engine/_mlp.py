@@ -205,9 +205,9 @@ class HandWritten:
 
     def input_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """See Program."""
-        found, unused = torch.empty_like(batch.inputs), torch.empty_like(weights.flat)
+        found = torch.empty_like(batch.inputs)
         for rows in self._slice(weights, batch.inputs):
-            self._differentiate(weights.part(rows), batch.part(rows), unused[rows], found[rows])
+            self._differentiate(weights.part(rows), batch.part(rows), None, found[rows])
         return found if self.mask is None else found.mul_(weights.fixed[self.mask])
 
     def _slice(self, weights: Weights, inputs: Tensor) -> list[slice]:
@@ -215,9 +215,12 @@ class HandWritten:
         widest = max(self.layout.shapes[self.layout.names.index(layer.weight)][0] for layer in self.layers)
         return self.room.split(len(weights.flat), SLICE_BYTES // (inputs.shape[1] * widest * inputs.element_size()))
 
-    def _differentiate(self, weights: Weights, batch: Batch, slopes: Tensor, at_inputs: Tensor | None = None) -> Tensor:
+    def _differentiate(self, weights: Weights, batch: Batch, slopes: Tensor | None, at_inputs: Tensor | None = None) -> Tensor:
         """Loss `[run]`; the gradient `[run, total]` goes into `slopes`, and that at what enters the first layer to `at_inputs`."""
-        parameters, fixed, found = self.layout.unflatten(weights.flat), weights.fixed, self.layout.unflatten(slopes)
+        parameters, fixed = self.layout.unflatten(weights.flat), weights.fixed
+        found = None if slopes is None else self.layout.unflatten(slopes)
+        # As what they are multiplied with lies, which is done twice
+        masks = {each.mask: fixed[each.mask].transpose(1, 2).contiguous() for each in self.layers if each.mask is not None}
         entered, linear, left = [], [], []
         samples = batch.inputs.shape[1]
         hidden = (batch.inputs if self.mask is None else batch.inputs * fixed[self.mask]).transpose(1, 2)
@@ -227,20 +230,23 @@ class HandWritten:
             a = layer.activate(z)
             linear.append(z)
             left.append(a)
-            kept = a if layer.mask is None else a * fixed[layer.mask].transpose(1, 2)
+            kept = a if layer.mask is None else a * masks[layer.mask]
             hidden = hidden + kept if layer.adds_input else kept
         loss, at_output = self.loss(hidden.transpose(1, 2), batch.target, batch.soft)
         gradient = at_output.transpose(1, 2)
         for index in range(len(self.layers) - 1, -1, -1):
             layer = self.layers[index]
             if layer.mask is not None:
-                kept = gradient * fixed[layer.mask].transpose(1, 2)
+                kept = gradient * masks[layer.mask]
+            elif layer.adds_input:
+                kept = gradient.clone()  # it is asked for once more below
             else:
-                kept = gradient.clone() if layer.adds_input else gradient  # that of a sum is asked for once more below
+                kept = gradient
             inner = layer.differentiate(kept, linear[index], left[index])  # [run, out, sample]
-            torch.bmm(inner, entered[index].transpose(1, 2), out=found[layer.weight])
-            if layer.bias is not None:
-                torch.sum(inner, dim=2, out=found[layer.bias])
+            if found is not None:
+                torch.bmm(inner, entered[index].transpose(1, 2), out=found[layer.weight])
+                if layer.bias is not None:
+                    torch.sum(inner, dim=2, out=found[layer.bias])
             if index or at_inputs is not None:
                 multiply = torch.mul if inner.shape[1] == 1 else torch.bmm
                 room = self._reserve(layer.weight, weights.flat, samples, out=False)

@@ -80,6 +80,7 @@ class Observer:
         import torch
         from torch.optim import optimizer
 
+        self.guard.ended = False
         self._patches.hold(optimizer.register_optimizer_step_pre_hook(self._see_step))
         self._patches.hold(optimizer.register_optimizer_step_post_hook(self._see_stepped))
         self._patches.lay(torch.autograd, "backward", self._wrap_backward)
@@ -91,6 +92,7 @@ class Observer:
         """End looking; torch is as it was."""
         self.evaluations.close()
         self._patches.restore()
+        self.guard.ended = True
         with self.guard.look():
             for record in self.records:
                 if record.by_hand:

@@ -18,7 +18,7 @@ from trainlab.cli.option_parsing import Command
 from trainlab.cli.reporting import write_report
 from trainlab.cli.status_line import StatusLine
 from trainlab.cli.values import parse_count, parse_percent
-from trainlab.errors import UserError, find_nearest
+from trainlab.errors import UserError, check_choice
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -78,14 +78,13 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
 
 
 def _read_options(given: dict[str, Any]) -> Options:
-    from trainlab.cli.conduct import FAIL_ON, read_baseline
+    from trainlab.causes import FAIL_ON
+    from trainlab.cli.conduct import read_baseline
     from trainlab.watch import Options
 
-    for name in ("fail_on", "stop_on"):
-        if given[name] not in FAIL_ON:
-            key = f"--{name.replace('_', '-')}"
-            nearest = find_nearest(given[name], FAIL_ON)
-            raise UserError("is none of the choices", key=key, value=given[name], choices=FAIL_ON, nearest=nearest)
+    problems = [*check_choice("--fail-on", given["fail_on"], FAIL_ON), *check_choice("--stop-on", given["stop_on"], FAIL_ON)]
+    if problems:
+        raise UserError(problems)
     return Options(
         every=parse_count(given["every"], "--every"),
         max_overhead=parse_percent(given["max_overhead"], "--max-overhead"),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from trainlab.report import Report
     from trainlab.watch import Ended, Options
+    from trainlab.watch._ranks import Place
+    from trainlab.watch._seen import Seen
 
 _ROOM = os.path.dirname(os.path.dirname(__file__))
 
@@ -62,14 +64,19 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
     destinations = streams.parse_destinations(formats, output)
 
     from trainlab.watch import Script, judge, run
+    from trainlab.watch._ranks import find_place
 
     _obey_signals()
+    place = find_place(os.environ)
     target = Script(file=Path(script) if script is not None else None, module=module or "", arguments=rest)
-    status = StatusLine(sys.stderr, show=not given["quiet"] and sys.stderr.isatty())
+    status = StatusLine(sys.stderr, show=not given["quiet"] and sys.stderr.isatty() and not (place and place.rank))
     with contextlib.closing(status):
         ended = run(target, options, status.show)
     _tell(ended.error)
-    report = judge(ended, options)
+    if place is not None and place.rank:
+        _send(place, ended)
+        _end(ended, None)
+    report = judge(ended, options, _gather(place) if place is not None else ())
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     # stdout is the script's
@@ -145,7 +152,32 @@ def _is_ours(trace: TracebackType) -> bool:
     return name.startswith(_ROOM) and not name.endswith("example.py")
 
 
-def _end(ended: Ended, report: Report) -> None:
+def _send(place: Place, ended: Ended) -> None:
+    """Rank 0 reports what this one has seen."""
+    from trainlab.watch._seen import look_back
+    from trainlab.watch._wire import pack
+
+    try:
+        place.send(pack(look_back(ended, place.rank)))
+    except RuntimeError as error:  # the script's own end is not to suffer from it
+        sys.stderr.write(f"trainlab: rank {place.rank} could not send what it saw: {error}\n")
+
+
+def _gather(place: Place) -> list[Seen | None]:
+    """What the other ranks have seen. torchrun ends all as soon as one has failed: the report is written nevertheless."""
+    from trainlab.watch._wire import unpack
+
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    try:
+        found = place.gather(lambda: bool(told))
+    except RuntimeError as error:
+        sys.stderr.write(f"trainlab: what the other ranks saw could not be read: {error}\n")
+        found = {}
+    return [unpack(found[rank]) if rank in found else None for rank in range(1, place.size)]
+
+
+def _end(ended: Ended, report: Report | None) -> None:
     """End as the script did; where that was well, as `--fail-on` asks."""
     from trainlab.watch import Terminated
 
@@ -157,4 +189,4 @@ def _end(ended: Ended, report: Report) -> None:
             raise ended.error
     elif ended.error is not None:
         raise typer.Exit(1)
-    raise typer.Exit(report.exit_code if report.fail_on != "never" else ExitCode.CLEAN)
+    raise typer.Exit(report.exit_code if report is not None and report.fail_on != "never" else ExitCode.CLEAN)

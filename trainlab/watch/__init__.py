@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from trainlab.watch._record import Record
 if TYPE_CHECKING:
     from trainlab.report import Report, Skipped
     from trainlab.rules._rule import Rule
+    from trainlab.watch._seen import Seen
 
 __all__ = ["Ended", "Observer", "Options", "Script", "Terminated", "judge", "run", "watch"]
 
@@ -43,6 +44,7 @@ RULES = (
     "loss-broadcast",
     "non-finite-data",
 )
+RANK_RULES = ("idle-rank", "ranks-drift", "rank-losses")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,26 +133,38 @@ def run(script: Script, options: Options, show: Callable[[Observer], None] = lam
     return Ended(observer=observer, error=error, complete=complete, why=why, seconds=time.perf_counter() - began, torch=imported)
 
 
-def judge(ended: Ended, options: Options) -> Report:
+def judge(ended: Ended, options: Options, others: Sequence[Seen | None] = ()) -> Report:
     """What is wrong with what was seen.
+
+    Args:
+        ended: of this process.
+        options: of the command.
+        others: what the other ranks have seen, where this is rank 0 of several; None for one that was not heard of.
 
     Raises:
         UserError: a rule is not known.
     """
     from trainlab.watch._report import make_report
+    from trainlab.watch._seen import look_back
 
-    return make_report(ended, *choose(options), options)
+    here = look_back(ended, 0 if others else None)
+    return make_report([here, *others], *choose(options, together=bool(others)), options)
 
 
-def choose(options: Options) -> tuple[list[Rule], frozenset[str], list[Skipped]]:
+def choose(options: Options, *, together: bool = False) -> tuple[list[Rule], frozenset[str], list[Skipped]]:
     """The rules to judge by: see `trainlab.judging.choose_rules`.
+
+    Args:
+        options: of the command.
+        together: several ranks train together.
 
     Raises:
         UserError: a rule is not known.
     """
     from trainlab.judging import choose_rules
 
-    return choose_rules(RULES, options.thresholds, select=options.select, ignore=options.ignore)
+    names = (*RULES, *RANK_RULES) if together else RULES
+    return choose_rules(names, options.thresholds, select=options.select, ignore=options.ignore)
 
 
 class _Callable(ModuleType):

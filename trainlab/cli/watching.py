@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from trainlab.report import Report
-    from trainlab.watch import Ended, Options
+    from trainlab.watch import Ended, Events, Options
     from trainlab.watch._ranks import Place
     from trainlab.watch._seen import Seen
 
+STREAMED = "jsonl"
 _ROOM = os.path.dirname(os.path.dirname(__file__))
 
 
@@ -60,8 +62,7 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
     if module is None and script is None:
         raise UserError("say what to run: a script, or -m and a module", key="SCRIPT")
     options = _read_options(given)
-    formats = list(given["format"] or ["table"])
-    destinations = streams.parse_destinations(formats, output)
+    written, streamed = _split(list(given["format"] or ["table"]), output)
 
     from trainlab.watch import Script, judge, run
     from trainlab.watch._ranks import find_place
@@ -69,19 +70,54 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
     _obey_signals()
     place = find_place(os.environ)
     target = Script(file=Path(script) if script is not None else None, module=module or "", arguments=rest)
-    status = StatusLine(sys.stderr, show=not given["quiet"] and sys.stderr.isatty() and not (place and place.rank))
-    with contextlib.closing(status):
-        ended = run(target, options, status.show)
-    _tell(ended.error)
-    if place is not None and place.rank:
-        _send(place, ended)
-        _end(ended, None)
-    report = judge(ended, options, _gather(place) if place is not None else ())
+    reports = place is None or not place.rank
+    drawn = not given["quiet"] and sys.stderr.isatty() and reports and not (streamed and streamed.path is None)
+    with contextlib.ExitStack() as stack:
+        events = stack.enter_context(_open_events(streamed)) if streamed is not None and reports else None
+        with contextlib.closing(StatusLine(sys.stderr, show=drawn)) as status:
+            ended = run(target, options, status.show, events)
+        _tell(ended.error)
+        if place is not None and place.rank:
+            _send(place, ended)
+            _end(ended, None)
+        report = judge(ended, options, _gather(place) if place is not None else ())
+        if events is not None:
+            events.end(report)
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     # stdout is the script's
-    write_report(report, destinations, typed, stream=sys.stderr, verbose=given["verbose"], full_series=given["full_series"])
+    write_report(report, written, typed, stream=sys.stderr, verbose=given["verbose"], full_series=given["full_series"])
     _end(ended, report)
+
+
+def _split(formats: list[str], output: Path | None) -> tuple[list[streams.Destination], streams.Destination | None]:
+    """The documents that are written when the script has ended, and the one that is written while it runs."""
+    places = [place for place, text in enumerate(formats) if text.partition(":")[0] == STREAMED]
+    if len(places) > 1:
+        raise UserError("is given twice", key="--format", value=STREAMED)
+    if not places:
+        return streams.parse_destinations(formats, output), None
+    file = formats[places[0]].partition(":")[2]
+    if file and output is not None and places[0] == 0:
+        raise UserError(f"the first format has a file already: `--format {formats[0]}`", key="--output", value=str(output))
+    path = Path(file) if file else output if places[0] == 0 else None
+    if path is not None:
+        streams.check_writable(path, "--format" if file else "--output")
+    others = [text for text in formats if text.partition(":")[0] != STREAMED]
+    documents = streams.parse_destinations(others, output if places[0] else None) if others else []
+    return documents, streams.Destination(format=STREAMED, path=path)
+
+
+@contextlib.contextmanager
+def _open_events(destination: streams.Destination) -> Iterator[Events]:
+    """Lines to a file, or to stderr, each of them there as soon as it is written."""
+    from trainlab.watch import Events
+
+    if destination.path is None:
+        yield Events(lambda line: (sys.stderr.write(line), sys.stderr.flush()))
+        return
+    with destination.path.open("w", encoding="utf-8", buffering=1) as file:
+        yield Events(file.write)
 
 
 def _read_options(given: dict[str, Any]) -> Options:

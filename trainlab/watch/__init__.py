@@ -10,18 +10,19 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from trainlab.watch._context import watch
-from trainlab.watch._doom import Doom
+from trainlab.watch._events import Events
 from trainlab.watch._launch import Script, load
 from trainlab.watch._observer import Enough, Observer
 from trainlab.watch._patches import when_imported
 from trainlab.watch._record import Record
+from trainlab.watch._verdicts import Verdicts
 
 if TYPE_CHECKING:
     from trainlab.report import Report, Skipped
     from trainlab.rules._rule import Rule
     from trainlab.watch._seen import Seen
 
-__all__ = ["Ended", "Observer", "Options", "Script", "Terminated", "judge", "run", "watch"]
+__all__ = ["Ended", "Events", "Observer", "Options", "Script", "Terminated", "judge", "run", "watch"]
 
 RULES = (
     "non-finite",
@@ -93,30 +94,38 @@ class Ended:
     torch: bool
 
 
-def run(script: Script, options: Options, show: Callable[[Observer], None] = lambda _: None) -> Ended:
+def run(script: Script, options: Options, show: Callable[[Observer], None] = lambda _: None, events: Events | None = None) -> Ended:
     """Run the script to its end under an observer.
 
     Args:
         script: what to run.
         options: how it is watched.
         show: called with the observer after each update that was looked at closely.
+        events: where it is told, line by line, what is seen and found.
 
     Raises:
         UserError: the script cannot be found or read, or a rule is not known.
     """
     observer = Observer(every=options.every, max_overhead=options.max_overhead, max_steps=options.max_steps)
-    doom = Doom(options, choose(options)) if options.stop_on != "never" else None
+    verdicts = Verdicts(options, choose(options)) if options.stop_on != "never" or events is not None else None
 
     def heed(record: Record) -> None:
         show(observer)
-        if doom is not None:
+        doomed = False
+        if verdicts is not None:
             with observer.guard.look():
-                doomed = doom.is_near(record)
-            if doomed:
-                raise Enough(f"--stop-on {options.stop_on}")
+                findings = verdicts.judge(record)
+                doomed = verdicts.is_doomed(findings)
+                if events is not None:
+                    events.step(record)
+                    events.find(findings, record.steps)
+        if doomed:
+            raise Enough(f"--stop-on {options.stop_on}")
 
     observer.heed = heed
     start = load(script)
+    if events is not None:
+        events.start(script, options)
     when_imported("torch", observer.install)
     began = time.perf_counter()
     error: BaseException | None = None

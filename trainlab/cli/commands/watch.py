@@ -21,7 +21,11 @@ def watch(
     stop_on: Annotated[str, typer.Option(metavar=FAIL_ON, help="End the script at such findings.")] = "never",
     format: Annotated[
         list[str] | None,
-        typer.Option("--format", metavar="F[:FILE]", help="table, plain, json, csv, markdown, html, junit or github. Repeatable."),
+        typer.Option(
+            "--format",
+            metavar="F[:FILE]",
+            help="table, plain, json, csv, markdown, html, junit or github; jsonl is written while the script runs. Repeatable.",
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the first format goes.  [default: stderr]")] = None,
     full_series: FullSeries = False,

@@ -44,6 +44,10 @@ RULES = (
     "loss-mismatch",
     "loss-broadcast",
     "non-finite-data",
+    "unscaled-features",
+    "unshuffled-data",
+    "dead-units",
+    "saturated-activation",
 )
 RANK_RULES = ("idle-rank", "ranks-drift", "rank-losses")
 

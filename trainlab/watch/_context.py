@@ -165,5 +165,6 @@ class _Restricted(Observer):
     def _pass_over(self) -> None:
         """What was noted before the step of another optimizer belongs to that one."""
         self._closed, self._objective = True, None
+        self._inside, self._classes = [], None
         self.clipping.order.close()
         self.clipping.last = None

@@ -57,6 +57,7 @@ class Shared:
     format: tuple[str, ...]
     output: Path | None
     plot: Path | None
+    tensorboard: Path | None
     full_series: bool
     select: tuple[str, ...]
     ignore: tuple[str, ...]
@@ -193,6 +194,9 @@ def _shared(  # read, never called
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the first format goes.")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png|svg|pdf", help="Draw the report.")] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the runs there as event files for TensorBoard.")
+    ] = None,
     full_series: FullSeries = False,
     select: Select = None,
     ignore: Ignore = None,

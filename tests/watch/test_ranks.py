@@ -8,10 +8,11 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.watch.running import SCRIPTS, run_watched
+from tests.watch.running import SCRIPTS, apart, find, run_watched
 from trainlab import watch
 from trainlab.watch._ranks import Place, find_place
 from trainlab.watch._seen import Seen, look_back
@@ -53,6 +54,41 @@ def test_under_torchrun_the_same_bits_and_one_report_of_all_ranks(tmp_path: Path
     assert codes.isdisjoint({"P004", "P005", "P006"}), "judged, and sound"
     first, second = (each["series"]["loss"]["values"] for each in report["runs"])
     assert first != second, "each rank has its own losses"
+
+
+@pytest.fixture
+def server() -> Any:
+    from torch.distributed import TCPStore
+
+    return TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+
+
+def make_place(server: Any, rank: int, size: int = 2, attempt: str = "0") -> Place:
+    return Place(rank=rank, size=size, host="127.0.0.1", port=server.port, attempt=attempt)
+
+
+class TestEndingTogether:
+    def run(self, server: Any, rank: int, name: str, *arguments: str, **options: Any) -> watch.Ended:
+        settings = watch.Options(max_overhead=1e9, stop_on="error", **options)
+        with apart():
+            ended = watch.run(find(name, *arguments), settings, place=make_place(server, rank))
+        assert ended.observer.guard.trouble == ""
+        return ended
+
+    def test_all_ranks_end_after_the_update_that_the_first_to_find_an_error_says(self, server: Any) -> None:
+        doomed = self.run(server, 1, "log_of_zero", every=1)
+        (record,) = doomed.observer.records
+        assert record.nonfinite is not None
+        assert (record.nonfinite.update, record.steps, doomed.complete) == (5, 7, False), "found in 5, two looks later"
+        healthy = self.run(server, 0, "plain_loop", every=1)
+        assert healthy.observer.records[0].steps == 7
+        assert healthy.why == doomed.why == "--stop-on error (rank 1)"
+
+    def test_nobody_wants_to(self, server: Any) -> None:
+        ended = self.run(server, 0, "plain_loop", every=2)
+        assert (ended.complete, ended.why, ended.observer.records[0].steps) == (True, "", 16)
+        early = self.run(server, 0, "plain_loop", every=2, max_steps=5)
+        assert (early.why, early.observer.records[0].steps) == ("--max-steps 5", 5)
 
 
 def see(rank: int, *arguments: str, script: str = "plain_loop") -> Seen:
@@ -133,16 +169,14 @@ class TestPlace:
         assert find_place(LAUNCHED | {"WORLD_SIZE": "1"}) is None
         assert find_place(LAUNCHED | {"TORCHELASTIC_USE_AGENT_STORE": "False"}) is None
 
-    def test_what_was_sent_arrives_and_what_was_not_is_not_waited_for_forever(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from torch.distributed import TCPStore
-
-        store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-        places = [Place(rank=rank, size=3, host="127.0.0.1", port=store.port, attempt="0") for rank in range(3)]
+    def test_what_was_sent_arrives_and_what_was_not_is_not_waited_for_forever(
+        self, server: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        places = [make_place(server, rank, size=3) for rank in range(3)]
         later = threading.Timer(0.3, places[2].send, [b"two"])
         later.start()
         places[1].send(b"one")
         assert places[0].gather(lambda: False) == {1: b"one", 2: b"two"}
         later.join()
         monkeypatch.setattr("trainlab.watch._ranks.HURRY_SECONDS", 0.0)
-        alone = Place(rank=0, size=2, host="127.0.0.1", port=store.port, attempt="1")
-        assert alone.gather(lambda: True) == {}, "another attempt's messages are not these"
+        assert make_place(server, 0, attempt="1").gather(lambda: True) == {}, "another attempt's messages are not these"

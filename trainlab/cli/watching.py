@@ -75,7 +75,7 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
     with contextlib.ExitStack() as stack:
         events = stack.enter_context(_open_events(streamed)) if streamed is not None and reports else None
         with contextlib.closing(StatusLine(sys.stderr, show=drawn)) as status:
-            ended = run(target, options, status.show, events)
+            ended = run(target, options, status.show, events, place)
         _tell(ended.error)
         if place is not None and place.rank:
             _send(place, ended)

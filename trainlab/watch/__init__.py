@@ -14,6 +14,7 @@ from trainlab.watch._events import Events
 from trainlab.watch._launch import Script, load
 from trainlab.watch._observer import Enough, Observer
 from trainlab.watch._patches import when_imported
+from trainlab.watch._ranks import Place, Stopping
 from trainlab.watch._record import Record
 from trainlab.watch._verdicts import Verdicts
 
@@ -98,7 +99,13 @@ class Ended:
     torch: bool
 
 
-def run(script: Script, options: Options, show: Callable[[Observer], None] = lambda _: None, events: Events | None = None) -> Ended:
+def run(
+    script: Script,
+    options: Options,
+    show: Callable[[Observer], None] = lambda _: None,
+    events: Events | None = None,
+    place: Place | None = None,
+) -> Ended:
     """Run the script to its end under an observer.
 
     Args:
@@ -106,11 +113,13 @@ def run(script: Script, options: Options, show: Callable[[Observer], None] = lam
         options: how it is watched.
         show: called with the observer after each update that was looked at closely.
         events: where it is told, line by line, what is seen and found.
+        place: of this process among those that train together; None where it is alone.
 
     Raises:
         UserError: the script cannot be found or read, or a rule is not known.
     """
     observer = Observer(every=options.every, max_overhead=options.max_overhead, max_steps=options.max_steps)
+    stopping = Stopping(place, options.every) if place is not None and options.stop_on != "never" else None
     verdicts = Verdicts(options, choose(options)) if options.stop_on != "never" or events is not None else None
 
     def heed(record: Record) -> None:
@@ -123,10 +132,21 @@ def run(script: Script, options: Options, show: Callable[[Observer], None] = lam
                 if events is not None:
                     events.step(record)
                     events.find(findings, record.steps)
-        if doomed:
+        if doomed and stopping is not None:
+            with observer.guard.look():
+                stopping.announce(record.steps)
+        elif doomed:
             raise Enough(f"--stop-on {options.stop_on}")
 
+    def ask() -> None:
+        assert stopping is not None
+        if not observer.why and (wanted := stopping.ask()) is not None:
+            update, rank = wanted
+            observer.max_steps = update if observer.max_steps is None else min(update, observer.max_steps)
+            observer.why = f"--stop-on {options.stop_on} (rank {rank})"
+
     observer.heed = heed
+    observer.ask = ask if stopping is not None else None
     start = load(script)
     if events is not None:
         events.start(script, options)

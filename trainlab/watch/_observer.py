@@ -43,6 +43,8 @@ class Observer:
         every: a close look at each so-manieth update, after the first ten.
         max_overhead: share of the script's time that looking may take; above it, updates are not looked at closely.
         max_steps: updates of one model after which the script is ended; None for never.
+        why: what is said then; empty if it is the option.
+        ask: called after each so-manieth update, `every`, whether it was looked at or not.
         heed: called after each update that was looked at closely, with the record; ends the script by raising `Enough`.
         records: one for each model.
         register: the optimizers and schedulers that were made.
@@ -56,6 +58,8 @@ class Observer:
     max_overhead: float = 0.03
     max_steps: int | None = None
     heed: Callable[[Record], None] = lambda _: None
+    ask: Callable[[], None] | None = None
+    why: str = ""
     records: list[Record] = field(default_factory=list)
     register: Register = field(default_factory=Register)
     guard: Guard = field(default_factory=Guard)
@@ -327,8 +331,11 @@ class Observer:
     def _end(self, record: Record) -> None:
         if record.due and record.stepped:
             self.heed(record)
+        if self.ask is not None and record.steps % self.every == 0:
+            with self.guard.look():
+                self.ask()
         if self.max_steps is not None and record.steps >= self.max_steps:
-            raise Enough(f"--max-steps {self.max_steps}")
+            raise Enough(self.why or f"--max-steps {self.max_steps}")
 
     def _see_skipped(self, optimizer: Any) -> None:
         self.meeting.find(optimizer).counts["skipped"] += 1

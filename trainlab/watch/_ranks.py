@@ -34,7 +34,7 @@ class Place:
         Raises:
             RuntimeError: the store is gone.
         """
-        self._open().set(str(self.rank), data)
+        self.open().set(str(self.rank), data)
 
     def gather(self, ended: Callable[[], bool]) -> dict[int, bytes]:
         """What the other ranks have sent, of those that did.
@@ -45,7 +45,7 @@ class Place:
         Raises:
             RuntimeError: the store is gone.
         """
-        store = self._open()
+        store = self.open()
         missing, found = set(range(self.size)) - {self.rank}, {}
         began, told = time.monotonic(), None
         while missing:
@@ -60,12 +60,45 @@ class Place:
                 time.sleep(POLL_SECONDS)
         return dict(sorted(found.items()))
 
-    def _open(self) -> Any:
+    def open(self) -> Any:
+        """The store of the job, for keys of ours.
+
+        Raises:
+            RuntimeError: it is gone.
+        """
         from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]  # public all the same
 
         timeout = datetime.timedelta(seconds=CONNECT_SECONDS)
         store = TCPStore(self.host, self.port, is_master=False, wait_for_workers=False, timeout=timeout)
         return PrefixStore(f"trainlab/{self.attempt}", store)
+
+
+class Stopping:
+    """Ends all ranks after the same update: one that ended by itself would leave the others waiting for its gradients.
+
+    Ranks that average gradients are never an update apart. So the rank that wants to end says after which update, two looks ahead;
+    all have asked by then.
+    """
+
+    def __init__(self, place: Place, every: int) -> None:
+        self._place, self._every = place, every
+        self._store: Any = None
+
+    def announce(self, update: int) -> None:
+        """This rank wants to end; the first to say so counts."""
+        self._open().compare_set("stop", "", f"{update + 2 * self._every} {self._place.rank}")
+
+    def ask(self) -> tuple[int, int] | None:
+        """The update after which all end, and the rank that wants it; None if none does."""
+        store = self._open()
+        if not store.check(["stop"]):
+            return None
+        update, rank = store.get("stop").split()
+        return int(update), int(rank)
+
+    def _open(self) -> Any:
+        self._store = self._store or self._place.open()
+        return self._store
 
 
 def find_place(environment: Mapping[str, str]) -> Place | None:

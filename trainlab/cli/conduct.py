@@ -17,7 +17,7 @@ from trainlab.causes import FAIL_ON
 from trainlab.cli import streams
 from trainlab.cli.exits import ExitCode
 from trainlab.cli.options import Chosen, Shared
-from trainlab.cli.reporting import read_report, write_report
+from trainlab.cli.reporting import check_beside, read_report, write_beside, write_report
 from trainlab.cli.values import MOST, parse_count
 from trainlab.config import Config, apply_patch, find_config, load, name_patch, parse_patch, parse_value, validate
 from trainlab.errors import Problem, UserError, check_choice, find_source
@@ -96,14 +96,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         raise locate(error, sources) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))
     write_report(report, destinations, sys.argv[1:], verbose=shared.verbose, full_series=shared.full_series)
-    if shared.plot is not None:
-        from trainlab.pictures._save import save
-
-        save(report, shared.plot)
-    if shared.tensorboard is not None:
-        from trainlab.integrations import tensorboard
-
-        tensorboard.save(report, shared.tensorboard)
+    write_beside(report, shared.plot, shared.tensorboard)
     return report.exit_code
 
 
@@ -139,17 +132,8 @@ def plan_output(command: str, shared: Shared) -> list[streams.Destination]:
     destinations: list[streams.Destination] = []
     with collect(problems):
         destinations = streams.parse_destinations(list(shared.format), shared.output)
-    if shared.plot is not None:
-        from trainlab.pictures._save import check
-
-        with collect(problems):
-            check(command, shared.plot)
-            streams.check_writable(shared.plot, "--plot")
-    if shared.tensorboard is not None:
-        from trainlab.integrations import tensorboard
-
-        with collect(problems):
-            tensorboard.check(shared.tensorboard)
+    with collect(problems):
+        check_beside(command, shared.plot, shared.tensorboard)
     with collect(problems):
         streams.check_places([*(each.path for each in destinations), *([shared.plot] if shared.plot else [])])
     if problems:

@@ -17,6 +17,8 @@ FullSeries = Annotated[bool, typer.Option("--full-series", help="Do not thin ser
 Select = Annotated[list[str] | None, typer.Option(metavar="CODE", help="Report these rules only (prefixes). Repeatable.")]
 Ignore = Annotated[list[str] | None, typer.Option(metavar="CODE", help="Do not report these rules (prefixes). Repeatable.")]
 Baseline = Annotated[Path | None, typer.Option(metavar="REPORT.json", help="Findings that stand there do not count.")]
+Plot = Annotated[Path | None, typer.Option(metavar="FILE.png|svg|pdf", help="Draw the report.")]
+Tensorboard = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the runs there as event files for TensorBoard.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show everything.")]
 Chosen = dict[str, Any]
 """What a command's own options ask of its study; those that were not given are None."""
@@ -193,10 +195,8 @@ def _shared(  # read, never called
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the first format goes.")] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.png|svg|pdf", help="Draw the report.")] = None,
-    tensorboard: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the runs there as event files for TensorBoard.")
-    ] = None,
+    plot: Plot = None,
+    tensorboard: Tensorboard = None,
     full_series: FullSeries = False,
     select: Select = None,
     ignore: Ignore = None,

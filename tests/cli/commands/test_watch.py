@@ -240,12 +240,30 @@ class TestInProcess:
             (("--every", "0", "x.py"), ("--every",)),
             (("--max-overhead", "3", "x.py"), ("--max-overhead", "per cent")),
             (("--stop-on", "eror", "x.py"), ("--stop-on", "did you mean 'error'")),
+            (("--plot", "p.jpg", "x.py"), ("--plot", "unknown kind of picture")),
         ],
     )
     def test_bad_input(self, arguments: tuple[str, ...], words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
         done = self.run(capsys, *arguments)
         assert (done.code, done.out) == (2, "")
         assert all(word in done.err for word in words), done.err
+
+    def test_a_picture_and_event_files_wherever_the_script_goes(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "away").mkdir()
+        (tmp_path / "go.py").write_text("import os; os.chdir('away')\n" + (SCRIPTS / "by_hand.py").read_text())
+        monkeypatch.chdir(tmp_path)
+        places = ("--plot", "p.svg", "--tensorboard", "board", "--format", "html:r.html")
+        done = self.run(capsys, *places, "go.py")
+        assert (done.code, done.err) == (0, "")
+        assert (tmp_path / "p.svg").read_text().startswith("<?xml")
+        assert "<svg" in (tmp_path / "r.html").read_text()
+        accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+        events = accumulator.EventAccumulator(str(tmp_path / "board" / "base" / "seed-0"))
+        events.Reload()
+        assert {"loss", "total-norm"} <= set(events.Tags()["scalars"])
+        assert [each.step for each in events.Scalars("loss")] == list(range(1, 31))
 
     def test_a_syntax_error_is_told_with_its_line(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (tmp_path / "bad.py").write_text("import sys\nprint('a'\n")

@@ -48,6 +48,7 @@ __all__ = [
     "forget",
     "measure_cost",
     "prepare",
+    "time_updates",
     "train",
     "train_chunk",
 ]
@@ -62,6 +63,7 @@ def forget() -> None:
     data.load.cache_clear()
 
 
+TIMED, TIMED_SECONDS = 5, 0.1  # updates of a run that are timed at least, and for how long at least
 PIECE = 1024  # samples evaluated at a time: bounds memory, and no run's arithmetic depends on another's
 
 
@@ -161,6 +163,23 @@ def measure_cost(runs: Sequence[PlannedRun], works: Sequence[Work], updates: int
         each = statistics.median(gaps) if gaps else time.perf_counter() - began
         seconds += each * members[0].updates
     return seconds, max((count_bytes([works[position] for position in positions]) for positions in group(works)), default=0)
+
+
+def time_updates(runs: Sequence[PlannedRun], works: Sequence[Work], rounds: int = 3) -> list[float]:
+    """Seconds an update of each run takes, trained by itself: the least of a few rounds, in which they take turns."""
+    least = [math.inf] * len(runs)
+    for _ in range(rounds):
+        for place, (run, work) in enumerate(zip(runs, works, strict=True)):
+            times: list[float] = []
+
+            def tick(update: int, times: list[float] = times) -> bool:
+                times.append(time.perf_counter())
+                return update <= TIMED or times[-1] - times[0] < TIMED_SECONDS
+
+            train_chunk([run], [work], (), tick)
+            between = sorted(after - before for before, after in itertools.pairwise(times))
+            least[place] = min(least[place], between[len(between) // 2] if between else math.inf)
+    return least
 
 
 def _train_group(

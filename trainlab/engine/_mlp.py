@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from trainlab.engine._rows import Rows
 from trainlab.engine._weights import Weights
-from trainlab.losses import LOSSES
+from trainlab.losses import BY_WEIGHT, EACH, LOSSES, Loss, WeightedLoss, name_loss, read_classes
 from trainlab.models.dropout import Dropout
 from trainlab.models.mlp import FullyConnected
 from trainlab.step import Batch, Layout
@@ -110,6 +110,35 @@ GRADED: dict[str, GradedLoss] = {
 assert GRADED.keys() == LOSSES.keys()
 
 
+def _weigh(loss: WeightedLoss) -> GradedLoss:
+    """The same for a loss in which samples count by the weight of their class."""
+
+    def weigh(target: Tensor) -> Tensor:
+        weight = loss.weights[read_classes(target)]
+        return weight / weight.mean(dim=1, keepdim=True) if loss.name in BY_WEIGHT else weight  # [run, sample]
+
+    def grade(output: Tensor, target: Tensor, soft: Tensor | None) -> tuple[Tensor, Tensor]:
+        share = weigh(target)[:, :, None]
+        each = EACH[loss.name](output, target) * share
+        return each.mean(dim=(1, 2)), GRADED[loss.name](output, target, soft)[1] * share
+
+    def grade_cross_entropy(output: Tensor, target: Tensor, soft: Tensor | None) -> tuple[Tensor, Tensor]:
+        log_shares, index, share = output.log_softmax(dim=2), target[:, :, None], weigh(target)
+        told = -log_shares.gather(2, index)[:, :, 0] * share
+        if soft is None:
+            gradient = log_shares.exp().scatter_add_(2, index, torch.full_like(log_shares[:, :, :1], -1.0)) * share[:, :, None]
+        else:
+            wanted = soft * loss.weights / loss.weights[target].mean(dim=1)[:, None, None]
+            gradient = log_shares.exp() * wanted.sum(dim=2, keepdim=True) - wanted
+        return told.mean(dim=1), gradient / output.shape[1]
+
+    return grade_cross_entropy if loss.name == "cross_entropy" else grade
+
+
+def _find_graded(loss: str | Loss) -> GradedLoss:
+    return _weigh(loss) if isinstance(loss, WeightedLoss) else GRADED[name_loss(loss)]
+
+
 @dataclass(frozen=True, slots=True)
 class _Layer:
     """A linear layer, its activation and its dropout: where their tensors lie, and whether the input is added to the output."""
@@ -162,8 +191,8 @@ class HandWritten:
 
     how = "stacked"
 
-    def __init__(self, network: Network, layout: Layout, loss: str, room: Rows) -> None:
-        self.layers, self.mask, self.layout, self.loss, self.room = network.layers, network.mask, layout, GRADED[loss], room
+    def __init__(self, network: Network, layout: Layout, loss: str | Loss, room: Rows) -> None:
+        self.layers, self.mask, self.layout, self.loss, self.room = network.layers, network.mask, layout, _find_graded(loss), room
         self._memory: dict[tuple[str, torch.Size, torch.dtype], Tensor] = {}
 
     def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:  # noqa: ARG002  # nothing it computes is in fp16

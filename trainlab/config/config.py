@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -33,6 +34,33 @@ Vs = Annotated[
     BeforeValidator(_check_vs),
     WithJsonSchema({"type": ["array", "null"], "items": {"type": "object", "minProperties": 1}}),
 ]
+
+
+def _check_weights(value: Any) -> Any:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    if isinstance(value, list | tuple) and value and all(map(_is_finite, value)):
+        return tuple(map(float, value))
+    raise refuse("must be a file of saved weights, or all weights as a list of numbers, in the order of the parameters")
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+Weights = Annotated[
+    str | tuple[float, ...] | None,
+    BeforeValidator(_check_weights),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "null"},
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "number"}, "minItems": 1},
+            ]
+        }
+    ),
+]
 Rules = Annotated[dict[str, Any], BeforeValidator(_check_rules), OR_EMPTY, WithJsonSchema({"type": ["object", "null"]})]
 
 
@@ -43,6 +71,8 @@ class Config(Setting):
     Attributes:
         seed: initial weights, shuffling, dropout and noise: one stream for each (seed, purpose). The data have a seed of their own.
         model: which network.
+        weights: what it starts from instead: a file that `torch.save` wrote of its `state_dict()`, in the folder of this config or
+            else in the working directory; or all trained weights as one list of numbers, in the order of the parameters.
         data: what it learns from.
         loss: what it minimises; `sum` adds up its outputs, whatever the target; or `{name: python, target: ...}`.
         optimizer: how a gradient becomes an update.
@@ -56,6 +86,7 @@ class Config(Setting):
 
     seed: Seed = 0
     model: Model = field(default_factory=MLP)
+    weights: Weights = None
     data: Data = field(default_factory=Ones)
     loss: Loss = "sum"
     optimizer: Optimizer = field(default_factory=SGD)

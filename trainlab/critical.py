@@ -61,7 +61,7 @@ def read_point(trace: Trace, *, gradient: float = GRADIENT, curvature: float = C
     loss if all weights were changed by as much as they are; or no curvature is negative, some are 0, and the loss is that of a
     network whose weights are all 0. *Saddle*: curvatures of both signs, or one below 0 and others that are 0. *Maximum*: all below
     0. *Minimum*: all above 0. *Degenerate minimum*: some above 0, the others 0; or the loss itself is as good as 0, and cannot be
-    less.
+    less. What is not certain within the error of the lowest curvature is no minimum.
 
     Args:
         trace: of a run.
@@ -87,7 +87,7 @@ def read_point(trace: Trace, *, gradient: float = GRADIENT, curvature: float = C
         kind = "plateau"
     elif lowest < -limit:
         kind = "maximum" if highest < -limit else "saddle"
-    elif lowest > limit:
+    elif lowest - (trace.metrics.get("curvature_error") or 0.0) > limit:
         kind = "minimum"
     else:
         kind = "plateau" if loss >= UNLEARNED * scale > 0 else "degenerate minimum"

@@ -71,8 +71,6 @@ class Config(Setting):
     Attributes:
         seed: initial weights, shuffling, dropout and noise: one stream for each (seed, purpose). The data have a seed of their own.
         model: which network.
-        weights: what it starts from instead: a file that `torch.save` wrote of its `state_dict()`, in the folder of this config or
-            else in the working directory; or all trained weights as one list of numbers, in the order of the parameters.
         data: what it learns from.
         loss: what it minimises; `sum` adds up its outputs, whatever the target; or `{name: python, target: ...}`.
         optimizer: how a gradient becomes an update.
@@ -80,13 +78,14 @@ class Config(Setting):
         regularize: what keeps it from learning the training part by heart.
         clip: whether gradients are cut.
         train: how long, in what portions.
+        weights: what it starts from instead: a file that `torch.save` wrote of its `state_dict()`, in the folder of this config or
+            else in the working directory; or all trained weights as one list of numbers, in the order of the parameters.
         rules: thresholds by rule code, and `ignore: [{code: ..., reason: ...}]`.
         vs: changes to run beside the base, each like one `--vs`; empty in the config of a single run.
     """
 
     seed: Seed = 0
     model: Model = field(default_factory=MLP)
-    weights: Weights = None
     data: Data = field(default_factory=Ones)
     loss: Loss = "sum"
     optimizer: Optimizer = field(default_factory=SGD)
@@ -94,5 +93,6 @@ class Config(Setting):
     regularize: Annotated[Regularize, OR_EMPTY] = field(default_factory=Regularize)
     clip: Clip = field(default_factory=NoClip)
     train: Annotated[Train, OR_EMPTY] = field(default_factory=Train)
+    weights: Weights = None
     rules: Rules = field(default_factory=dict)
     vs: Vs = field(default_factory=list)

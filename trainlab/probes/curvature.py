@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from trainlab.numerics import norm_rows
+from trainlab.probes._facts import gather
 from trainlab.probes._spectrum import find_scale, find_size, find_spectrum
 from trainlab.step import Evaluation, Objective
 
@@ -34,12 +35,12 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         eigenvalues: `[run, place]`: all of them, or places that stand for a share of them; eigenvalue-shares: these shares.
     """
     found = [_measure(evaluation.objective(run)) for run in range(len(evaluation.flat))]
-    return {name: torch.stack([each[name] for each in found]) for name in found[0]}
+    return gather(found)
 
 
 def _measure(objective: Objective) -> dict[str, Tensor]:
     if not torch.isfinite(objective.at).all():
-        return {"point_loss": torch.tensor(math.nan)}
+        return {"point_loss": torch.tensor(math.nan, dtype=torch.float64)}
     gradient = objective.differentiate(objective.at)
     norm = float(norm_rows(gradient[None])[0])
     spectrum = find_spectrum(objective)

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from trainlab.probes._facts import gather
 from trainlab.probes._spectrum import find_scale, find_size, find_spectrum, find_step
 from trainlab.step import Evaluation, Objective
 
@@ -28,12 +29,12 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         escape-direction: `[run, weight]`: the direction itself; for networks of few weights.
     """
     found = [_measure(evaluation.objective(run), evaluation.layout.sizes) for run in range(len(evaluation.flat))]
-    return {name: torch.stack([each[name] for each in found]) for name in found[0]}
+    return gather(found)
 
 
 def _measure(objective: Objective, sizes: tuple[int, ...]) -> dict[str, Tensor]:
     if not torch.isfinite(objective.at).all():
-        return {"escape_loss": torch.tensor(math.nan)}
+        return {"escape_loss": torch.tensor(math.nan, dtype=torch.float64)}
     spectrum = find_spectrum(objective)
     direction = spectrum.low
     unit = _round(find_step(find_scale(objective), spectrum.lowest, FURTHEST * find_size(objective.at)))

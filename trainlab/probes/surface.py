@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from trainlab.probes._facts import gather
 from trainlab.probes._spectrum import find_scale, find_size, find_spectrum, find_step
 from trainlab.report import Series
 from trainlab.step import Evaluation, Objective, Step
@@ -40,20 +41,25 @@ def condense(evaluation: Evaluation, seen: Sequence[Series | None]) -> tuple[dic
     """
     if len(evaluation.flat[0]) < 2:
         return {}, [{} for _ in seen]
-    drawn, ways = [], []
+    drawn: list[dict[str, Tensor]] = []
+    ways: list[dict[str, Series]] = []
     for run, way in enumerate(seen):
         objective = evaluation.objective(run)
+        if not torch.isfinite(objective.at).all():
+            drawn.append({})
+            ways.append({})
+            continue
         plane = _choose_plane(objective)
         places = _project(objective, plane, way)
         drawn.append(_draw(objective, plane, places))
         ways.append({} if way is None or not len(places) else _tell(way, places))
-    return {name: torch.stack([each[name] for each in drawn]) for name in drawn[0]}, ways
+    return gather(drawn), ways
 
 
 def _choose_plane(objective: Objective) -> Tensor:
     """`[2, total]` unit vectors across and down."""
-    if len(objective.at) == 2 or not torch.isfinite(objective.at).all():
-        return torch.eye(2, len(objective.at), dtype=objective.at.dtype, device=objective.at.device)
+    if len(objective.at) == 2:
+        return torch.eye(2, dtype=objective.at.dtype, device=objective.at.device)
     spectrum = find_spectrum(objective)
     return torch.stack([spectrum.low, spectrum.high])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -57,6 +57,7 @@ class SaddlePoint:
     name: ClassVar[str] = "saddle-point"
     needs: ClassVar[tuple[str, ...]] = ("curvature", "escape")
     causes: ClassVar[tuple[str, ...]] = ("G007", "G005")
+    scope: ClassVar[Literal["surface"]] = "surface"  # to measure curvatures takes longer than many a training
     gradient: float = GRADIENT
     curvature: float = CURVATURE
     gain: float = 0.01

@@ -10,7 +10,7 @@ from trainlab.config.training import SGD
 from trainlab.report import Trace
 
 STILL = 0.02  # of the range of the loss: it stands still as long as it moves no further
-FALLS = 0.05  # of the range: it has left where it stood once it is as far below
+FALLS = 0.15  # of the range: it has left where it stood once it is as far below
 LEAST = 5  # epochs that a halt lasts at least
 SHARE = 0.1  # of the epochs until the run settles: likewise
 SWINGS = 0.01  # of the loss: less is no swing

@@ -11,9 +11,12 @@ from trainlab.critical import read_point
 from trainlab.report import Trace
 
 
-def stand(*eigenvalues: float, loss: float = 1.0, descent: float | None = None, scale: float = 1.0, size: float = 1.0, **more: Any) -> Trace:
+def stand(
+    *eigenvalues: float, loss: float = 1.0, descent: float | None = None, scale: float = 1.0, size: float = 1.0, **more: Any
+) -> Trace:
     """A run that has come to a place with these curvatures, all of them."""
     metrics = {
+        "curvature_whole": 1.0,
         "point_loss": loss,
         "scale_loss": scale,
         "descent_loss": loss if descent is None else descent,
@@ -66,7 +69,12 @@ def test_the_gradient_is_near_0_if_it_offers_less_than_a_thousandth(descent: flo
 
 @pytest.mark.parametrize("factor", [1e-6, 1e6])
 def test_units_of_the_loss_do_not_matter(factor: float) -> None:
-    for curvatures, loss, descent in (((-2.0, 2.0), 1.0, 1.0), ((0.0, 4.0), 0.3, 0.3), ((1.0, 2.0), 0.3, 0.2), ((0.0, 1e-9), 0.9, 0.9)):
+    for curvatures, loss, descent in (
+        ((-2.0, 2.0), 1.0, 1.0),
+        ((0.0, 4.0), 0.3, 0.3),
+        ((1.0, 2.0), 0.3, 0.2),
+        ((0.0, 1e-9), 0.9, 0.9),
+    ):
         one = read_point(stand(*curvatures, loss=loss, descent=descent))
         other = read_point(
             stand(*(factor * each for each in curvatures), loss=factor * loss, descent=factor * descent, scale=factor)
@@ -81,6 +89,21 @@ def test_shares_add_up() -> None:
     assert point is not None
     assert (point.negative, point.zero, point.positive) == (pytest.approx(0.2), pytest.approx(0.4), pytest.approx(0.4))
     assert point.largest == 4.0
+
+
+def test_an_estimate_cannot_tell_small_curvatures_from_0() -> None:
+    trace = stand(-5e-4, 4e-3, 8.1e-3, 4.0, loss=0.5, metrics={"curvature_whole": 0.0})
+    point = read_point(trace)
+    assert point is not None
+    assert (point.negative, point.zero, point.positive) == (0.0, pytest.approx(0.5), pytest.approx(0.5))
+    assert point.kind == "saddle"  # the ends are exact
+
+
+def test_a_minimum_is_one_whatever_the_error_of_the_lowest() -> None:
+    for error, kind in ((0.1, "minimum"), (0.3, "degenerate minimum")):
+        point = read_point(stand(0.2, 4.0, loss=0.5, metrics={"curvature_error": error}))
+        assert point is not None
+        assert point.kind == kind
 
 
 def test_tolerances_can_be_set() -> None:

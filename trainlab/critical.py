@@ -18,6 +18,9 @@ GRADIENT = 1e-3
 CURVATURE = 1e-4
 """Of the largest: a curvature below it is 0."""
 
+RESOLUTION = 2e-3
+"""Of the largest: the least that counts in a spectrum that is estimated, whose places are no closer to the truth than that."""
+
 BOUNDED = ("mse", "l1", "huber", "bce", "bce_logits", "cross_entropy")
 """Losses that are never below 0."""
 
@@ -77,7 +80,8 @@ def read_point(trace: Trace, *, gradient: float = GRADIENT, curvature: float = C
     largest = max(abs(lowest), abs(highest))
     limit = curvature * largest
     gain = (loss - descent) / scale if scale else 0.0
-    above, below = float(shares[values > limit].sum()), float(shares[values < -limit].sum())
+    told = find_zero(trace, curvature) * largest
+    above, below = float(shares[values > told].sum()), float(shares[values < -told].sum())
     kind: Kind
     if gain > gradient:
         kind = "not critical"
@@ -102,3 +106,8 @@ def read_point(trace: Trace, *, gradient: float = GRADIENT, curvature: float = C
         zero=max(0.0, 1 - above - below),
         negative=below,
     )
+
+
+def find_zero(trace: Trace, curvature: float) -> float:
+    """Below which share of the largest curvature the others are counted as 0: the tolerance, or what an estimate can tell apart."""
+    return curvature if trace.metrics.get("curvature_whole") != 0 else max(curvature, RESOLUTION)

@@ -20,13 +20,13 @@ from trainlab.probes._spectrum import compute_hessian
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "mlp": {"model": {"layers": 3, "width": 5, "activation": "tanh"}, "data": "iris"},
     "layer norm": {"model": {"layers": 3, "width": 4, "norm": "layer", "residual": True}, "data": "iris"},
-    "cnn": {"model": {"kind": "cnn", "width": 3, "activation": "silu"}, "data": {"name": "digits", "samples": 50}},
-    "rnn": {"model": {"kind": "rnn", "width": 4}, "data": {"name": "digits", "samples": 40}},
-    "lstm": {"model": {"kind": "lstm", "width": 3}, "data": {"name": "digits", "samples": 40}},
-    "gru": {"model": {"kind": "gru", "width": 3}, "data": {"name": "digits", "samples": 40}},
+    "cnn": {"model": {"kind": "cnn", "width": 2, "layers": 2, "activation": "silu"}, "data": {"name": "digits", "samples": 30}},
+    "rnn": {"model": {"kind": "rnn", "width": 3}, "data": {"name": "digits", "samples": 30}},
+    "lstm": {"model": {"kind": "lstm", "width": 2}, "data": {"name": "digits", "samples": 30}},
+    "gru": {"model": {"kind": "gru", "width": 2}, "data": {"name": "digits", "samples": 30}},
     "transformer": {
         "model": {"kind": "transformer", "width": 4, "heads": 2, "layers": 1, "feedforward": 4},
-        "data": {"name": "digits", "samples": 40},
+        "data": {"name": "digits", "samples": 30},
     },
 }
 
@@ -72,7 +72,8 @@ def test_gradient_and_hessian_are_those_of_a_plain_network(name: str) -> None:
 
 
 def test_batch_norm_normalises_by_the_batches_trained_with() -> None:
-    values = {"model": {"layers": 2, "width": 4, "activation": "tanh", "norm": "batch"}, "data": {"name": "iris", "test_fraction": 0.0}}
+    model = {"layers": 2, "width": 4, "activation": "tanh", "norm": "batch"}
+    values = {"model": model, "data": {"name": "iris", "test_fraction": 0.0}}
     surface, work = make_surface(values)
     _, hessian = compute_truth(work, [slice(None)], training=True)
     assert_agree(compute_hessian(surface), hessian)
@@ -132,8 +133,8 @@ def test_a_sum_adds_up_over_pieces() -> None:
 @pytest.mark.parametrize("target", ["Once", "Silently"])
 def test_without_a_second_derivative_differences_of_gradients_take_its_place(target: str) -> None:
     model = {"kind": "python", "target": f"{NETS}:Handmade", "args": {"how": target}}
-    surface, _ = make_surface({"model": model, "data": {"name": "digits", "samples": 50}})
-    plain, work = make_surface({"model": {**model, "args": {"how": "Plainly"}}, "data": {"name": "digits", "samples": 50}})
+    surface, _ = make_surface({"model": model, "data": {"name": "digits", "samples": 30}})
+    plain, work = make_surface({"model": {**model, "args": {"how": "Plainly"}}, "data": {"name": "digits", "samples": 30}})
     assert (surface.is_exact, plain.is_exact) == (False, True)
     _, hessian = compute_truth(work, [slice(None)])
     found = surface.curve(torch.eye(len(surface.at), dtype=torch.float64))
@@ -142,7 +143,7 @@ def test_without_a_second_derivative_differences_of_gradients_take_its_place(tar
 
 def test_code_that_insists_on_float32_gets_it() -> None:
     model = {"kind": "python", "target": f"{NETS}:Single"}
-    surface, work = make_surface({"model": model, "data": {"name": "digits", "samples": 50}})
+    surface, work = make_surface({"model": model, "data": {"name": "digits", "samples": 30}})
     assert surface.at.dtype == torch.float32
     assert surface.is_exact
     output = work.model(work.train.inputs)

@@ -26,8 +26,8 @@ def test_the_texts_example() -> None:
     assert finding.severity == "error"
     assert finding.where == "model.0.weight"
     assert finding.message == (
-        "the gradient is 1e-09 at a saddle, with curvatures from -2 to 2; a step of 1 along the escape direction (0.707, 0.707) takes "
-        "the loss from 1 to 0.25, a gain of 75 % (limit 1 %); try other initial weights, momentum or smaller batches"
+        "the gradient is 1e-09 at a saddle, with curvatures from -2 to 2; a step of 1 along the escape direction (0.707, 0.707) "
+        "takes the loss from 1 to 0.25, a gain of 75 % (limit 1 %); try other initial weights, momentum or smaller batches"
     )
     assert finding.evidence["direction"] == [0.7071, 0.7071]
     assert finding.evidence["layers"] == {"model.0.weight": 0.5, "model.1.weight": 0.5}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.rules.traces import broken, make_parameters
+from tests.rules.traces import broken, make_parameters, make_series
 from tests.studies.plans import list_runs, make_options, read_rows
 from tests.test_critical import stand
 from trainlab.config import Config
@@ -21,7 +21,9 @@ WEIGHTS = {"weights": (1.0, 2.0)}
 def test_every_arm_is_trained_to_its_end() -> None:
     options = make_options(Config(), {"optimizer.lr": 0.1}, seeds=(0, 1))
     plan = first(Config(), options)
-    assert [(name, seed) for name, _, seed in list_runs(plan)] == [(name, seed) for name in ("base", "optimizer.lr=0.1") for seed in (0, 1)]
+    assert [(name, seed) for name, _, seed in list_runs(plan)] == [
+        (name, seed) for name in ("base", "optimizer.lr=0.1") for seed in (0, 1)
+    ]
     assert set(plan.probes) == {*PROBES, "sharpness=0.05"} - {"sharpness"}
     assert "sharpness=0.2" in first(Config(), make_options(Config(), radius=0.2)).probes
 
@@ -65,8 +67,8 @@ def study(*traces: Trace, config: Config | None = None) -> Conclusion:
 def test_a_saddle() -> None:
     conclusion = study(place(-2.0, 2.0))
     assert conclusion.answer.text == (
-        "It stopped at a saddle: a step against the gradient, 1e-09, gains 0 % of the loss (limit 0.1 %), and the curvatures go from "
-        "-2 to 2, 1 of 2 above 0. A step of 1 along the escape direction takes the loss from 1 to 0.25. The highest curvature is "
+        "It stopped at a saddle: a step against the gradient, 1e-09, gains 0 % of the loss (limit 0.1 %), and the curvatures go "
+        "from -2 to 2, 1 of 2 above 0. A step of 1 along the escape direction takes the loss from 1 to 0.25. The highest curvature is "
         "stable up to a rate of 1 (2/curvature); 0.1 is 10 % of it."
     )
     assert conclusion.answer.values["kind"] == "saddle"
@@ -78,17 +80,17 @@ def test_a_saddle() -> None:
     assert [row["curvature"] for row in read_rows(conclusion, "spectrum")] == ["2", "-2"]
 
 
+SMALL = "a step against the gradient, 1e-09, gains 0 % of the loss (limit 0.1 %), and the curvatures go from"
+
+
 @pytest.mark.parametrize(
     ("trace", "text"),
     [
-        (place(1.0, 4.0, loss=0.5), "It stopped at a minimum: a step against the gradient, 1e-09, gains 0 % of the loss (limit 0.1 %), "
-         "and the curvatures go from 1 to 4, all above 0."),
-        (place(0.0, 4.0, loss=0.5), "It stopped at a degenerate minimum: a step against the gradient, 1e-09, gains 0 % of the loss "
-         "(limit 0.1 %), and the curvatures go from 0 to 4, 1 of 2 above 0, the others 0."),
-        (place(0.0, 0.0), "It stopped on a plateau: a step against the gradient, 1e-09, gains 0 % of the loss (limit 0.1 %), "
-         "and the curvatures go from 0 to 0, 0 of 2 above 0."),
+        (place(1.0, 4.0, loss=0.5), f"It stopped at a minimum: {SMALL} 1 to 4, all above 0."),
+        (place(0.0, 4.0, loss=0.5), f"It stopped at a degenerate minimum: {SMALL} 0 to 4, 1 of 2 above 0, the others 0."),
+        (place(0.0, 0.0), f"It stopped on a plateau: {SMALL} 0 to 0, 0 of 2 above 0."),
     ],
-)  # fmt: skip
+)
 def test_the_other_places(trace: Trace, text: str) -> None:
     conclusion = study(trace)
     assert conclusion.answer.text.startswith(text)
@@ -100,7 +102,10 @@ def test_the_other_places(trace: Trace, text: str) -> None:
     [
         ({"loss": 0.5, "lr": 0.6}, "The rate is at fault: 0.6, where 0.5 is the highest that is stable here; lower it."),
         ({"loss": 0.5}, "It is still on its way: train longer, or at a higher rate."),
-        ({"loss": 0.5, "batch_size": 10}, "It is still on its way, or its batches keep it moving: train longer, or let the rate fall."),
+        (
+            {"loss": 0.5, "batch_size": 10},
+            "It is still on its way, or its batches keep it moving: train longer, or let the rate fall.",
+        ),
         ({"loss": 0.5, "updates": 0, "planned": 0}, "These weights are still on a slope: train on from them."),
     ],
 )
@@ -111,8 +116,6 @@ def test_why_it_is_not_critical(more: dict[str, Any], reason: str) -> None:
 
 
 def test_a_swing_is_the_fault_of_the_rate() -> None:
-    from tests.rules.traces import make_series
-
     trace = place(1.0, 4.0, loss=0.5, descent=0.3)
     trace = replace(trace, series={"loss": make_series([9.0, *[0.4, 0.6] * 40], per="epoch")})
     assert study(trace).answer.text.endswith("The rate is at fault: at 0.1 the loss swings between 0.4 and 0.6; lower it.")

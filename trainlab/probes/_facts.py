@@ -17,8 +17,8 @@ def repeat(facts: dict[str, float], runs: int) -> dict[str, Tensor]:
 
 def gather(found: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """What was measured of each run, as one row a run; NaN where a run has not what others have."""
-    shapes = {name: each for measured in found for name, each in measured.items()}
-    return {name: torch.stack([each.get(name, torch.full_like(like, torch.nan)) for each in found]) for name, like in shapes.items()}
+    holes = {name: torch.full_like(each, torch.nan) for measured in found for name, each in measured.items()}
+    return {name: torch.stack([each.get(name, hole) for each in found]) for name, hole in holes.items()}
 
 
 def draw_samples(part: Batch, count: int) -> Batch:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trainlab.critical import Point
+from trainlab.critical import Point, find_zero
 from trainlab.report import Column, Table, Trace
 from trainlab.studies._places import find_halt, find_limit, read_rate
 
@@ -22,13 +22,13 @@ def tabulate_places(points: Places) -> Table:
     """One row a run: what kind of place it came to, and the numbers that say so."""
     several = len({trace.seed for trace, _ in points}) > 1
     rows: list[tuple[Any, ...]] = []
-    for trace, point in points:
-        halt = find_halt(trace)
+    halts = [find_halt(trace) for trace, _ in points]
+    for (trace, point), halt in zip(points, halts, strict=True):
         name = (trace.name, trace.seed) if several else (trace.name,)
         read = trace.metrics.get
-        still = None if halt is None else f"{halt.first} to {halt.last} at {halt.loss:.3g}"
+        still = (None, None) if halt is None else (f"{halt.first} to {halt.last}", halt.loss)
         if point is None:
-            rows.append((*name, *[None] * 8, still, "not finite" if trace.nonfinite else "not measured"))
+            rows.append((*name, *[None] * 8, *still, "not finite" if trace.nonfinite else "not measured"))
             continue
         rows.append(
             (
@@ -41,7 +41,7 @@ def tabulate_places(points: Places) -> Table:
                 point.positive,
                 read("curvature_trace"),
                 read("curvature_trace_error"),
-                still,
+                *still,
                 point.kind,
             )
         )
@@ -52,14 +52,15 @@ def tabulate_places(points: Places) -> Table:
             Column(name="run"),
             *((Column(name="seed", kind="number"),) if several else ()),
             Column(name="loss", kind="number"),
-            Column(name="gradient", kind="number", priority=1),
+            Column(name="gradient", kind="number", priority=2),
             Column(name="gain", kind="percent", priority=4),
             Column(name="lowest", kind="number"),
             Column(name="highest", kind="number"),
-            Column(name="above 0", kind="percent", priority=2),
+            Column(name="above 0", kind="percent", priority=3),
             Column(name="trace", kind="number", priority=5),
             Column(name="its error", kind="number", priority=6),
-            Column(name="stood still", priority=3),
+            Column(name="stood still", priority=0 if any(halts) else 4),
+            Column(name="at a loss of", kind="number", priority=5),
             Column(name="verdict", kind="verdict"),
         ),
         rows=tuple(rows),
@@ -143,7 +144,9 @@ def tabulate_spectrum(trace: Trace, tolerance: float) -> Table:
     if whole and len(values) <= FEW:
         rows = [(f"{value:.6g}", 1, float(share), float(share)) for value, share in zip(values[::-1], shares[::-1], strict=True)]
     else:
-        rows = [(name, round(share * _count(trace)), share, share) for name, share in _bin(values, shares, tolerance)]
+        rows = [
+            (name, round(share * _count(trace)), share, share) for name, share in _bin(values, shares, find_zero(trace, tolerance))
+        ]
     return Table(
         name="spectrum",
         title=f"curvatures of {trace.name}" + ("" if whole else " (estimated)"),

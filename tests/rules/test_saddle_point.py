@@ -7,6 +7,7 @@ import pytest
 
 from tests.rules.traces import broken, find, is_silent, make_parameters, make_trace, skip
 from tests.test_critical import stand
+from trainlab.critical import CURVATURE, GRADIENT
 from trainlab.report import Trace
 from trainlab.rules.saddle_point import SaddlePoint
 
@@ -57,6 +58,10 @@ def test_silent_at_a_minimum(eigenvalues: tuple[float, ...]) -> None:
 
 def test_silent_on_a_slope() -> None:
     assert is_silent(RULE, stuck(descent=0.9))
+
+
+def test_its_tolerances_are_those_of_the_command() -> None:
+    assert (RULE.gradient, RULE.curvature) == (GRADIENT, CURVATURE)
 
 
 def test_a_maximum_is_left_too() -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from trainlab.critical import CURVATURE, GRADIENT, Point, read_point
+from trainlab.critical import Point, read_point
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._series import say
 
@@ -58,8 +58,8 @@ class SaddlePoint:
     needs: ClassVar[tuple[str, ...]] = ("curvature", "escape")
     causes: ClassVar[tuple[str, ...]] = ("G007", "G005")
     scope: ClassVar[Literal["surface"]] = "surface"  # to measure curvatures takes longer than many a training
-    gradient: float = GRADIENT
-    curvature: float = CURVATURE
+    gradient: float = 1e-3
+    curvature: float = 1e-4
     gain: float = 0.01
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:

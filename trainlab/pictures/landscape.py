@@ -52,7 +52,7 @@ def _draw_surface(axes: Axes, table: Table, report: Report) -> None:
         filled.set_norm(BoundaryNorm(levels, ncolors=256))
         bar = axes.figure.colorbar(filled, ax=axes, format="%.3g")
         bar.ax.set_title("loss", fontsize=12)
-    way = report.runs[0].series
+    way = report.runs[0].series if report.runs else {}
     if "path-across" in way:
         places = ([*way[name].values, 0.0] for name in ("path-across", "path-down"))
         axes.plot(*places, color="white", marker=".", linewidth=1.4, label="way")

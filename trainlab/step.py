@@ -102,7 +102,7 @@ class Objective(Protocol):
 
     Attributes:
         at: `[total]` where the run has come to.
-        samples: of the training part that curvatures are taken on; loss and gradient are taken on them too.
+        samples: of the training part that curvatures are taken on; loss and gradient are taken on more where there are more.
         penalty: L2: half of it times the squared norm of the weights is part of what is minimised; 0 for none.
         is_exact: second derivatives are exact, and not differences of first ones, for want of a second derivative.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -36,7 +37,9 @@ def make_surface(values: dict[str, Any]) -> tuple[LossSurface, Work]:
     return LossSurface(work, stack_networks([work.model], [0])), work
 
 
-def compute_truth(work: Work, batches: list[slice], *, training: bool = False) -> tuple[Tensor, Tensor]:
+def compute_truth(
+    work: Work, batches: Sequence[slice | Tensor], *, training: bool = False, samples: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Gradient and dense Hessian of the mean loss, by torch's own loop over second derivatives."""
     model = work.model.double().train(training)
     parameters = dict(model.named_parameters())
@@ -52,7 +55,7 @@ def compute_truth(work: Work, batches: list[slice], *, training: bool = False) -
             held = {name: each.clone() for name, each in buffers.items()}
             output = functional_call(model, {**named, **held}, (inputs[batch].double(),))
             losses.append(LOSSES[str(work.loss)](output, target[batch]) * len(output))
-        return sum(losses) / len(inputs)
+        return sum(losses) / (samples or len(inputs))
 
     return torch.autograd.functional.jacobian(compute, flat), torch.autograd.functional.hessian(compute, flat)
 
@@ -101,7 +104,22 @@ def test_many_samples_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_objective, "KEPT", 0)  # no graph is kept
     bare, _ = make_surface(values)
     assert_agree(bare.curve(vector), vector @ hessian)
-    assert (bare._graphs, surface._graphs is None) == (None, False)
+    assert (bare._graphs is None, surface._graphs is None) == (True, False)
+
+
+def test_of_a_large_network_the_curvatures_are_taken_on_fewer_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_objective, "PIECE", 50)
+    monkeypatch.setattr(_objective, "CURVED", range(10, 2048))
+    monkeypatch.setattr(_objective, "SIZE", 42 * 80)
+    surface, work = make_surface({"model": {"layers": 1}, "data": {"name": "wine", "test_fraction": 0.0, "standardize": True}})
+    assert (len(surface.at), surface.samples, work.samples, surface.is_exact) == (42, 100, 178, True)
+    gradient, _ = compute_truth(work, [slice(None)])
+    assert_agree(surface.differentiate(surface.at), gradient)
+    assert work.train.target is not None
+    order = torch.randperm(178, generator=torch.Generator().manual_seed(0))[:100]
+    assert len(work.train.target[order].unique()) == 3  # in no order of the classes
+    _, hessian = compute_truth(work, [order], samples=100)
+    assert_agree(compute_hessian(surface), hessian)
 
 
 def test_a_coupled_weight_decay_is_part_of_it_and_a_decoupled_one_is_not() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
@@ -19,11 +20,17 @@ from trainlab.numerics import norm_rows
 from trainlab.regularizers import smooth
 from trainlab.step import Batch
 
-SAMPLES = 2048
-"""Of the training part, that curvatures are taken on at most; a large network would take minutes on more."""
+SAMPLES = 2**14
+"""Of the training part, that loss and gradient are taken on at most."""
+
+CURVED = range(256, 2048)
+"""Of these, that curvatures are taken on at most, the fewer the larger the network: they take some hundred times as long."""
+
+SIZE = 2**23  # weights times samples that they are taken on
 
 PIECE = 256  # samples at a time: bounds memory
 KEPT = 2**28  # bytes of a graph that is kept from one product to the next; a larger one is made anew
+HELD = 8  # times what the modules put out: about what the graph of a gradient holds
 SHIFT = {torch.float64: 1e-7, torch.float32: 1e-3}  # of the size of the weights: how far a difference of gradients reaches
 AGREE = 1e-3  # of the longer one: products that differ by less are the same
 TINY = 1e-12
@@ -49,8 +56,10 @@ class LossSurface:
             self._rest()
             self._place(weights)
         self._pieces = self._cut(work)
-        self.samples = sum(len(each.inputs) for each in self._pieces)
+        self._curved = _lead(self._pieces, _limit(self.at))
+        self.samples = sum(len(each.inputs) for each in self._curved)
         self._graphs: list[tuple[Tensor, Tensor]] | None = None
+        self._keeps = self._count_bytes() <= KEPT
         self.is_exact = True
         self.is_exact = bool(torch.isfinite(self.at).all()) and self._differentiates_twice()
 
@@ -81,7 +90,7 @@ class LossSurface:
         count = len(work.train.inputs)
         tied = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in self._model.modules())
         order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).to(work.train.inputs.device)
-        order = order[:SAMPLES] if count > SAMPLES or tied else torch.arange(count, device=order.device)
+        order = order[:SAMPLES] if count > _limit(self.at) or tied else torch.arange(count, device=order.device)
         parts = list(torch.split(order, min(work.batch_size, SAMPLES) if tied else PIECE))
         if tied and len(parts) > 1 and len(parts[-1]) < work.batch_size:
             parts.pop()  # a batch of few samples has statistics of its own
@@ -113,20 +122,19 @@ class LossSurface:
 
     def measure(self, flat: Tensor, samples: int | None = None) -> float:
         """See Objective."""
-        pieces, count = [], 0
-        for each in self._pieces:
-            if samples is None or count < samples:
-                pieces.append(each)
-                count += len(each.inputs)
+        pieces = self._pieces if samples is None else _lead(self._pieces, samples)
         with torch.no_grad():
             loss = sum(share * float(self._compute(flat, piece)) for piece, share in self._weigh(pieces))
         return loss + self.penalty / 2 * float(flat @ flat)
 
     def differentiate(self, flat: Tensor) -> Tensor:
         """See Objective."""
+        return self._add_gradients(flat, self._pieces)
+
+    def _add_gradients(self, flat: Tensor, pieces: Sequence[Batch]) -> Tensor:
         total = self.penalty * flat
         with torch.enable_grad():
-            for piece, share in self._weigh(self._pieces):
+            for piece, share in self._weigh(pieces):
                 leaf = flat.detach().clone().requires_grad_()
                 total = total + share * _take_gradient(self._compute(leaf, piece), leaf)
         return total.detach()
@@ -152,28 +160,38 @@ class LossSurface:
         if self._graphs is not None:
             yield from self._graphs
             return
-        kept: list[tuple[Tensor, Tensor]] | None = []
+        kept = []
+        for piece, share in self._weigh(self._curved):
+            leaf = self.at.detach().clone().requires_grad_()
+            gradient = share * _take_gradient(self._compute(leaf, piece), leaf, create_graph=True)
+            if self._keeps:
+                kept.append((gradient, leaf))
+            yield gradient, leaf
+        self._graphs = kept if self._keeps else None
+
+    def _count_bytes(self) -> int:
+        """About what the graphs of all pieces hold: some times what the modules put out."""
         held = 0
 
-        def count(tensor: Tensor) -> Tensor:
+        def count(_module: nn.Module, _inputs: object, output: object) -> None:
             nonlocal held
-            held += tensor.numel() * tensor.element_size()
-            return tensor
+            held += output.numel() * output.element_size() if isinstance(output, Tensor) else 0
 
-        for piece, share in self._weigh(self._pieces):
-            leaf = self.at.detach().clone().requires_grad_()
-            with torch.autograd.graph.saved_tensors_hooks(count, lambda each: each):
-                gradient = share * _take_gradient(self._compute(leaf, piece), leaf, create_graph=True)
-            kept = None if kept is None or held > KEPT else [*kept, (gradient, leaf)]
-            yield gradient, leaf
-        self._graphs = kept
+        hooks = [module.register_forward_hook(count) for module in self._model.modules() if not list(module.children())]
+        try:
+            with torch.no_grad():
+                self._compute(self.at, self._pieces[0])
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return HELD * held * self.samples // len(self._pieces[0].inputs)
 
     def _take_difference(self, direction: Tensor) -> Tensor:
         length = float(norm_rows(direction[None])[0])
         if not length:
             return torch.zeros_like(direction)
         step = SHIFT[self._dtype] * max(float(norm_rows(self.at[None])[0]), 1e-3) / length
-        ahead, behind = (self.differentiate(self.at + sign * step * direction) for sign in (1, -1))
+        ahead, behind = (self._add_gradients(self.at + sign * step * direction, self._curved) for sign in (1, -1))
         return (ahead - behind) / (2 * step)
 
     def _differentiates_twice(self) -> bool:
@@ -191,6 +209,17 @@ class LossSurface:
             if float(norm_rows((product - beside)[None])[0]) <= AGREE * float(norm_rows(beside[None])[0]) + TINY:
                 return True
         return False
+
+
+def _limit(flat: Tensor) -> int:
+    """Samples that curvatures are taken on at most."""
+    return min(max(SIZE // len(flat), CURVED.start), CURVED.stop)
+
+
+def _lead(pieces: Sequence[Batch], samples: int) -> list[Batch]:
+    """The first pieces, until there are as many samples, or all."""
+    before = itertools.accumulate((len(each.inputs) for each in pieces), initial=0)
+    return [each for each, count in zip(pieces, before, strict=False) if count < samples]
 
 
 def _find_penalty(work: Work) -> float:

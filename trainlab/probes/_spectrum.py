@@ -18,7 +18,7 @@ WHOLE = 1000
 
 ROWS = 64  # of it at a time
 TOLERANCE = 1e-7  # of the ends, as a share of the largest curvature
-MOST = 300  # products for the ends
+MOST = 150  # products for the ends
 ROOM = 2**27  # numbers that the vectors kept may have together
 FEWEST, USUAL = 2 * KEPT + 4, 80  # vectors kept
 DRAWS, STEPS = 4, 30  # of the density

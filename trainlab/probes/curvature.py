@@ -30,7 +30,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         curvature_trace: `[run]`: sum of the eigenvalues; curvature_trace_error: its standard error.
         curvature_whole: `[run]`: 1 if all eigenvalues are known, 0 if the ends, and the rest as a density.
         curvature_exact: `[run]`: 1 if second derivatives are exact, 0 if they are differences of gradients.
-        curvature_samples: `[run]`: how many samples all of this is taken on.
+        curvature_samples: `[run]`: how many samples the curvatures are taken on.
         curvature_penalty: `[run]`: see `Objective.penalty`.
         eigenvalues: `[run, place]`: all of them, or places that stand for a share of them; eigenvalue-shares: these shares.
     """

@@ -73,7 +73,7 @@ def _title(points: Places) -> str:
     notes = []
     samples = {get("curvature_samples") for get in read} - {None}
     if any(number is not None and number < trace.sizes.get("train", 0) for trace, _ in points for number in samples):
-        notes.append(f"on {max(number for number in samples if number is not None):g} samples")
+        notes.append(f"curvatures on {max(number for number in samples if number is not None):g} samples")
     if any(get("curvature_penalty") for get in read):
         notes.append("the loss with its L2 penalty")
     if any(get("curvature_whole") == 0 for get in read):

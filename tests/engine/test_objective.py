@@ -135,6 +135,18 @@ def test_a_coupled_weight_decay_is_part_of_it_and_a_decoupled_one_is_not() -> No
     assert decoupled.measure(at) == plain.measure(at)
 
 
+def test_weights_of_classes_count_over_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {"name": "wine", "test_fraction": 0.0, "standardize": True, "class_weights": [1.0, 5.0, 0.5]}
+    whole, _ = make_surface({"model": {"layers": 1}, "data": data})
+    monkeypatch.setattr(_objective, "PIECE", 50)
+    parts, work = make_surface({"model": {"layers": 1}, "data": data})
+    assert len(parts._pieces) == 4
+    assert_agree(parts.differentiate(parts.at), whole.differentiate(whole.at))
+    output = work.model.double()(work.train.inputs.double()).detach()
+    weight = torch.tensor([1.0, 5.0, 0.5], dtype=torch.float64)
+    assert parts.measure(parts.at) == pytest.approx(float(nn.functional.cross_entropy(output, work.train.target, weight)))
+
+
 def test_smoothed_labels_are_what_was_learned() -> None:
     base = {"model": {"layers": 1}, "data": {"name": "iris", "test_fraction": 0.0}}
     surface, work = make_surface({**base, "regularize": {"label_smoothing": 0.2}})

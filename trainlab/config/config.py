@@ -23,6 +23,14 @@ def _check_vs(value: Any) -> Any:
     raise refuse("must be a list of changes by dotted key, as in `[{optimizer.lr: 0.1}, {model.norm: batch}]`")
 
 
+def _check_vary(value: Any) -> Any:
+    if value is None:
+        return {}
+    if isinstance(value, dict) and all(isinstance(values, list) and values for values in value.values()):
+        return value
+    raise refuse("must map dotted keys to lists of values, as in `{optimizer.name: [sgd, adam], train.batch_size: [16, 64]}`")
+
+
 def _check_rules(value: Any) -> Any:
     if isinstance(value, dict) and all(isinstance(entry, list if code == "ignore" else dict) for code, entry in value.items()):
         return value
@@ -61,6 +69,11 @@ Weights = Annotated[
         }
     ),
 ]
+Vary = Annotated[
+    dict[str, list[Any]],
+    BeforeValidator(_check_vary),
+    WithJsonSchema({"type": ["object", "null"], "additionalProperties": {"type": "array", "minItems": 1}}),
+]
 Rules = Annotated[dict[str, Any], BeforeValidator(_check_rules), OR_EMPTY, WithJsonSchema({"type": ["object", "null"]})]
 
 
@@ -82,6 +95,7 @@ class Config(Setting):
             else in the working directory; or all trained weights as one list of numbers, in the order of the parameters.
         rules: thresholds by rule code, and `ignore: [{code: ..., reason: ...}]`.
         vs: changes to run beside the base, each like one `--vs`; empty in the config of a single run.
+        vary: values by dotted key: `compare` runs every combination, as with `--vary`; empty in the config of a single run.
     """
 
     seed: Seed = 0
@@ -96,3 +110,4 @@ class Config(Setting):
     weights: Weights = None
     rules: Rules = field(default_factory=dict)
     vs: Vs = field(default_factory=list)
+    vary: Vary = field(default_factory=dict)

@@ -15,7 +15,7 @@ from trainlab.config.training import SGD, AdaGrad, Adam, NAdam, RAdam, RMSProp
 from trainlab.engine._random import fork_random
 from trainlab.engine._weights import Weights
 from trainlab.engine._work import Work
-from trainlab.losses import find_loss
+from trainlab.losses import BY_WEIGHT, find_loss, find_weights, name_loss, read_classes
 from trainlab.numerics import norm_rows
 from trainlab.regularizers import smooth
 from trainlab.step import Batch
@@ -116,9 +116,16 @@ class LossSurface:
 
     def _weigh(self, pieces: Sequence[Batch]) -> Iterator[tuple[Batch, float]]:
         """Each piece with its share; `sum` adds up."""
-        samples = sum(len(each.inputs) for each in pieces)
-        for each in pieces:
-            yield each, 1.0 if self._work.loss == "sum" else len(each.inputs) / samples
+        sizes = [self._count(each) for each in pieces]
+        for each, size in zip(pieces, sizes, strict=True):
+            yield each, 1.0 if self._work.loss == "sum" else size / sum(sizes)
+
+    def _count(self, piece: Batch) -> float:
+        """What the mean over a piece is divided by: the samples, or the sum of their weights."""
+        weights = find_weights(self._loss)
+        if weights is None or piece.target is None or name_loss(self._loss) not in BY_WEIGHT:
+            return len(piece.inputs)
+        return float(weights[read_classes(piece.target)].sum())
 
     def measure(self, flat: Tensor, samples: int | None = None) -> float:
         """See Objective."""

@@ -206,10 +206,7 @@ def _prepare(config: Config, device: torch.device) -> Work:
         return inputs.to(device=device, dtype=dtype if inputs.is_floating_point() else None)
 
     first = place_inputs(dataset.train[0][:batch_size])
-    if isinstance(config.model, PythonModel):
-        _adapt(model, config.model, config.seed, dataset, first)
-    if config.weights is not None:
-        load_weights(model, config.weights)
+    _adapt(model, config, dataset, first)
     with cast(config.train.precision, device):
         output = _try_one_batch(model, first, getattr(config.model, "target", None))
     if isinstance(config.model, PythonModel):
@@ -269,12 +266,16 @@ def _prepare(config: Config, device: torch.device) -> Work:
     )
 
 
-def _adapt(model: nn.Module, spec: PythonModel, seed: int, dataset: data.Dataset, first: Tensor) -> None:
-    """Let a network of the user's own be called with rows, `first` being some."""
-    models.adapt(model, dataset.structure or read_structure(dataset.train[0]), spec.target)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(derive_seed(seed, "lazy weights"))
-        models.wake_lazy_modules(model, first)
+def _adapt(model: nn.Module, config: Config, dataset: data.Dataset, first: Tensor) -> None:
+    """Let a network of the user's own be called with rows, `first` being some; give any network the weights that were saved."""
+    spec = config.model
+    if isinstance(spec, PythonModel):
+        models.adapt(model, dataset.structure or read_structure(dataset.train[0]), spec.target)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(derive_seed(config.seed, "lazy weights"))
+            models.wake_lazy_modules(model, first)
+    if config.weights is not None:
+        load_weights(model, config.weights)
 
 
 def _weigh(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -152,6 +153,28 @@ def make_underfit():
     return make_report("underfit", "It does not learn: the features are not scaled.", runs)
 
 
+WAY = {"path-across": (1.5, 0.7, 0.2), "path-down": (-0.5, -0.2, 0.0)}
+
+
+def make_landscape(values=((4.0, 1.0, 4.0), (3.0, 0.0, 3.0), (5.0, 2.0, 5.0)), way=True):
+    places = {name: Series(per="update", at=np.arange(1, 4), values=np.array(each)) for name, each in WAY.items()}
+    report = make_report("landscape", "It stopped at a saddle.", [make_run(series=places if way else {})])
+    surface = Table(
+        name="surface",
+        title="the surface",
+        columns=(Column(name="down", kind="number"), Column(name="loss", kind="strip"), Column(name="where")),
+        rows=tuple((place, list(row), "") for place, row in zip((1.0, 0.0, -1.0), values, strict=True)),
+    )
+    spectrum = Table(
+        name="spectrum",
+        title="curvatures",
+        columns=tuple(Column(name=name) for name in ("curvature", "directions", "share", "log scale")),
+        rows=(("2", 1, 0.25, 0.25), ("-2", 3, 0.75, 0.75)),
+    )
+    plane = {"across": "model.0.weight", "down": "model.2.weight", "from": -2.0, "to": 2.0}
+    return replace(report, tables=(surface, spectrum), answer=Answer(text="It stopped at a saddle.", values={"plane": plane}))
+
+
 def make_compare():
     """Two rates and three batch sizes, three seeds."""
     rng = np.random.default_rng(0)
@@ -199,4 +222,5 @@ ALL = {
     "overfit": make_overfit,
     "clip": make_clip,
     "underfit": make_underfit,
+    "landscape": make_landscape,
 }

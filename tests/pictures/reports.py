@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -188,7 +188,29 @@ def make_compare():
         rows=tuple((str(rate), *line) for rate, line in zip((0.05, 0.5), values, strict=True)),
     )
     report = make_report("compare", "Of lr / batch size: 0.05 / 16 is best.", runs, comparisons)
-    return dataclasses.replace(report, tables=(table, grid))
+    return replace(report, tables=(table, grid))
+
+
+WAY = {"path-across": (1.5, 0.7, 0.2), "path-down": (-0.5, -0.2, 0.0)}
+
+
+def make_landscape(values=((4.0, 1.0, 4.0), (3.0, 0.0, 3.0), (5.0, 2.0, 5.0)), way=True):
+    places = {name: Series(per="update", at=np.arange(1, 4), values=np.array(each)) for name, each in WAY.items()}
+    report = make_report("landscape", "It stopped at a saddle.", [make_run(series=places if way else {})])
+    surface = Table(
+        name="surface",
+        title="the surface",
+        columns=(Column(name="down", kind="number"), Column(name="loss", kind="strip"), Column(name="where")),
+        rows=tuple((place, list(row), "") for place, row in zip((1.0, 0.0, -1.0), values, strict=True)),
+    )
+    spectrum = Table(
+        name="spectrum",
+        title="curvatures",
+        columns=tuple(Column(name=name) for name in ("curvature", "directions", "share", "log scale")),
+        rows=(("2", 1, 0.25, 0.25), ("-2", 3, 0.75, 0.75)),
+    )
+    plane = {"across": "model.0.weight", "down": "model.2.weight", "from": -2.0, "to": 2.0}
+    return replace(report, tables=(surface, spectrum), answer=Answer(text="It stopped at a saddle.", values={"plane": plane}))
 
 
 ALL = {
@@ -199,4 +221,5 @@ ALL = {
     "overfit": make_overfit,
     "clip": make_clip,
     "underfit": make_underfit,
+    "landscape": make_landscape,
 }

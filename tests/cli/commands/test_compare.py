@@ -25,7 +25,7 @@ class TestRatesAndBatchSizes:
     def test_both_stories_are_told_in_the_first_line(self, crossed: dict[str, Any]) -> None:
         text = crossed["answer"]["text"]
         assert text.startswith(
-            "At equal epochs (5), of lr / batch size: no clear winner: 0.5 / 64 and 0.5 / 16 cannot be told apart ("
+            "At equal epochs (5), of lr / batch size: no clear winner: 0.5 / 64, 0.5 / 16 and 0.05 / 16 cannot be told"
         )
         assert "At equal updates (115), of lr / batch size: no clear winner: 0.5 / " in text
 

@@ -48,7 +48,7 @@ def first(config: Config, options: Options) -> Plan:
 
 
 def _choose_probes(grid: Grid, options: Options) -> tuple[str, ...]:
-    """What is always shown; signals where what differs decides how they get through the layers; the sharpness where it is asked for."""
+    """What is always shown; signals by depth where something differs that decides them; the sharpness where it is asked for."""
     depth = SIGNALS if is_about_depth([cell.arm.patch for cell in grid.cells]) else ()
     return (*PROBES, *depth, *(("largest-curvature",) if "sharpness" in options.chosen else ()))
 

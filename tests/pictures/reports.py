@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import replace
 
@@ -211,7 +210,7 @@ def make_compare():
         rows=tuple((str(rate), *line) for rate, line in zip((0.05, 0.5), values, strict=True)),
     )
     report = make_report("compare", "Of lr / batch size: 0.05 / 16 is best.", runs, comparisons)
-    return dataclasses.replace(report, tables=(table, grid))
+    return replace(report, tables=(table, grid))
 
 
 ALL = {

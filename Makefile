@@ -36,7 +36,7 @@ bench-clip: $(READY)  ## whether the clipping that clip recommends trains what d
 bench-lr: $(READY)  ## how well the recommendation of lr-sweep holds up, over 14 configs
 	$(BIN)/python tests/benchmarks/lr_sweep.py
 
-test-scripts: $(READY)  ## loops and callbacks of Lightning, Accelerate and Hugging Face, in an environment of their own
+test-scripts: $(READY)  ## scripts that others have written, fetched or installed at pinned versions, in an environment of their own
 	test -x .venv-scripts/bin/python || $(BIN)/python -m venv .venv-scripts
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > `.venv-scripts/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/base.pth
 	.venv-scripts/bin/python -m pip install --quiet --constraint constraints.txt --requirement tests/third_party/requirements.txt

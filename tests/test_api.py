@@ -338,7 +338,7 @@ class Wide(nn.Module):
         ({"batch_size": -1}, "batch_size: must be"),
         ({"test_fraction": 2.0}, "test_fraction: must"),
         ({"seeds": 0}, "seeds: must be a whole number of at least 1 (got 0)"),
-        ({"fail_on": "errors"}, "fail_on: is none of the choices (got 'errors'); did you mean 'error'?"),
+        ({"fail_on": "errors"}, "fail_on: is none of the choices (got errors); did you mean 'error'?"),
         ({"select": "X9"}, "X9"),
         ({"patch": {"optimizer.rate": 1}}, "optimizer.rate: `adam` has no `rate`"),
     ],

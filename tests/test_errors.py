@@ -1,6 +1,6 @@
 import pytest
 
-from trainlab.errors import Problem, UserError, find_nearest, find_source
+from trainlab.errors import Problem, UserError, check_choice, find_nearest, find_source
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,12 @@ def test_find_source_prefers_the_closest_section() -> None:
 @pytest.mark.parametrize(("word", "nearest"), [("rleu", "relu"), ("relu", "relu"), ("zzz", None), ("", None)])
 def test_find_nearest(word: str, nearest: str | None) -> None:
     assert find_nearest(word, iter(["relu", "tanh"])) == nearest
+
+
+def test_a_word_that_is_none_of_the_choices() -> None:
+    choices = ("never", "warning", "error")
+    assert check_choice("--fail-on", "error", choices) == []
+    assert [str(each) for each in check_choice("--fail-on", "eror", choices)] == [
+        "--fail-on: is none of the choices (got eror); did you mean 'error'? Choices: never, warning, error."
+    ]
+    assert [each.value for text in ("", 3) for each in check_choice("x", text, choices)] == ["''", "3"]

@@ -12,6 +12,8 @@ from dataclasses import replace
 from trainlab.report import Finding, Severity
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+FAIL_ON = ("never", "warning", "error")
+"""From which severity on a finding counts against a run."""
 FAMILIES = "DMGLCPF"  # of causes that nothing else sets apart: faults of data and model come before their effects on the fit
 REACH = 0.5  # of the seeds that have a consequence, the share that must have its cause
 

@@ -72,6 +72,15 @@ def find_source(key: str, sources: dict[str, str]) -> str | None:
     return sources.get("")
 
 
+def check_choice(key: str, value: object, choices: tuple[str, ...]) -> list[Problem]:
+    """The problem with a value that must be one of a few words; none if it is."""
+    if value in choices:
+        return []
+    text = value if isinstance(value, str) else repr(value)
+    nearest = find_nearest(text, choices)
+    return [Problem(message="is none of the choices", key=key, value=text or repr(text), choices=choices, nearest=nearest)]
+
+
 def find_nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice spelled most like `word`, or None if none is close."""
     close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)

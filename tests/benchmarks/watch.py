@@ -3,17 +3,23 @@
 The same steps are made watched and unwatched in turn, on one thread, and their processor time is compared: other programs on the
 machine do not count. Once with the default sampling, and once with every tenth step looked at closely whatever it costs. With
 words, the cases only whose names have one of them.
+
+Beside it, where wandb is installed, `wandb.watch` of the gradients on the same steps, at every tenth of them and at every one,
+offline, in a folder of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -89,8 +95,8 @@ CASES: dict[str, tuple[Callable[[], tuple[nn.Module, Tensor, Tensor]], int, floa
 """Each case with the steps of a round, and the share of a step that watching may add."""
 
 
-def make_step(build: Callable[[], tuple[nn.Module, Tensor, Tensor]]) -> Callable[[], None]:
-    """A training step as anyone would write it."""
+def make_step(build: Callable[[], tuple[nn.Module, Tensor, Tensor]]) -> tuple[nn.Module, Callable[[], None]]:
+    """A network, and a training step as anyone would write it."""
     torch.manual_seed(0)
     model, inputs, target = build()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
@@ -102,12 +108,15 @@ def make_step(build: Callable[[], tuple[nn.Module, Tensor, Tensor]]) -> Callable
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 
-    return step
+    return model, step
 
 
-def measure(build: Callable[[], tuple[nn.Module, Tensor, Tensor]], steps: int) -> tuple[float, float, float]:
-    """Median seconds of an unwatched step, and median shares that watching adds to it: by default, and without a limit."""
-    step = make_step(build)
+def measure(build: Callable[[], tuple[nn.Module, Tensor, Tensor]], steps: int, wandb: Any) -> list[float]:
+    """Median seconds of an unwatched step, and the median shares that are added to it.
+
+    By watching, by default and without a limit; and, where there is a run of wandb, by its watching at every tenth step and at all.
+    """
+    model, step = make_step(build)
     default, unlimited = Observer(), Observer(max_overhead=float("inf"))
 
     def time_steps() -> float:
@@ -125,6 +134,17 @@ def measure(build: Callable[[], tuple[nn.Module, Tensor, Tensor]], steps: int) -
         finally:
             observer.remove()
 
+    def time_wandb(frequency: int) -> float:
+        wandb.watch(model, log="gradients", log_freq=frequency)
+        try:
+            began = time.process_time()
+            for _ in range(steps):
+                step()
+                wandb.log({})
+            return (time.process_time() - began) / steps
+        finally:
+            wandb.unwatch(model)
+
     found = []
     ended = dict.fromkeys((id(default), id(unlimited)), time.perf_counter())
     for _ in range(ROUNDS + 1):
@@ -132,31 +152,55 @@ def measure(build: Callable[[], tuple[nn.Module, Tensor, Tensor]], steps: int) -
         for observer in (default, unlimited):
             row.append(time_watched(observer, time.perf_counter() - ended[id(observer)]))
             ended[id(observer)] = time.perf_counter()
+        row += [time_wandb(frequency) for frequency in (10, 1)] if wandb is not None else []
         found.append(row)
     kept = found[1:]  # the first ten updates are all looked at
-    added = [statistics.median(row[which] / row[0] - 1 for row in kept) for which in (1, 2)]
-    return statistics.median(row[0] for row in kept), added[0], added[1]
+    return [
+        statistics.median(row[0] for row in kept),
+        *(statistics.median(row[which] / row[0] - 1 for row in kept) for which in range(1, len(kept[0]))),
+    ]
+
+
+@contextlib.contextmanager
+def open_wandb() -> Iterator[Any]:
+    """A run of it that sends nothing anywhere; None where it is not installed."""
+    try:
+        import wandb
+    except ModuleNotFoundError:
+        print("wandb is not installed: its columns stay empty")
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        run = wandb.init(mode="offline", dir=folder, settings=wandb.Settings(silent=True, console="off"))
+        yield wandb
+        run.finish()
 
 
 def train_and_tell(name: str) -> None:
-    """Thirty steps; then the largest memory of the process so far in MiB, and that of the parameters."""
-    step = make_step(CASES[name][0])
+    """Thirty steps; then in MiB the largest memory of the process so far, the largest before them, and the parameters."""
+    before = read_peak()
+    model, step = make_step(CASES[name][0])
     for _ in range(30):
         step()
-    size = sum(each.numel() * each.element_size() for each in CASES[name][0]()[0].parameters())
-    # Not getrusage: that keeps what the process had before it became this program, which is what its parent had.
+    size = sum(each.numel() * each.element_size() for each in model.parameters())
+    print(read_peak(), before, size / 2**20)
+
+
+def read_peak() -> float:
+    """Not getrusage: that keeps what the process had before it became this program, which is what its parent had."""
     (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    print(int(peak) / 1024, size / 2**20)
+    return int(peak) / 1024
 
 
 def measure_memory(name: str) -> tuple[float, float, float]:
-    """Peak MiB of the plain process and of the watched one, and the size of a snapshot of the parameters."""
+    """Peak MiB of the plain process, what watching adds, and what it may: interpreter, a snapshot, a share of the tensors."""
     found = []
     for command in ([], ["-m", "trainlab", "watch", "-q", "--output", "/dev/null"]):
         line = [sys.executable, *command, __file__, "--tell", name]
         out = subprocess.run(line, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]).stdout
         found.append([float(each) for each in out.split()])
-    return found[0][0], found[1][0], found[0][1]
+    peak, before, snapshot = found[0]
+    return peak, found[1][0] - peak, ADDED_MIB + snapshot + ADDED_SHARE * (peak - before)
 
 
 def main() -> None:
@@ -166,20 +210,18 @@ def main() -> None:
         train_and_tell(sys.argv[2])
         return
     chosen = sys.argv[1:] or list(CASES)
-    print(
-        f"{'watched, 1 thread':28}{'step':>10}{'added':>9}{'at most':>9}{'no limit':>10}{'memory':>12}{'added':>10}{'at most':>11}"
-    )
-    for name, (build, steps, goal) in CASES.items():
-        if not any(word in name for word in chosen):
-            continue
-        seconds, share, unlimited = measure(build, steps)
-        plain, watched, snapshot = measure_memory(name)
-        added, most = watched - plain, ADDED_MIB + snapshot + ADDED_SHARE * plain
-        verdict = "" if share <= goal and added <= most else "  short"
-        print(
-            f"{name:28}{1000 * seconds:>7.1f} ms{100 * share:>7.1f} %{100 * goal:>7.0f} %{100 * unlimited:>8.1f} %"
-            f"{plain:>8.0f} MiB{added:>6.1f} MiB{most:>7.1f} MiB{verdict}"
-        )
+    with open_wandb() as wandb:
+        heads = ("step", "added", "at most", "no limit", "wandb 1/10", "wandb 1/1", "memory", "added", "at most")
+        print(f"{'watched, 1 thread':26}" + "".join(f"{head:>11}" for head in heads))
+        for name, (build, steps, goal) in CASES.items():
+            if not any(word in name for word in chosen):
+                continue
+            seconds, share, unlimited, *theirs = measure(build, steps, wandb)
+            plain, added, most = measure_memory(name)
+            shares = [f"{100 * each:.1f} %" for each in (share, goal, unlimited, *theirs)] + ["-"] * (2 - len(theirs))
+            cells = [f"{1000 * seconds:.1f} ms", *shares, f"{plain:.0f} MiB", f"{added:.1f} MiB", f"{most:.1f} MiB"]
+            verdict = "" if share <= goal and added <= most else "  short"
+            print(f"{name:26}" + "".join(f"{cell:>11}" for cell in cells) + verdict)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rules.experiments import train_line
-from tests.rules.traces import SCALES, broken, find, is_silent, make_trace, rescale, skip, summarize
+from tests.rules.traces import SCALES, broken, find, is_silent, make_series, make_trace, rescale, skip, summarize
 from trainlab.rules.diverged import Diverged
 
 RULE = Diverged()
@@ -22,6 +24,8 @@ def test_far_above_where_it_began() -> None:
 def test_not_finite() -> None:
     found = find(RULE, make_trace(loss=[2.0, 30.0, np.inf], nonfinite=broken(39, value="inf")))
     assert "in update 39, after 2 in the first epoch" in found.message
+    watched = replace(make_trace(), series={"loss": make_series([2.0, np.nan])}, how="watched")
+    assert "in update 2, after 2 in the first update" in find(RULE, watched).message
     assert found.evidence == {"first": 2.0, "best": 2.0, "last": None, "rise": None, "update": 39}
     assert "in epoch 3" in find(RULE, make_trace(loss=[2.0, 30.0, np.nan])).message
 

@@ -109,6 +109,45 @@ def test_only_what_is_named_is_seen() -> None:
     assert losses[0] == pytest.approx(nn.functional.cross_entropy(make()[0](make_data()[0]), make_data()[1]).item())
 
 
+def test_blocks_that_overlap_may_end_in_any_order() -> None:
+    before = list_patched()
+    model, optimizer = make()
+    first, second, third = (trainlab.watch(model) for _ in range(3))
+    first.__enter__()
+    train(model, optimizer, 3)
+    second.__enter__()
+    third.__enter__()
+    train(model, optimizer, 4)
+    first.__exit__(None, None, None)
+    train(model, optimizer, 5)
+    third.__exit__(None, None, None)
+    train(model, optimizer, 6)
+    second.__exit__(None, None, None)
+    train(model, optimizer, 7)
+    assert list_patched() == before
+    assert [each.report.answer.values["updates"] for each in (first, second, third)] == [7, 15, 9]
+    assert [len(each.report.runs[0].series["loss"].values) for each in (first, second, third)] == [7, 15, 9]
+
+
+def test_what_the_program_lays_over_torch_meanwhile_stays() -> None:
+    model, optimizer = make()
+    original, calls = torch.autograd.backward, []
+
+    def backward(*args: Any, **kwargs: Any) -> None:
+        calls.append(1)
+        below(*args, **kwargs)
+
+    try:
+        with trainlab.watch(model) as watched:
+            below, torch.autograd.backward = torch.autograd.backward, backward
+            train(model, optimizer, 3)
+        train(model, optimizer, 2)
+        assert (torch.autograd.backward, len(calls)) == (backward, 5)
+        assert watched.report.answer.values["updates"] == 3
+    finally:
+        torch.autograd.backward = original
+
+
 def test_one_watch_may_watch_several_blocks_one_after_the_other() -> None:
     model, optimizer = make()
     watch = trainlab.watch(model)

@@ -46,6 +46,8 @@ def test_losses_of_classes_and_what_stands_before_them() -> None:
         found = read_objective(functional.cross_entropy(output, CLASSES))
         assert found is not None
         assert (found.loss, found.task, found.squashing) == ("cross_entropy", "multiclass", squashing)
+    words = functional.nll_loss(HEAD(INPUTS.view(2, 3, 3)).log_softmax(2).view(-1, 4), CLASSES)
+    assert read(words) == ("cross_entropy", "multiclass", None, None), "the network itself ends with a log_softmax"
     found = read_objective(functional.binary_cross_entropy_with_logits(MODEL(INPUTS).sigmoid().squeeze(1), torch.zeros(6)))
     assert found is not None
     assert (found.loss, found.squashing, found.prediction) == ("bce_logits", "Sigmoid", (6,))

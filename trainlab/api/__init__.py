@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from trainlab import report as reports
-from trainlab.errors import Problem, UserError, find_nearest
+from trainlab.causes import FAIL_ON
+from trainlab.errors import Problem, UserError, check_choice
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "run"]
 
-FAIL_ON = ("never", "warning", "error")
 BUDGET = 30.0  # trainings that the search for remedies may cost, as on the command line
 ARGUMENTS = {
     "model.target": "model",
@@ -207,10 +207,7 @@ def _check(*, fail_on: str, seeds: int | None, threads: int) -> None:
         for key, value in (("seeds", seeds), ("threads", threads))
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1)
     ]
-    if fail_on not in FAIL_ON:
-        near = find_nearest(str(fail_on), FAIL_ON)
-        wrong = Problem(message="is none of the choices", key="fail_on", value=repr(fail_on), choices=FAIL_ON, nearest=near)
-        problems.append(wrong)
+    problems += check_choice("fail_on", fail_on, FAIL_ON)
     if problems:
         raise UserError(problems)
 

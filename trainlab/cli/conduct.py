@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainlab import targets
+from trainlab.causes import FAIL_ON
 from trainlab.cli import streams
 from trainlab.cli.exits import ExitCode
 from trainlab.cli.options import Chosen, Shared
 from trainlab.cli.reporting import read_report, write_report
 from trainlab.cli.values import MOST, parse_count
 from trainlab.config import Config, apply_patch, find_config, load, name_patch, parse_patch, parse_value, validate
-from trainlab.errors import Problem, UserError, find_nearest, find_source
+from trainlab.errors import Problem, UserError, check_choice, find_source
 from trainlab.plan import Arm, Options
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from trainlab.report import Report
     from trainlab.study import Estimate
 
-FAIL_ON = ("never", "warning", "error")
 Change = tuple[str, str, Any]
 """Where it was set, the key, the value."""
 
@@ -265,9 +265,7 @@ def check_settings(shared: Shared) -> dict[str, Any]:
     threads, processes, trainings, seconds = 1, None, None, None
     baseline: frozenset[tuple[str, str, str]] = frozenset()
     fail_on = shared.fail_on or "never"
-    if fail_on not in FAIL_ON:
-        nearest = find_nearest(fail_on, FAIL_ON)
-        problems.append(Problem(message="is none of the choices", key="--fail-on", value=fail_on, choices=FAIL_ON, nearest=nearest))
+    problems += check_choice("--fail-on", fail_on, FAIL_ON)
     with collect(problems):
         threads = parse_count(shared.threads, "--threads")
     with collect(problems):

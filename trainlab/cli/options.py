@@ -13,6 +13,11 @@ import typer
 
 FAIL_ON = "never|warning|error"
 BUDGET = "At most so many trainings of the config, or so many seconds."
+FullSeries = Annotated[bool, typer.Option("--full-series", help="Do not thin series in JSON to 200 points.")]
+Select = Annotated[list[str] | None, typer.Option(metavar="CODE", help="Report these rules only (prefixes). Repeatable.")]
+Ignore = Annotated[list[str] | None, typer.Option(metavar="CODE", help="Do not report these rules (prefixes). Repeatable.")]
+Baseline = Annotated[Path | None, typer.Option(metavar="REPORT.json", help="Findings that stand there do not count.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show everything.")]
 Chosen = dict[str, Any]
 """What a command's own options ask of its study; those that were not given are None."""
 
@@ -192,18 +197,14 @@ def _shared(  # read, never called
     tensorboard: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the runs there as event files for TensorBoard.")
     ] = None,
-    full_series: Annotated[bool, typer.Option("--full-series", help="Do not thin series in JSON to 200 points.")] = False,
-    select: Annotated[
-        list[str] | None, typer.Option(metavar="CODE", help="Report these rules only (prefixes). Repeatable.")
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(metavar="CODE", help="Do not report these rules (prefixes). Repeatable.")
-    ] = None,
+    full_series: FullSeries = False,
+    select: Select = None,
+    ignore: Ignore = None,
     fail_on: Annotated[str | None, typer.Option(metavar=FAIL_ON, help="Exit 1 at such findings.  [default: never]")] = None,
-    baseline: Annotated[Path | None, typer.Option(metavar="REPORT.json", help="Findings that stand there do not count.")] = None,
+    baseline: Baseline = None,
     budget: Annotated[str | None, typer.Option(metavar="20x|30s", help=BUDGET)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and train nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no warnings.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show everything.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Only its signature counts."""

@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +19,17 @@ from trainlab.cli.option_parsing import Command
 from trainlab.cli.reporting import write_report
 from trainlab.cli.status_line import StatusLine
 from trainlab.cli.values import parse_count, parse_percent
-from trainlab.errors import UserError, find_nearest
+from trainlab.errors import UserError, check_choice
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from trainlab.report import Report
-    from trainlab.watch import Ended, Options
+    from trainlab.watch import Ended, Events, Options
+    from trainlab.watch._ranks import Place
+    from trainlab.watch._seen import Seen
 
+STREAMED = "jsonl"
 _ROOM = os.path.dirname(os.path.dirname(__file__))
 
 
@@ -58,34 +62,72 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
     if module is None and script is None:
         raise UserError("say what to run: a script, or -m and a module", key="SCRIPT")
     options = _read_options(given)
-    formats = list(given["format"] or ["table"])
-    destinations = streams.parse_destinations(formats, output)
+    written, streamed = _split(list(given["format"] or ["table"]), output)
 
     from trainlab.watch import Script, judge, run
+    from trainlab.watch._ranks import find_place
 
     _obey_signals()
+    place = find_place(os.environ)
     target = Script(file=Path(script) if script is not None else None, module=module or "", arguments=rest)
-    status = StatusLine(sys.stderr, show=not given["quiet"] and sys.stderr.isatty())
-    with contextlib.closing(status):
-        ended = run(target, options, status.show)
-    _tell(ended.error)
-    report = judge(ended, options)
+    reports = place is None or not place.rank
+    drawn = not given["quiet"] and sys.stderr.isatty() and reports and not (streamed and streamed.path is None)
+    with contextlib.ExitStack() as stack:
+        events = stack.enter_context(_open_events(streamed)) if streamed is not None and reports else None
+        with contextlib.closing(StatusLine(sys.stderr, show=drawn)) as status:
+            ended = run(target, options, status.show, events, place)
+        _tell(ended.error)
+        if place is not None and place.rank:
+            _send(place, ended)
+            _end(ended, None)
+        report = judge(ended, options, _gather(place) if place is not None else ())
+        if events is not None:
+            events.end(report)
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     # stdout is the script's
-    write_report(report, destinations, typed, stream=sys.stderr, verbose=given["verbose"], full_series=given["full_series"])
+    write_report(report, written, typed, stream=sys.stderr, verbose=given["verbose"], full_series=given["full_series"])
     _end(ended, report)
 
 
+def _split(formats: list[str], output: Path | None) -> tuple[list[streams.Destination], streams.Destination | None]:
+    """The documents that are written when the script has ended, and the one that is written while it runs."""
+    places = [place for place, text in enumerate(formats) if text.partition(":")[0] == STREAMED]
+    if len(places) > 1:
+        raise UserError("is given twice", key="--format", value=STREAMED)
+    if not places:
+        return streams.parse_destinations(formats, output), None
+    file = formats[places[0]].partition(":")[2]
+    if file and output is not None and places[0] == 0:
+        raise UserError(f"the first format has a file already: `--format {formats[0]}`", key="--output", value=str(output))
+    path = Path(file) if file else output if places[0] == 0 else None
+    if path is not None:
+        streams.check_writable(path, "--format" if file else "--output")
+    others = [text for text in formats if text.partition(":")[0] != STREAMED]
+    documents = streams.parse_destinations(others, output if places[0] else None) if others else []
+    return documents, streams.Destination(format=STREAMED, path=path)
+
+
+@contextlib.contextmanager
+def _open_events(destination: streams.Destination) -> Iterator[Events]:
+    """Lines to a file, or to stderr, each of them there as soon as it is written."""
+    from trainlab.watch import Events
+
+    if destination.path is None:
+        yield Events(lambda line: (sys.stderr.write(line), sys.stderr.flush()))
+        return
+    with destination.path.open("w", encoding="utf-8", buffering=1) as file:
+        yield Events(file.write)
+
+
 def _read_options(given: dict[str, Any]) -> Options:
-    from trainlab.cli.conduct import FAIL_ON, read_baseline
+    from trainlab.causes import FAIL_ON
+    from trainlab.cli.conduct import read_baseline
     from trainlab.watch import Options
 
-    for name in ("fail_on", "stop_on"):
-        if given[name] not in FAIL_ON:
-            key = f"--{name.replace('_', '-')}"
-            nearest = find_nearest(given[name], FAIL_ON)
-            raise UserError("is none of the choices", key=key, value=given[name], choices=FAIL_ON, nearest=nearest)
+    problems = [*check_choice("--fail-on", given["fail_on"], FAIL_ON), *check_choice("--stop-on", given["stop_on"], FAIL_ON)]
+    if problems:
+        raise UserError(problems)
     return Options(
         every=parse_count(given["every"], "--every"),
         max_overhead=parse_percent(given["max_overhead"], "--max-overhead"),
@@ -146,7 +188,32 @@ def _is_ours(trace: TracebackType) -> bool:
     return name.startswith(_ROOM) and not name.endswith("example.py")
 
 
-def _end(ended: Ended, report: Report) -> None:
+def _send(place: Place, ended: Ended) -> None:
+    """Rank 0 reports what this one has seen."""
+    from trainlab.watch._seen import look_back
+    from trainlab.watch._wire import pack
+
+    try:
+        place.send(pack(look_back(ended, place.rank)))
+    except RuntimeError as error:  # the script's own end is not to suffer from it
+        sys.stderr.write(f"trainlab: rank {place.rank} could not send what it saw: {error}\n")
+
+
+def _gather(place: Place) -> list[Seen | None]:
+    """What the other ranks have seen. torchrun ends all as soon as one has failed: the report is written nevertheless."""
+    from trainlab.watch._wire import unpack
+
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    try:
+        found = place.gather(lambda: bool(told))
+    except RuntimeError as error:
+        sys.stderr.write(f"trainlab: what the other ranks saw could not be read: {error}\n")
+        found = {}
+    return [unpack(found[rank]) if rank in found else None for rank in range(1, place.size)]
+
+
+def _end(ended: Ended, report: Report | None) -> None:
     """End as the script did; where that was well, as `--fail-on` asks."""
     from trainlab.watch import Terminated
 
@@ -158,4 +225,4 @@ def _end(ended: Ended, report: Report) -> None:
             raise ended.error
     elif ended.error is not None:
         raise typer.Exit(1)
-    raise typer.Exit(report.exit_code if report.fail_on != "never" else ExitCode.CLEAN)
+    raise typer.Exit(report.exit_code if report is not None and report.fail_on != "never" else ExitCode.CLEAN)

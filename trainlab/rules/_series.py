@@ -17,6 +17,12 @@ def read(trace: Trace, name: str) -> np.ndarray:
     return values if values.ndim == 1 else np.empty(0)
 
 
+def name_unit(trace: Trace) -> str:
+    """What the loss was taken per: `epoch`, or `update` in a script that was watched."""
+    series = trace.series.get("loss")
+    return "epoch" if series is None else series.per
+
+
 def read_weights(trace: Trace, name: str) -> np.ndarray:
     """The values `[T, weight]` of a series with one number a parameter, weights only, input first; no rows if not measured."""
     weights = [position for position, parameter in enumerate(trace.parameters) if parameter.is_weight]

@@ -10,7 +10,7 @@ import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._course import find_end
-from trainlab.rules._series import read, say, say_count
+from trainlab.rules._series import name_unit, read, say, say_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,20 +55,20 @@ class Diverged:
 
     def judge(self, trace: Trace) -> Iterator[Finding | Skipped]:
         """One finding for the run."""
-        loss = read(trace, "loss")
+        loss, unit = read(trace, "loss"), name_unit(trace)
         broken = trace.nonfinite is not None or not np.isfinite(loss).all()
         if broken and (len(loss) > 1 if trace.nonfinite is None else trace.nonfinite.update > 1):
             finite = loss[np.isfinite(loss)]
             update = trace.nonfinite.update if trace.nonfinite else None
-            place = f"in update {update}" if update else f"in epoch {int(np.argmin(np.isfinite(loss))) + 1}"
-            course = f", after {say(float(finite[0]))} in the first epoch" if len(finite) else ""
+            place = f"in update {update}" if update else f"in {unit} {int(np.argmin(np.isfinite(loss))) + 1}"
+            course = f", after {say(float(finite[0]))} in the first {unit}" if len(finite) else ""
             yield self._find(finite, f"the loss left the finite numbers {place}{course}", last=None, rise=None, update=update)
             return
         if broken or len(loss) < 2:
             reason = (
                 "the run was not finite from its first update on"
                 if broken
-                else f"{say_count(len(loss), 'epoch')} cannot show a course"
+                else f"{say_count(len(loss), unit)} cannot show a course"
             )
             yield Skipped(code=self.code, reason=reason)
             return

@@ -53,7 +53,7 @@ class LossMismatch:
         loss = trace.config.loss
         if trace.task == "none" or loss == "sum":
             return
-        if not trace.modules and "sums_to_one" not in trace.metrics:
+        if "sums_to_one" not in trace.metrics and (not trace.modules or trace.how == "watched"):
             yield Skipped(code=self.code, reason="what the network ends with was not looked at")
             return
         squashing = find_squashing(trace)

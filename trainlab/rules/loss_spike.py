@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from trainlab.report import Finding, Skipped, Trace
-from trainlab.rules._series import read, say, say_count
+from trainlab.rules._series import name_unit, read, say, say_count
 
 BEFORE = 5  # epochs whose median is the level that a jump starts from
 AROUND = 20  # epochs whose typical move is the noise that a jump stands out from
@@ -44,10 +44,10 @@ class LossSpike:
         running mean square had become too small for the gradient that came.
 
     Evidence:
-        `spikes`: how many. `epochs`: in which each began, counted from 1. `lost`: share of all epochs spent above. `largest`:
-        the height of the largest as a share of the fall until then. `after`: `schedule` if the learning rate had grown by half
-        or more in the epochs before the first, `nothing seen` else, `not measured` without the rates. `rate`: the learning rate
-        there; null if it was not measured.
+        `spikes`: how many. `epochs`: in which each began, counted from 1; updates, of a script. `lost`: share of all epochs spent
+        above. `largest`: the height of the largest as a share of the fall until then. `after`: `schedule` if the learning rate
+        had grown by half or more in the epochs before the first, `nothing seen` else, `not measured` without the rates. `rate`:
+        the learning rate there; null if it was not measured.
 
     See it:
             trainlab overfit --quick --act tanh --lr 0.01 --epochs 60 \
@@ -85,12 +85,13 @@ class LossSpike:
         """One finding for the run."""
         loss = read(trace, "loss")
         if len(loss) < max(self.min_epochs, BEFORE + 2):
-            few = f"{say_count(len(loss), 'epoch')} cannot show what is usual (at least {self.min_epochs:g})"
+            few = f"{say_count(len(loss), name_unit(trace))} cannot show what is usual (at least {self.min_epochs:g})"
             yield Skipped(code=self.code, reason=few)
             return
         if not np.isfinite(loss).all():
             yield Skipped(code=self.code, reason="the loss left the finite numbers")
             return
+        unit, at = name_unit(trace), trace.series["loss"].at
         spikes = self._find_spikes(loss)
         if not spikes:
             return
@@ -105,13 +106,13 @@ class LossSpike:
             code=self.code,
             name=self.name,
             severity="warning" if lost >= self.lost else "info",
-            message=f"the loss jumped {say_count(len(spikes), 'time')} and came back, first in epoch {spikes[0].start + 1}"
+            message=f"the loss jumped {say_count(len(spikes), 'time')} and came back, first in {unit} {at[spikes[0].start]}"
             f"{f', {beginning}' if beginning else ''}: at most from {say(largest.level)} to {say(largest.top)}, {say(height)} of "
-            f"the fall until then (limit {say(self.jump)}), {lost:.0%} of the epochs; "
+            f"the fall until then (limit {say(self.jump)}), {lost:.0%} of the {unit}s; "
             "try a lower peak rate, warm-up or clipping by norm",
             evidence={
                 "spikes": len(spikes),
-                "epochs": [spike.start + 1 for spike in spikes],
+                "epochs": [int(at[spike.start]) for spike in spikes],
                 "lost": lost,
                 "largest": float(height),
                 "after": after,

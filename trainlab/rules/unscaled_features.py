@@ -97,7 +97,7 @@ class UnscaledFeatures:
                 where=f"feature {read_metric(trace, 'feature_largest'):g}",
                 message=f"the largest feature has the size {say(level)} (limits {say(self.small)} and {say(self.large)}), "
                 f"{say(spread)} times the spread of a typical one (limit {say(self.spread)}), and {harm}; "
-                "try data.standardize=true",
+                f"{'bring them to mean 0 and variance 1' if trace.how == 'watched' else 'try data.standardize=true'}",
                 evidence={
                     "level": level,
                     "spread": spread,

@@ -66,8 +66,10 @@ class UnshuffledData:
         if train.shuffle or train.batch_size is None or train.batch_size * train.accumulate >= samples or trace.task == "none":
             return
         found, chance = (read_metric(trace, name) for name in ("batch_purity", "batch_purity_shuffled"))
+        watched = trace.how == "watched"
         if not chance < 1:
-            reason = "batches of one sample" if chance == 1 else "how the batches differ was not measured"
+            unknown = "the loss compares no classes, or the batches seen showed one only" if watched else ""
+            reason = "batches of one sample" if chance == 1 else unknown or "how the batches differ was not measured"
             yield Skipped(code=self.code, reason=reason)
             return
         purity = (found - chance) / (1 - chance)
@@ -79,6 +81,7 @@ class UnshuffledData:
                 name=self.name,
                 severity=severity,
                 message=f"{say(100 * purity)} % of the variance of the targets lies between unshuffled batches "
-                f"(limit {say(100 * self.purity)} %): each batch shows one kind of sample; try train.shuffle=true",
+                f"(limit {say(100 * self.purity)} %): each batch shows one kind of sample; "
+                f"{'shuffle the samples, as with shuffle=True in a DataLoader' if watched else 'try train.shuffle=true'}",
                 evidence={"purity": purity, "share": share if math.isfinite(share) else None},
             )

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from trainlab import report as reports
-from trainlab.errors import Problem, UserError
+from trainlab.causes import FAIL_ON
+from trainlab.errors import Problem, UserError, check_choice
 from trainlab.watch._observer import Observer
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from trainlab.report import Report
     from trainlab.watch import Ended
 
-FAIL_ON = ("never", "warning", "error")
 EARLIER = "an earlier line"  # where an optimizer was made is not known where it was not seen
 
 
@@ -115,8 +115,7 @@ def _check(only: Iterable[Any], *, every: int, fail_on: str) -> None:
     ]
     if isinstance(every, bool) or not isinstance(every, int) or every < 1:
         problems.append(Problem(message="must be a whole number of at least 1", key="every", value=repr(every)))
-    if fail_on not in FAIL_ON:
-        problems.append(Problem(message="is none of the choices", key="fail_on", value=repr(fail_on), choices=FAIL_ON))
+    problems += check_choice("fail_on", fail_on, FAIL_ON)
     if problems:
         raise UserError(problems)
 
@@ -166,5 +165,6 @@ class _Restricted(Observer):
     def _pass_over(self) -> None:
         """What was noted before the step of another optimizer belongs to that one."""
         self._closed, self._objective = True, None
+        self._inside, self._classes = [], None
         self.clipping.order.close()
         self.clipping.last = None

@@ -15,18 +15,20 @@ class Guard:
         trouble: why looking was given up; empty while all is well.
         spent: seconds that it took.
         busy: it is going on right now.
+        ended: watching is over; what the program has laid over what we had laid may still call us.
     """
 
     trouble: str = ""
     spent: float = 0.0
     busy: bool = False
+    ended: bool = False
     _began: float = 0.0
 
     def is_idle(self) -> bool:
-        """Nothing is to be looked at: torch compiles what it runs, looking is at work itself, or it was given up."""
+        """Nothing is to be looked at: torch compiles what it runs, looking is at work itself, was given up or is over."""
         import torch
 
-        return torch.compiler.is_compiling() or self.busy or bool(self.trouble)
+        return torch.compiler.is_compiling() or self.busy or self.ended or bool(self.trouble)
 
     def look(self) -> Self:
         """A context: what is done in it costs time that is counted, and never fails the script."""

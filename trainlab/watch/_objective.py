@@ -46,7 +46,7 @@ def read_objective(root: Any) -> Objective | None:
         operation = name_operation(node)
         loss = LOSSES.get(operation)
         if loss == "cross_entropy":
-            before = node.next_functions[0][0]
+            before = _pass_shaping(node)
             if before is None or name_operation(before) != "log_softmax":
                 return None
             return Objective(loss=loss, task="multiclass", squashing=_find_squashing(before))
@@ -63,10 +63,16 @@ def read_objective(root: Any) -> Objective | None:
     return None
 
 
-def _find_squashing(node: Any) -> str:
+def _pass_shaping(node: Any) -> Any:
+    """What computed the operand of an operation, behind whatever only gave it another shape; None for data."""
     before = node.next_functions[0][0]
     while before is not None and name_operation(before) in SHAPING:
         before = before.next_functions[0][0]
+    return before
+
+
+def _find_squashing(node: Any) -> str:
+    before = _pass_shaping(node)
     kind = name_operation(before) if before is not None else ""
     return {"softmax": "Softmax", "sigmoid": "Sigmoid"}.get(kind, "")
 

@@ -13,6 +13,7 @@ from trainlab.watch._clipping import Clipping
 from trainlab.watch._evaluations import Evaluations
 from trainlab.watch._graph import list_leaves
 from trainlab.watch._guard import Guard
+from trainlab.watch._inside import Look, look_inside
 from trainlab.watch._late import settle
 from trainlab.watch._left import find_left, see_left
 from trainlab.watch._meeting import Meeting
@@ -23,8 +24,10 @@ from trainlab.watch._patches import Patches
 from trainlab.watch._record import Record, measure_norms
 from trainlab.watch._scaling import Scaling
 from trainlab.watch._stepped import Register
+from trainlab.watch._targets import read_classes
 
 FIRST = 10  # updates looked at one after another, before sampling begins
+SELDOM = 5  # of the close looks, each so-manieth goes inside of the network
 MOST_LATE = 100  # losses left on an accelerator before they are read
 
 
@@ -40,11 +43,14 @@ class Observer:
         every: a close look at each so-manieth update, after the first ten.
         max_overhead: share of the script's time that looking may take; above it, updates are not looked at closely.
         max_steps: updates of one model after which the script is ended; None for never.
+        why: what is said then; empty if it is the option.
+        ask: called after each so-manieth update, `every`, whether it was looked at or not.
         heed: called after each update that was looked at closely, with the record; ends the script by raising `Enough`.
         records: one for each model.
         register: the optimizers and schedulers that were made.
         guard: what looking has cost, and why it was given up.
         backwards: backward passes so far.
+        rounds: of these, the ones that began after a step.
         began: when the first update came; None before.
     """
 
@@ -52,10 +58,13 @@ class Observer:
     max_overhead: float = 0.03
     max_steps: int | None = None
     heed: Callable[[Record], None] = lambda _: None
+    ask: Callable[[], None] | None = None
+    why: str = ""
     records: list[Record] = field(default_factory=list)
     register: Register = field(default_factory=Register)
     guard: Guard = field(default_factory=Guard)
     backwards: int = 0
+    rounds: int = 0
     began: float | None = None
     clipping: Clipping = field(init=False)
     scaling: Scaling = field(init=False)
@@ -65,6 +74,8 @@ class Observer:
     _closed: bool = False
     _packed: bool = False
     _objective: Objective | None = None
+    _inside: list[Look | None] = field(default_factory=list)
+    _classes: list[int] | None = None
     _origin: Origin | None = None
     _before: dict[int, list[Any]] = field(default_factory=dict)
     _patches: Patches = field(default_factory=Patches)
@@ -80,6 +91,7 @@ class Observer:
         import torch
         from torch.optim import optimizer
 
+        self.guard.ended = False
         self._patches.hold(optimizer.register_optimizer_step_pre_hook(self._see_step))
         self._patches.hold(optimizer.register_optimizer_step_post_hook(self._see_stepped))
         self._patches.lay(torch.autograd, "backward", self._wrap_backward)
@@ -91,6 +103,7 @@ class Observer:
         """End looking; torch is as it was."""
         self.evaluations.close()
         self._patches.restore()
+        self.guard.ended = True
         with self.guard.look():
             for record in self.records:
                 if record.by_hand:
@@ -134,6 +147,8 @@ class Observer:
     def _see_loss(self, roots: tuple[Any, ...]) -> None:
         if self._closed:
             self._losses, self._closed, self._origin = [], False, None
+            self._inside, self._classes = [], None
+            self.rounds += 1
         self.backwards += 1
         self.clipping.order.note("b")
         self.evaluations.interrupt()
@@ -149,8 +164,20 @@ class Observer:
                 continue
             if self._objective is None and self.backwards <= FIRST:
                 self._objective = read_objective(root)
+            self._look_at_graph(root)
             if near and not math.isfinite(self._losses[-1]) and all(record.nonfinite is None for record in self.records):
                 self._origin = self._origin or find_origin(root)
+
+    def _look_at_graph(self, root: Any) -> None:
+        """Now and then: a round of its own for each of two optimizers that take turns."""
+        if self.rounds >= FIRST and self.began is not None:
+            elapsed = time.perf_counter() - self.began
+            if self.rounds % self.every > 1 or self.guard.spent > self.max_overhead * elapsed:
+                return
+        if (classes := read_classes(root)) is not None:
+            self._classes = [*(self._classes or []), *classes]
+        if not self._inside and (self.rounds in (0, 1, FIRST) or self.rounds % (SELDOM * self.every) <= 1):
+            self._inside = [look_inside(root)]
 
     def _see_step(self, optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any] | None:
         if self.guard.is_idle():
@@ -217,6 +244,12 @@ class Observer:
         record.losses.append(sum(self._losses) if self._losses and not waiting else math.nan)
         self._closed = True
         record.objective, self._objective = record.objective or self._objective, None
+        if self._classes:
+            record.batches.add(self._classes)
+        if self._inside:
+            known = {id(tensor): parameter for tensor, parameter in zip(record.tensors, record.parameters, strict=True)}
+            record.inside.add(self._inside[0], known)
+        self._inside, self._classes = [], None
         if waiting:
             record.late.append((record.steps, self._losses, None))
         if record.nonfinite is None and self._losses and not waiting and not math.isfinite(record.losses[-1]):
@@ -298,8 +331,11 @@ class Observer:
     def _end(self, record: Record) -> None:
         if record.due and record.stepped:
             self.heed(record)
+        if self.ask is not None and record.steps % self.every == 0:
+            with self.guard.look():
+                self.ask()
         if self.max_steps is not None and record.steps >= self.max_steps:
-            raise Enough(f"--max-steps {self.max_steps}")
+            raise Enough(self.why or f"--max-steps {self.max_steps}")
 
     def _see_skipped(self, optimizer: Any) -> None:
         self.meeting.find(optimizer).counts["skipped"] += 1

@@ -6,37 +6,73 @@ import importlib.abc
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 
 class Patches:
-    """Attributes that stand for others until `restore`."""
+    """Attributes that stand for others until `restore`. Several may lie over one another, and be taken off in any order."""
 
     def __init__(self) -> None:
-        self._laid: list[tuple[Any, str, Any]] = []
+        self._places: list[_Place] = []
         self._handles: list[Any] = []
 
     def lay(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         """Put `make(original)` in the place of `owner.name`; nothing where there is no such name."""
         if hasattr(owner, name):
-            original = vars(owner).get(name, getattr(owner, name))
-            self._laid.append((owner, name, original))
-            setattr(owner, name, make(original))
+            place = next((each for each in _places if each.owner is owner and each.name == name), None)
+            if place is None:
+                original = vars(owner).get(name, getattr(owner, name))
+                place = _Place(owner=owner, name=name, original=original, shown=original)
+                _places.append(place)
+            place.layers.append((self, make))
+            place.show(make(getattr(owner, name)))
+            self._places.append(place)
 
     def hold(self, handle: Any) -> None:
         """A hook's handle, to be removed with the rest."""
         self._handles.append(handle)
 
     def restore(self) -> None:
-        """Everything as it was."""
+        """Everything as it was, but for what others have laid there meanwhile."""
         for handle in self._handles:
             handle.remove()
-        for owner, name, original in reversed(self._laid):
-            setattr(owner, name, original)
+        for place in reversed(self._places):
+            place.take_off(self)
         self._handles.clear()
-        self._laid.clear()
+        self._places.clear()
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Place:
+    """One attribute: what stood there first, what each layer makes of that below it, and what stands there now."""
+
+    owner: Any
+    name: str
+    original: Any
+    shown: Any
+    layers: list[tuple[Patches, Callable[[Any], Any]]] = field(default_factory=list)
+
+    def show(self, shown: Any) -> None:
+        self.shown = shown
+        setattr(self.owner, self.name, shown)
+
+    def take_off(self, patches: Patches) -> None:
+        """The other layers are laid anew: what they are made of has changed."""
+        self.layers = [each for each in self.layers if each[0] is not patches]
+        if vars(self.owner).get(self.name) is self.shown:  # else the program has put something of its own on top
+            shown = self.original
+            for _, make in self.layers:
+                shown = make(shown)
+            self.show(shown)
+        if not self.layers:
+            _places[:] = [each for each in _places if each is not self]
+
+
+_places: list[_Place] = []
+"""Every attribute over which something lies."""
 
 
 def when_imported(name: str, then: Callable[[], None]) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trainlab.report import NonFinite, Parameter
+from trainlab.watch._inside import Inside
+from trainlab.watch._targets import Batches
 
 if TYPE_CHECKING:
     import torch
@@ -56,6 +58,8 @@ class Record:
         clip: the way they were clipped last, `norm` or `value`, and the threshold; None if never.
         nonfinite: where NaN or infinity came first.
         objective: what the loss compares; None where that was not recognised.
+        inside: what its forward passes did.
+        batches: which classes its batches showed.
         spoilt: where the data brought the first number that is none.
         counts: of what can only be seen in a loop: see `Observer`.
         unheld: trainable parameters of the model that get a gradient and that no optimizer holds.
@@ -91,6 +95,8 @@ class Record:
     clip: tuple[str, float] | None = None
     nonfinite: NonFinite | None = None
     objective: Objective | None = None
+    inside: Inside = field(default_factory=Inside)
+    batches: Batches = field(default_factory=Batches)
     spoilt: Origin | None = None
     counts: Counter[str] = field(default_factory=Counter)
     unheld: tuple[str, ...] = ()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import platform
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,71 +14,77 @@ from trainlab.judging import choose_exit_code, judge
 from trainlab.pages._rules import read_rules
 from trainlab.report import Answer, Column, Finding, Report, Run, Skipped, Table, Trace
 from trainlab.rules._rule import Rule
-from trainlab.watch._record import Record
-from trainlab.watch._traces import make_trace
+from trainlab.watch._comparing import list_notes, merge, tabulate_ranks
+from trainlab.watch._seen import Seen
 
 if TYPE_CHECKING:
-    from trainlab.watch import Ended, Options
+    from trainlab.watch import Options
 
 
 def make_report(
-    ended: Ended, rules: Sequence[Rule], reported: frozenset[str], skipped: Sequence[Skipped], options: Options
+    seen: Sequence[Seen | None], rules: Sequence[Rule], reported: frozenset[str], skipped: Sequence[Skipped], options: Options
 ) -> Report:
-    """Every model that was stepped is a run."""
-    records = [each for each in ended.observer.records if each.steps]
-    names = ["base" if len(records) == 1 else record.name for record in records]
-    register = ended.observer.register
-    idle = [f"{each.kind} (made at {each.where})" for each in register.list_idle()] if ended.complete else None
-    traces = [
-        make_trace(record, name=name, idle=idle if position == 0 or idle is None else ())
-        for position, (record, name) in enumerate(zip(records, names, strict=True))
-    ]
+    """Every model that was stepped is a run, on every rank; what all ranks have in common is told once.
+
+    Args:
+        seen: by rank; None for one that was not heard of. The first is this process, and the only one where there are no others.
+        rules: see `trainlab.judging.choose_rules`, for the next two as well.
+        reported: codes.
+        skipped: those that are ignored.
+        options: of the command.
+    """
+    here = seen[0]
+    assert here is not None
+    heard = [each for each in seen if each is not None]
+    traces = [trace for each in heard for trace in each.traces]
     findings, unjudged, judged = judge(rules, traces, reported)
+    findings, unjudged = merge(findings, unjudged, [each.traces for each in heard])
     kept = tuple(
         replace(each, known=(each.code, each.run, each.where) in options.baseline)
         for each in causes.keep([each for each in findings if each.code in reported])
     )
-    torch = sys.modules["torch"] if ended.torch else None
-    notes = [f"ended by {ended.why}, before its own end"] if ended.why else []
-    if records:
-        looks, share = sum(len(record.at) for record in records), ended.observer.guard.spent / ended.seconds
-        notes.append(f"{looks} update{'s' * (looks != 1)} looked at closely, at {100 * share:.1f} % of the script's time")
-    notes += [f"watching was given up: {ended.observer.guard.trouble}"] if ended.observer.guard.trouble else []
+    notes = [f"ended by {here.why}, before its own end"] if here.why else []
+    if here.looks:
+        share = here.spent / here.seconds
+        notes.append(f"{here.looks} update{'s' * (here.looks != 1)} looked at closely, at {100 * share:.1f} % of the script's time")
+    notes += [f"watching was given up: {here.trouble}"] if here.trouble else []
     return Report(
         command="watch",
-        complete=ended.complete,
+        complete=all(each is not None and each.complete for each in seen),
         environment={
-            "torch": getattr(torch, "__version__", "not imported"),
+            "torch": here.torch or "not imported",
             "python": platform.python_version(),
-            "device": ", ".join(sorted({record.device for record in records})),
+            "device": ", ".join(sorted({device for each in heard for device in each.devices})),
+            **({"ranks": len(seen)} if len(seen) > 1 else {}),
         },
-        answer=_answer(records, kept, ended),
-        runs=tuple(_describe(trace, record) for trace, record in zip(traces, records, strict=True)),
-        tables=_tabulate(traces),
+        answer=_answer(here, len(seen), kept),
+        runs=tuple(_describe(trace, model) for each in heard for trace, model in zip(each.traces, each.models, strict=True)),
+        tables=(*tabulate_ranks(seen), *_tabulate([each for each in here.traces if each.parameters])),
         findings=kept,
         skipped=(*skipped, *(each for each in unjudged if each.code in reported)),
-        notes=tuple(notes),
+        notes=(*notes, *list_notes(seen)),
         rules={rule.code: rule.name for rule in rules if rule.code in reported},
         fail_on=options.fail_on,
         exit_code=choose_exit_code(kept, judged, options.fail_on),
-        seconds={"script_s": ended.seconds, "watching_s": ended.observer.guard.spent},
+        seconds={"script_s": here.seconds, "watching_s": here.spent},
     )
 
 
-def _answer(records: Sequence[Record], findings: Sequence[Finding], ended: Ended) -> Answer:
-    if not records:
-        what = "torch was not imported" if not ended.torch else "no step of a torch optimizer, no backward pass"
-        more = "" if not ended.torch else "; what torch.func and torch.autograd.grad compute is not seen"
+def _answer(here: Seen, ranks: int, findings: Sequence[Finding]) -> Answer:
+    updates = sum(trace.updates for trace in here.traces)
+    if not updates and not findings:
+        what = "torch was not imported" if here.torch is None else "no step of a torch optimizer, no backward pass"
+        more = "" if here.torch is None else "; what torch.func and torch.autograd.grad compute is not seen"
         return Answer(text=f"Nothing was seen: {what}{more}.", values={"updates": 0})
-    updates = sum(record.steps for record in records)
     faults = [each for each in findings if each.severity != "info"]
     values: dict[str, Any] = {
         "updates": updates,
         "healthy": not faults,
         "cause": faults[0].code if faults else None,
     }
-    models = ", ".join(dict.fromkeys(record.name for record in records))
-    seen = f"{updates} update{'s' * (updates != 1)} of {models} watched."
+    models = ", ".join(dict.fromkeys(model["model"] for model in here.models if model)) or "no model"
+    together = f" on {ranks} ranks" if ranks > 1 else ""
+    seen = f"{updates} update{'s' * (updates != 1)} of {models}{together} watched."
     if not faults:
         return Answer(text=f"Nothing wrong was found. {seen}", values=values)
     title = next(page.title for page in read_rules() if page.name == faults[0].name).rstrip(".")
@@ -89,14 +94,10 @@ def _answer(records: Sequence[Record], findings: Sequence[Finding], ended: Ended
     return Answer(text=f"The likeliest cause of what is wrong{where}: {title} ({faults[0].code}). {seen}", values=values)
 
 
-def _describe(trace: Trace, record: Record) -> Run:
+def _describe(trace: Trace, model: Mapping[str, Any]) -> Run:
     from trainlab.study import describe  # imports torch, which a script may do without
 
-    settings = [
-        {name: value for name, value in each.items() if isinstance(value, str | int | float | bool)}
-        for each in record.optimizers.values()
-    ]
-    return replace(describe(trace), config={"model": record.name, "optimizers": settings})
+    return replace(describe(trace), config=model)
 
 
 def _tabulate(traces: Sequence[Trace]) -> tuple[Table, ...]:

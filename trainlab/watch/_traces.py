@@ -56,6 +56,8 @@ def make_trace(record: Record, *, name: str, idle: Sequence[str] | None) -> Trac
     at = np.array(record.at, dtype=np.int64)
     objective = record.objective
     done = len(record.changes)  # the last update may have been begun and never ended
+    inside = record.inside if record.inside.is_known() else None
+    squashing = objective.squashing if objective is not None else ""
     ratios = _divide(np.array(record.changes), np.array(record.weights[:done])) if done else np.empty((0, len(record.parameters)))
     series = {
         "gradient-norm": Series(per="update", at=at, values=np.array(record.norms).reshape(len(at), len(record.parameters))),
@@ -82,9 +84,20 @@ def make_trace(record: Record, *, name: str, idle: Sequence[str] | None) -> Trac
             "unheld-parameters": np.array(record.unheld, dtype=str),
             **({} if idle is None else {"never-stepped": np.array(idle, dtype=str)}),
             **_list_shapes(objective),
+            **({} if inside is None else {name: np.append(values, np.nan) for name, values in inside.list_arrays().items()}),
         },
-        metrics={**{metric: record.counts[count] for metric, count in COUNTS.items()}, **_measure_data(record)},
-        modules=(Module(name="", kind=objective.squashing),) if objective is not None and objective.squashing else (),
+        metrics={
+            **{metric: record.counts[count] for metric, count in COUNTS.items()},
+            **_measure_data(record),
+            **record.inside.measure_inputs(),
+            **record.batches.measure(),
+        },
+        # The last one is what stands before the loss
+        modules=(
+            *(Module(name=name, kind=kind) for name, kind in (inside.names.items() if inside is not None else ())),
+            *([Module(name="", kind=squashing)] if squashing or inside is not None else []),
+        ),
+        sizes={"train": max(2, inside.count_samples() if inside is not None else record.batches.samples)},
         task="regression" if objective is None else objective.task,
         scaling=None
         if record.scale is None
@@ -107,7 +120,9 @@ def _measure_data(record: Record) -> dict[str, float]:
     """What the loss tells of the data: where it is finite, they were; and of what stands before it."""
     facts: dict[str, float] = {} if record.objective is None else {"sums_to_one": float(record.objective.squashing == "Softmax")}
     spoilt = record.spoilt
-    if spoilt is not None or (record.nonfinite is None and any(math.isfinite(loss) for loss in record.losses)):
+    # Where it is known that something else broke first, the data were finite until then
+    sound = record.nonfinite is None or record.nonfinite.where not in ("loss", "inputs", "targets")
+    if spoilt is not None or (sound and any(math.isfinite(loss) for loss in record.losses)):
         for part in ("inputs", "targets"):
             facts[f"train_nonfinite_{part}"] = spoilt.samples if spoilt is not None and spoilt.part == part else 0
         if spoilt is not None and spoilt.feature is not None:
@@ -142,11 +157,12 @@ def _guess_config(record: Record) -> Config:
     """A config for what rules ask of it: which optimizer, at which rate, and that a batch is not all of the data."""
     settings: dict[str, Any] = next(iter(record.optimizers.values()), {})
     chosen: dict[str, Any] = {"name": NAMES.get(str(settings.get("name")), "adamw")}
-    if record.rates:
-        chosen["lr"] = record.rates[0]
+    rates = [rate for rate in record.rates if math.isfinite(rate) and rate > 0]
+    if rates:
+        chosen["lr"] = max(rates)  # a warm-up begins at 0
     loss = "mse" if record.objective is None else record.objective.loss
     clip = {"mode": record.clip[0], "threshold": record.clip[1]} if record.clip else {"mode": "none"}
     try:
-        return validate({"optimizer": chosen, "clip": clip, "train": {"batch_size": 1}, "loss": loss})
+        return validate({"optimizer": chosen, "clip": clip, "train": {"batch_size": 1, "shuffle": False}, "loss": loss})
     except UserError:
         return Config()

@@ -206,15 +206,34 @@ class TestInProcess:
     def test_the_report_goes_where_it_is_wanted(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         file = tmp_path / "r.json"
         done = self.run(capsys, "--format", "table", "--format", f"json:{file}", str(SCRIPTS / "by_hand.py"))
-        assert "Nothing wrong was found. 30 updates of parameters watched" in done.err
+        assert "most updates are clipped (C001). 30 updates of parameters watched" in done.err
         assert json.loads(file.read_text())["command"] == "watch"
         known = self.run(capsys, "--max-steps", "3", "--output", str(file), str(SCRIPTS / "by_hand.py"))
         assert (known.out, known.err) == ("", "")
         assert "ended by --max-steps 3" in file.read_text()
 
+    def test_lines_are_there_while_the_script_runs(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        file, script = tmp_path / "events.jsonl", tmp_path / "reads.py"
+        script.write_text(ENDLESS.replace("while True", "for step in range(12)") + "print(len(open(sys.argv[1]).readlines()))\n")
+        done = self.run(capsys, "--max-overhead", "900%", "--format", f"jsonl:{file}", "-q", str(script), str(file))
+        assert done.out.endswith("\n11\n"), "the start, and ten updates"
+        assert done.err == "", "no other document was asked for"
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        assert [each["event"] for each in lines] == ["start", *["step"] * 10, "end"]
+        assert lines[0]["arguments"] == [str(file)]
+
+    def test_lines_to_stderr_beside_a_document(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        report = tmp_path / "r.json"
+        done = self.run(capsys, "--format", "jsonl", "--format", f"json:{report}", "--max-steps", "3", str(SCRIPTS / "by_hand.py"))
+        assert [json.loads(line)["event"] for line in done.err.splitlines()] == ["start", "step", "step", "step", "end"]
+        assert json.loads(report.read_text())["command"] == "watch"
+
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
+            (("--format", "jsonl", "--format", "jsonl:x", "x.py"), ("--format", "jsonl", "twice")),
+            (("--format", "jsonl:nowhere/x", "x.py"), ("--format", "folder does not exist")),
+            (("--format", "jsonl:x", "--output", "y", "x.py"), ("--output", "has a file already")),
             ((), ("say what to run",)),
             (("nowhere.py",), ("SCRIPT", "nowhere.py", "cannot be read")),
             (("-m", "no.such.module"), ("-m", "no.such.module")),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from trainlab.cli.options import FAIL_ON
+from trainlab.cli.options import FAIL_ON, Baseline, FullSeries, Ignore, Select, Verbose
 from trainlab.cli.watching import WatchCommand, carry_out
 
 COMMAND = WatchCommand
@@ -21,20 +21,20 @@ def watch(
     stop_on: Annotated[str, typer.Option(metavar=FAIL_ON, help="End the script at such findings.")] = "never",
     format: Annotated[
         list[str] | None,
-        typer.Option("--format", metavar="F[:FILE]", help="table, plain, json, csv, markdown, html, junit or github. Repeatable."),
+        typer.Option(
+            "--format",
+            metavar="F[:FILE]",
+            help="table, plain, json, csv, markdown, html, junit or github; jsonl is written while the script runs. Repeatable.",
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the first format goes.  [default: stderr]")] = None,
-    full_series: Annotated[bool, typer.Option("--full-series", help="Do not thin series in JSON to 200 points.")] = False,
-    select: Annotated[
-        list[str] | None, typer.Option(metavar="CODE", help="Report these rules only (prefixes). Repeatable.")
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(metavar="CODE", help="Do not report these rules (prefixes). Repeatable.")
-    ] = None,
+    full_series: FullSeries = False,
+    select: Select = None,
+    ignore: Ignore = None,
     fail_on: Annotated[str, typer.Option(metavar=FAIL_ON, help="Exit 1 at such findings.")] = "never",
-    baseline: Annotated[Path | None, typer.Option(metavar="REPORT.json", help="Findings that stand there do not count.")] = None,
+    baseline: Baseline = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No status line, no warnings.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show everything.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """What is happening inside my script?
 

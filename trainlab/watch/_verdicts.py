@@ -1,4 +1,4 @@
-"""Whether a run is doomed by what has been seen of it so far."""
+"""What can be said of a run while it goes on: findings as they appear, and whether one of them dooms it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trainlab.causes import SEVERITIES
 
 if TYPE_CHECKING:
-    from trainlab.report import Skipped
+    from trainlab.report import Finding, Skipped
     from trainlab.rules._rule import Rule
     from trainlab.watch import Options
     from trainlab.watch._record import Record
@@ -16,26 +16,27 @@ if TYPE_CHECKING:
 START = 20  # updates before the first verdict; each later one at twice as many
 
 
-class Doom:
+class Verdicts:
     """Judges a record after 20, 40, 80, ... updates, and as soon as it has left the finite numbers."""
 
     def __init__(self, options: Options, chosen: tuple[Sequence[Rule], frozenset[str], Sequence[Skipped]]) -> None:
-        self._counted = SEVERITIES[: SEVERITIES.index(options.stop_on) + 1]
+        self._counted = () if options.stop_on == "never" else SEVERITIES[: SEVERITIES.index(options.stop_on) + 1]
         self._known = {(code, where) for code, _, where in options.baseline}
         self._rules, self._reported, _ = chosen
         self._next: dict[int, int] = {}
 
-    def is_near(self, record: Record) -> bool:
-        """Whether a finding of the severity that counts is made now."""
+    def judge(self, record: Record) -> list[Finding]:
+        """What is found now; nothing where it is not time to look."""
         due = self._next.get(id(record), START)
         if record.steps < due and (record.nonfinite is None or due == record.steps + 1):
-            return False
+            return []
         self._next[id(record)] = max(2 * due, record.steps + 1) if record.nonfinite is None else record.steps + 1
         from trainlab.judging import judge
         from trainlab.watch._traces import make_trace
 
-        findings, _, _ = judge(self._rules, [make_trace(record, name="base", idle=None)], self._reported)
-        return any(
-            each.code in self._reported and each.severity in self._counted and (each.code, each.where) not in self._known
-            for each in findings
-        )
+        findings, _, _ = judge(self._rules, [make_trace(record, name=record.name, idle=None)], self._reported)
+        return [each for each in findings if each.code in self._reported]
+
+    def is_doomed(self, findings: Sequence[Finding]) -> bool:
+        """Whether one of them is of the severity that ends the script, and new."""
+        return any(each.severity in self._counted and (each.code, each.where) not in self._known for each in findings)

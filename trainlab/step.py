@@ -95,6 +95,36 @@ class Predict(Protocol):
         ...
 
 
+class Objective(Protocol):
+    """What one run has minimised, as a function of its weights in one row `[total]`: the loss at rest, with an L2 penalty if any.
+
+    In float64 where device and network allow it. Batch norm normalises by batches of the size trained with, nothing is dropped.
+
+    Attributes:
+        at: `[total]` where the run has come to.
+        samples: of the training part that curvatures are taken on; loss and gradient are taken on more where there are more.
+        penalty: L2: half of it times the squared norm of the weights is part of what is minimised; 0 for none.
+        is_exact: second derivatives are exact, and not differences of first ones, for want of a second derivative.
+    """
+
+    at: Tensor
+    samples: int
+    penalty: float
+    is_exact: bool
+
+    def measure(self, flat: Tensor, samples: int | None = None) -> float:
+        """The value at `flat`, on at most `samples` of them."""
+        ...
+
+    def differentiate(self, flat: Tensor) -> Tensor:
+        """`[total]` the gradient at `flat`."""
+        ...
+
+    def curve(self, directions: Tensor) -> Tensor:
+        """`[direction, total]` to the same: the Hessian at `at` times each of them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """The models of a stack at rest, in evaluation mode.
@@ -120,6 +150,7 @@ class Evaluation:
         batch_size: samples a batch of the training.
         layout: of the parameters.
         pool: the training part before it was drawn anew (`data.bootstrap`), or None.
+        objective: `(run) ->` what that run has minimised, see `Objective`; the same one each time.
     """
 
     flat: Tensor
@@ -138,4 +169,5 @@ class Evaluation:
     respond: Callable[[Batch], Tensor]
     batch_size: int
     layout: Layout
+    objective: Callable[[int], Objective]
     pool: Batch | None = None

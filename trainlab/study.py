@@ -131,7 +131,7 @@ def _run(
     while plan is not None and not stopped:
         runs, works, left_out = prepare(plan.runs, device, must=not traces)
         skipped += left_out
-        unit = unit or (works[0].updates if works else 0)
+        unit = unit or (max(works[0].updates, 1) if works else 0)
         runs, works, cost, left_out = _afford(runs, works, cost, settings.trainings, unit)
         skipped += left_out
         if not runs:
@@ -150,7 +150,7 @@ def _run(
                 raise _explain_memory(error) from error
         plan = None if stopped or then is None else then(config, options, traces, find)
     trained = time.perf_counter()
-    measured = [trace for trace in traces if trace.updates]
+    measured = [trace for trace in traces if trace.updates or not trace.planned]
     idle = Counter(run.name for run in begun) - Counter(trace.name for trace in measured)
     skipped += [Skipped(code="run", run=name, reason=f"stopped before its first update{_say_times(idle[name])}") for name in idle]
     found, unjudged, judged = judge(rules, [trace for trace in measured if trace.name in judging], reported)
@@ -286,7 +286,7 @@ def estimate(command: str, config: Config, options: Options, settings: Settings)
     plan = study.first(config, options)
     choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
     runs, works, skipped = prepare(plan.runs, device)
-    runs, works, _, left_out = _afford(runs, works, 0.0, settings.trainings, works[0].updates)
+    runs, works, _, left_out = _afford(runs, works, 0.0, settings.trainings, max(works[0].updates, 1))
     seconds, peak = engine.measure_cost(runs, works)
     return Estimate(
         runs=len(works),

@@ -216,7 +216,7 @@ def _find_near_module(name: str, target: str) -> str | None:
 
 
 def _import_file(place: str, key: str, target: str) -> ModuleType:
-    path = _find_file(place, key, target)
+    path = find_file(place, key, target)
     name = "trainlab_target_" + re.sub(r"\W", "_", str(path))
     if name in sys.modules:
         return sys.modules[name]
@@ -237,14 +237,25 @@ def _import_file(place: str, key: str, target: str) -> ModuleType:
     return module
 
 
-def _find_file(place: str, key: str, target: str) -> Path:
+def find_file(place: str, key: str, target: str, suffix: str = ".py") -> Path:
+    """A file that a config names, beside the config or else in the working directory.
+
+    Args:
+        place: its path, as written.
+        key: of the setting, for the message.
+        target: its whole value, for the message.
+        suffix: of the files that may be meant instead.
+
+    Raises:
+        UserError: there is none; the message names one that is spelled alike.
+    """
     given = Path(place).expanduser()
     folders = [Path()] if given.is_absolute() else [each for each in (_home, Path.cwd()) if each is not None]
     for folder in folders:
         if (folder / given).is_file():
             return (folder / given).resolve()
     beside = [each for folder in folders if (folder / given.parent).is_dir() for each in os.listdir(folder / given.parent)]
-    near = find_nearest(given.name, [each for each in beside if each.endswith(".py")])
+    near = find_nearest(given.name, [each for each in beside if each.endswith(suffix)])
     where = ", neither beside the config file nor in the working directory" if _home else ", in the working directory"
     found = None if near is None else place.removesuffix(given.name) + near + target[len(place) :]
     raise UserError(f"there is no file {place}{'' if given.is_absolute() else where}", key=key, value=target, nearest=found)

@@ -205,3 +205,70 @@ class Dropping(nn.Module):
 
     def forward(self, x):
         return self.net(x)
+
+
+class Plainly:
+    apply = staticmethod(torch.tanh)
+
+
+class Once(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.tanh()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, slope):
+        return slope * (1 - ctx.saved_tensors[0].tanh() ** 2)
+
+
+class Silently(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.tanh()
+
+    @staticmethod
+    def backward(ctx, slope):
+        return (slope * (1 - ctx.saved_tensors[0].tanh() ** 2)).detach()
+
+
+class Handmade(nn.Module):
+    """An activation whose backward is written by hand."""
+
+    def __init__(self, how="Once"):
+        super().__init__()
+        self.hidden, self.out = nn.Linear(64, 4), nn.Linear(4, 10)
+        self.call = {"Once": Once, "Silently": Silently, "Plainly": Plainly}[how].apply
+
+    def forward(self, x):
+        return self.out(self.call(self.hidden(x)))
+
+
+class Single(nn.Module):
+    """Mixes its input with numbers of its own, in float32."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.out = nn.Linear(64, 4), nn.Linear(1, 10)
+        self.mix = [torch.ones(4)]
+
+    def forward(self, x):
+        return self.out(torch.mv(self.hidden(x).tanh(), self.mix[0]).unsqueeze(1))
+
+
+class Fused(nn.Module):
+    """torch's own recurrent layers and attention."""
+
+    def __init__(self, layer="LSTM"):
+        super().__init__()
+        self.layer = layer
+        self.inner = nn.Linear(8, 12) if layer == "attention" else getattr(nn, layer)(8, 4, batch_first=True)
+        self.out = nn.Linear(4, 10)
+
+    def forward(self, x):
+        inner = self.inner(x.view(-1, 8, 8))
+        if self.layer == "attention":
+            return self.out(F.scaled_dot_product_attention(*inner.chunk(3, -1)).mean(1))
+        return self.out(inner[0][:, -1])

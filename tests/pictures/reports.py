@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -152,6 +152,28 @@ def make_underfit():
     return make_report("underfit", "It does not learn: the features are not scaled.", runs)
 
 
+WAY = {"path-across": (1.5, 0.7, 0.2), "path-down": (-0.5, -0.2, 0.0)}
+
+
+def make_landscape(values=((4.0, 1.0, 4.0), (3.0, 0.0, 3.0), (5.0, 2.0, 5.0)), way=True):
+    places = {name: Series(per="update", at=np.arange(1, 4), values=np.array(each)) for name, each in WAY.items()}
+    report = make_report("landscape", "It stopped at a saddle.", [make_run(series=places if way else {})])
+    surface = Table(
+        name="surface",
+        title="the surface",
+        columns=(Column(name="down", kind="number"), Column(name="loss", kind="strip"), Column(name="where")),
+        rows=tuple((place, list(row), "") for place, row in zip((1.0, 0.0, -1.0), values, strict=True)),
+    )
+    spectrum = Table(
+        name="spectrum",
+        title="curvatures",
+        columns=tuple(Column(name=name) for name in ("curvature", "directions", "share", "log scale")),
+        rows=(("2", 1, 0.25, 0.25), ("-2", 3, 0.75, 0.75)),
+    )
+    plane = {"across": "model.0.weight", "down": "model.2.weight", "from": -2.0, "to": 2.0}
+    return replace(report, tables=(surface, spectrum), answer=Answer(text="It stopped at a saddle.", values={"plane": plane}))
+
+
 def make_compare():
     """Two rates and three batch sizes, three seeds."""
     rng = np.random.default_rng(0)
@@ -188,7 +210,7 @@ def make_compare():
         rows=tuple((str(rate), *line) for rate, line in zip((0.05, 0.5), values, strict=True)),
     )
     report = make_report("compare", "Of lr / batch size: 0.05 / 16 is best.", runs, comparisons)
-    return dataclasses.replace(report, tables=(table, grid))
+    return replace(report, tables=(table, grid))
 
 
 def make_watch():
@@ -217,7 +239,7 @@ METRICS = (
 def make_diff(rows=METRICS):
     names = ("run", "metric", "old", "new", "change", "limit", "verdict")
     table = Table(name="metrics", title="metrics", columns=tuple(Column(name=name) for name in names), rows=tuple(rows))
-    return dataclasses.replace(make_report("diff", "Worse: test loss 0.6 -> 0.9 (+0.3, limit 0.012).", []), tables=(table,))
+    return replace(make_report("diff", "Worse: test loss 0.6 -> 0.9 (+0.3, limit 0.012).", []), tables=(table,))
 
 
 ALL = {
@@ -230,4 +252,5 @@ ALL = {
     "underfit": make_underfit,
     "watch": make_watch,
     "diff": make_diff,
+    "landscape": make_landscape,
 }

@@ -9,9 +9,13 @@ import torch
 from torch import Tensor
 
 from trainlab.losses import LOSSES
-from trainlab.step import Batch, Evaluation, Layout
+from trainlab.step import Batch, Evaluation, Layout, Objective
 
 Network = Callable[[Tensor], Tensor]
+
+
+def _refuse(run: int) -> Objective:
+    raise AssertionError(f"run {run}: no probe that needs weights is tested on these")
 
 
 def rest(
@@ -60,6 +64,7 @@ def rest(
         batch_size=batch_size,
         layout=Layout(names=("model.0.weight",), shapes=(torch.Size((1, 1)),), sizes=(1,)),
         pool=None if pool is None else place(*pool),
+        objective=_refuse,
     )
 
 

@@ -97,7 +97,8 @@ class TestTheCases:
         files.write_all()
         cases = list_cases()
         assert {code for case in cases for code in (*case.codes, *case.also)} <= set(list_rules())
-        for code in (code for code, rule in list_rules().items() if getattr(rule, "scope", "run") != "script"):
+        # Only a loop breaks some rules, and L005 needs the Hessian, which takes longer than the trainings here
+        for code in (code for code, rule in list_rules().items() if getattr(rule, "scope", "run") == "run"):
             faults = [case for case in cases if case.kind == "fault" and case.codes[0] == code]
             assert {case.part for case in faults} == set(PARTS), code
             assert len({find_architecture(make_config(case, 0)) for case in faults}) >= 3, code

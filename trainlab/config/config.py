@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -41,6 +42,33 @@ Vs = Annotated[
     BeforeValidator(_check_vs),
     WithJsonSchema({"type": ["array", "null"], "items": {"type": "object", "minProperties": 1}}),
 ]
+
+
+def _check_weights(value: Any) -> Any:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    if isinstance(value, list | tuple) and value and all(map(_is_finite, value)):
+        return tuple(map(float, value))
+    raise refuse("must be a file of saved weights, or all weights as a list of numbers, in the order of the parameters")
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+Weights = Annotated[
+    str | tuple[float, ...] | None,
+    BeforeValidator(_check_weights),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "null"},
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "number"}, "minItems": 1},
+            ]
+        }
+    ),
+]
 Vary = Annotated[
     dict[str, list[Any]],
     BeforeValidator(_check_vary),
@@ -63,6 +91,8 @@ class Config(Setting):
         regularize: what keeps it from learning the training part by heart.
         clip: whether gradients are cut.
         train: how long, in what portions.
+        weights: what it starts from instead: a file that `torch.save` wrote of its `state_dict()`, in the folder of this config or
+            else in the working directory; or all trained weights as one list of numbers, in the order of the parameters.
         rules: thresholds by rule code, and `ignore: [{code: ..., reason: ...}]`.
         vs: changes to run beside the base, each like one `--vs`; empty in the config of a single run.
         vary: values by dotted key: `compare` runs every combination, as with `--vary`; empty in the config of a single run.
@@ -77,6 +107,7 @@ class Config(Setting):
     regularize: Annotated[Regularize, OR_EMPTY] = field(default_factory=Regularize)
     clip: Clip = field(default_factory=NoClip)
     train: Annotated[Train, OR_EMPTY] = field(default_factory=Train)
+    weights: Weights = None
     rules: Rules = field(default_factory=dict)
     vs: Vs = field(default_factory=list)
     vary: Vary = field(default_factory=dict)

@@ -75,16 +75,18 @@ def _check_classes(classes: int, samples: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ones(Setting):
-    """Inputs that are all `value`, without a target: what the gradient experiments feed.
+    """Inputs that are all `value`: what the gradient experiments feed.
 
     Attributes:
         value: what every input is.
+        target: a number to be predicted for every sample; null for none.
     """
 
     name: Literal["ones"] = "ones"
     samples: PositiveInt = 1
     features: PositiveInt = 1
     value: Finite = 1.0
+    target: Finite | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

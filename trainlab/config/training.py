@@ -489,7 +489,7 @@ class Train(Setting):
         batch_size: samples an update; null for all of them.
         shuffle: draw a new order each epoch (mini-batches only).
         accumulate: batches whose gradients are averaged before one update.
-        updates: stop after this many updates, whatever `epochs` says.
+        updates: stop after this many updates, whatever `epochs` says; 0 leaves the weights as they start.
         early_stopping: when to stop before that, and which weights to keep; a number is the patience.
         precision: float32, float64, or mixed: bf16 and fp16 compute in 16 bits and keep the weights in float32, fp16 with a loss
             scale that is halved, and the update skipped, whenever a gradient overflows.
@@ -499,6 +499,6 @@ class Train(Setting):
     batch_size: BatchSize = None
     shuffle: Flag = True
     accumulate: PositiveInt = 1
-    updates: PositiveInt | None = None
+    updates: Count | None = None
     early_stopping: Annotated[EarlyStopping, Short("patience")] = field(default_factory=EarlyStopping)
     precision: Literal["float32", "float64", "bf16", "fp16"] = "float32"

@@ -1,4 +1,4 @@
-"""Inputs that are all the same, without a target."""
+"""Inputs that are all the same, and so is their target, if they have one."""
 
 from __future__ import annotations
 
@@ -10,4 +10,5 @@ from trainlab.data._samples import Samples
 
 def draw(spec: Ones) -> Samples:
     """`samples` rows of `features` times `value`."""
-    return Samples(inputs=torch.full((spec.samples, spec.features), spec.value), target=None)
+    target = None if spec.target is None else torch.full((spec.samples, 1), spec.target)
+    return Samples(inputs=torch.full((spec.samples, spec.features), spec.value), target=target)

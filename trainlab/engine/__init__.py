@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import statistics
@@ -35,7 +36,7 @@ from trainlab.engine._workers import Doing, Elsewhere, Shares, Workers
 from trainlab.losses import find_loss, name_loss
 from trainlab.plan import PlannedRun
 from trainlab.report import Module, Number, Parameter, Trace
-from trainlab.step import Batch, Evaluation
+from trainlab.step import Batch, Evaluation, Objective
 
 __all__ = [
     "ALWAYS",
@@ -141,8 +142,19 @@ def train_chunk(
         One trace a run, in order.
     """
     keep_freed_memory()
-    modules = {name: plugins.load("trainlab.probes", name) for name in dict.fromkeys(probes)}
+    modules = {name: _load_probe(name) for name in dict.fromkeys(probes)}
     return _train_group(runs, works, modules, tick, recorder or Recorder())
+
+
+def _load_probe(asked: str) -> ModuleType:
+    """The probe of that name; of `name=0.1` one whose `evaluate` is told the number."""
+    name, _, number = asked.partition("=")
+    probe = plugins.load("trainlab.probes", name)
+    if not number:
+        return probe
+    told = ModuleType(probe.__name__)
+    setattr(told, "evaluate", functools.partial(probe.evaluate, number=float(number)))  # noqa: B010  # a module has no such attribute
+    return told
 
 
 def measure_cost(runs: Sequence[PlannedRun], works: Sequence[Work], updates: int = 5) -> tuple[float, int]:
@@ -212,14 +224,19 @@ def _train_group(
             for probe in starting:
                 measured.update(probe.evaluate_start(rest(weights, weights.flat)))
     train_stack(stack, program, works, probes, find_due, recorder, rest, tick)
-    ending = [probe for probe in probes.values() if hasattr(probe, "evaluate")]
+    series = recorder.collect(len(runs))
+    ending = {name: probe for name, probe in probes.items() if hasattr(probe, "evaluate") or hasattr(probe, "condense")}
     if ending:
         evaluation = rest(_gather(stack.final), _gather(stack.last).flat, works)
         with torch.no_grad():
-            for probe in ending:
-                measured.update(probe.evaluate(evaluation))
+            for name, probe in ending.items():
+                if hasattr(probe, "evaluate"):
+                    measured.update(probe.evaluate(evaluation))
+                if hasattr(probe, "condense"):
+                    arrays, ways = probe.condense(evaluation, [each.pop(name, None) for each in series])
+                    measured.update(arrays)
+                    series = [{**each, **way} for each, way in zip(series, ways, strict=True)]
     found = {name: values.cpu().double().numpy() for name, values in measured.items()}
-    series = recorder.collect(len(runs))
     modules = tuple(Module(name=name, kind=kind) for name, kind in work.kinds.items())
     owners = dict(work.model.named_modules())
     parameters = tuple(
@@ -312,6 +329,15 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
             [measure_samples(work.model, work.layout, work.loss, weights.select([row]), batch) for row in range(runs)]
         )
 
+    objectives: dict[int, Objective] = {}
+
+    def find_objective(run: int) -> Objective:
+        from trainlab.engine._objective import LossSurface
+
+        if run not in objectives:
+            objectives[run] = LossSurface(members[run] if members else work, weights.select([run]))
+        return objectives[run]
+
     def step_norms(batch: Batch) -> Tensor | None:
         held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
         return measure_steps(work.model, work.layout, work.loss, held, batch, work.config.train.precision)
@@ -333,5 +359,6 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
         respond=lambda batch: respond(work.model, work.layout, weights, batch, runs, work.config.train.precision),
         batch_size=work.batch_size,
         layout=work.layout,
+        objective=find_objective,
         pool=work.pool,
     )

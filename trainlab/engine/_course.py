@@ -93,7 +93,7 @@ class Course:
             work = self._works[position]
             self._updates_done += work.updates
             self._epochs_done += count_epochs(work, work.updates)
-            if self.going or trace.updates:
+            if self.going or trace.updates or not work.updates:
                 self.traces[position] = trace
             if "loss" in trace.series:
                 self._best = min([self._best, *(each for each in trace.series["loss"].values[-1:].tolist() if math.isfinite(each))])

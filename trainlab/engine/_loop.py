@@ -16,6 +16,9 @@ from trainlab.engine._weights import Weights
 from trainlab.engine._work import Work
 from trainlab.step import Evaluation
 
+FEW = 50
+"""Updates measured by probes whose measurements are large."""
+
 STEERS = "validation-loss"
 """The probe whose measurement decides when a run stops, and where a plateau begins."""
 
@@ -78,9 +81,8 @@ def train_stack(
 def plan_measures(probes: Mapping[str, ModuleType], updates: int) -> Callable[[int], Mapping[str, ModuleType]]:
     """Which of the probes with `measure(step)` measure the update of a number, counted from 1, of so many."""
     each = {name: probe for name, probe in probes.items() if hasattr(probe, "measure")}
-    always = {name: probe for name, probe in each.items() if probe.EVERY == "update"}
-    sampled = choose_updates(updates)
-    return lambda update: each if update in sampled else always
+    some = {"sample": choose_updates(updates), "few": choose_updates(updates, FEW)}
+    return lambda update: {name: probe for name, probe in each.items() if probe.EVERY == "update" or update in some[probe.EVERY]}
 
 
 def _follow(probes: Mapping[str, ModuleType], stack: Stack, rest: Callable[[Weights, Tensor], Evaluation]) -> dict[str, Tensor]:

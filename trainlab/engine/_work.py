@@ -20,6 +20,7 @@ from trainlab.data import Task
 from trainlab.device import derive_seed
 from trainlab.engine._own import explain_failure, find_task, follow, import_targets, list_kinds, list_targets, try_update
 from trainlab.engine._precision import KEPT, cast, is_mixed
+from trainlab.engine._saved import load_weights, note_file
 from trainlab.errors import UserError
 from trainlab.optimizers.python import try_out
 from trainlab.step import Batch, Layout
@@ -140,7 +141,8 @@ def prepare(config: Config, device: torch.device) -> Work:
     )
     start = replace(start, train=replace(config.train, early_stopping=EarlyStopping()))
     own = list_targets(config)
-    key = (f"{start!r} {targets.note_place()}" if own else repr(start), str(device))
+    named = f"{start!r} {targets.note_place()}" if own else repr(start)
+    key = (named + note_file(config.weights), str(device))
     if key not in _prepared:
         if len(_prepared) >= CACHED:
             _prepared.clear()
@@ -204,8 +206,7 @@ def _prepare(config: Config, device: torch.device) -> Work:
         return inputs.to(device=device, dtype=dtype if inputs.is_floating_point() else None)
 
     first = place_inputs(dataset.train[0][:batch_size])
-    if isinstance(config.model, PythonModel):
-        _adapt(model, config.model, config.seed, dataset, first)
+    _adapt(model, config, dataset, first)
     with cast(config.train.precision, device):
         output = _try_one_batch(model, first, getattr(config.model, "target", None))
     if isinstance(config.model, PythonModel):
@@ -256,7 +257,7 @@ def _prepare(config: Config, device: torch.device) -> Work:
         task=dataset.task if named else find_task(dataset, output),
         outputs=output.shape[-1],
         batch_size=batch_size,
-        updates=min(updates, config.train.updates or updates),
+        updates=updates if config.train.updates is None else min(updates, config.train.updates),
         loss=loss,
         per_epoch=per_epoch,
         shuffle=config.train.shuffle if loading is None else loading.shuffle,
@@ -265,12 +266,16 @@ def _prepare(config: Config, device: torch.device) -> Work:
     )
 
 
-def _adapt(model: nn.Module, spec: PythonModel, seed: int, dataset: data.Dataset, first: Tensor) -> None:
-    """Let a network of the user's own be called with rows, `first` being some."""
-    models.adapt(model, dataset.structure or read_structure(dataset.train[0]), spec.target)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(derive_seed(seed, "lazy weights"))
-        models.wake_lazy_modules(model, first)
+def _adapt(model: nn.Module, config: Config, dataset: data.Dataset, first: Tensor) -> None:
+    """Let a network of the user's own be called with rows, `first` being some; give any network the weights that were saved."""
+    spec = config.model
+    if isinstance(spec, PythonModel):
+        models.adapt(model, dataset.structure or read_structure(dataset.train[0]), spec.target)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(derive_seed(config.seed, "lazy weights"))
+            models.wake_lazy_modules(model, first)
+    if config.weights is not None:
+        load_weights(model, config.weights)
 
 
 def _weigh(

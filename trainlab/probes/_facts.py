@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,12 @@ from trainlab.step import Batch
 def repeat(facts: dict[str, float], runs: int) -> dict[str, Tensor]:
     """Each number as `[run]`."""
     return {name: torch.full((runs,), float(value), dtype=torch.float64) for name, value in facts.items()}
+
+
+def gather(found: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """What was measured of each run, as one row a run; NaN where a run has not what others have."""
+    holes = {name: torch.full_like(each, torch.nan) for measured in found for name, each in measured.items()}
+    return {name: torch.stack([each.get(name, hole) for each in found]) for name, hole in holes.items()}
 
 
 def draw_samples(part: Batch, count: int) -> Batch:

@@ -192,6 +192,7 @@ def _tabulate_entrants(story: Story, findings: Sequence[Finding]) -> Table:
     ]
     losses = [part for part in ("train", "validation", "test") if f"{part}_loss" in contest.entrants[0].runs[0].metrics]
     main = measure.part if measure.by == "score" else parts[-1] if parts else ""
+    is_sharp = any("sharpness" in each.runs[0].metrics for each in contest.entrants)
     rows = []
     for each in contest.entrants:
         scores = {part: mean(each.runs, f"{part}_{kind}") for part in parts}
@@ -206,6 +207,7 @@ def _tabulate_entrants(story: Story, findings: Sequence[Finding]) -> Table:
                 *([] if measure.target is None else [None if each.reach is None else round(each.reach)]),
                 say_change(measure, comparison) + ")" if comparison else None,
                 _say_verdict(each, contest, findings),
+                *([mean(each.runs, "sharpness")] if is_sharp else []),
                 *(mean(each.runs, f"{part}_loss") for part in losses),
                 _find_start(each.runs),
                 draw_loss(each.runs),
@@ -225,6 +227,7 @@ def _tabulate_entrants(story: Story, findings: Sequence[Finding]) -> Table:
             *([] if measure.target is None else [Column(name=f"updates to {measure.target:g}", kind="number", priority=1)]),
             Column(name="next to the first", priority=0),
             Column(name="verdict", kind="verdict"),
+            *([Column(name="sharpness", kind="number", priority=1)] if is_sharp else []),
             *(Column(name=f"{part} loss", kind="number", priority=1 if part == "train" else 3) for part in losses),
             Column(name="loss at start", kind="number", priority=4),
             Column(name="loss", kind="curve", priority=4),

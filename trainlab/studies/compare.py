@@ -42,8 +42,15 @@ def first(config: Config, options: Options) -> Plan:
     grid = make_grid(config, options)
     if "target" in options.chosen and len({str(cell.arm.config.loss) for cell in grid.cells}) > 1:
         raise UserError("the losses compared are of different kinds, no number is the same to them", key="--target")
-    probes = (*PROBES, *(SIGNALS if is_about_depth([cell.arm.patch for cell in grid.cells]) else ()))
-    return Plan(runs=plan_runs([cell.arm for cell in grid.cells], list_seeds(options)), probes=probes, rules=RULES)
+    return Plan(
+        runs=plan_runs([cell.arm for cell in grid.cells], list_seeds(options)), probes=_choose_probes(grid, options), rules=RULES
+    )
+
+
+def _choose_probes(grid: Grid, options: Options) -> tuple[str, ...]:
+    """What is always shown; signals by depth where something differs that decides them; the sharpness where it is asked for."""
+    depth = SIGNALS if is_about_depth([cell.arm.patch for cell in grid.cells]) else ()
+    return (*PROBES, *depth, *(("largest-curvature",) if "sharpness" in options.chosen else ()))
 
 
 def goes_on(options: Options) -> bool:
@@ -58,7 +65,7 @@ def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) 
         return None
     done = by_arm(traces)
     arms = [arm for arm in _equalise(grid, done).values() if arm.name not in done]
-    return Plan(runs=plan_runs(arms, list_seeds(options)), probes=PROBES, rules=RULES) if arms else None
+    return Plan(runs=plan_runs(arms, list_seeds(options)), probes=_choose_probes(grid, options), rules=RULES) if arms else None
 
 
 def conclude(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from trainlab.config import Config
+from trainlab.config.data import Ones
 from trainlab.errors import UserError
 from trainlab.plan import Conclusion, Find, Options, Plan
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
@@ -71,7 +72,7 @@ def first(config: Config, options: Options) -> Plan:
     Raises:
         UserError: there is no target to learn.
     """
-    if config.data.name == "ones":
+    if isinstance(config.data, Ones) and config.data.target is None:
         raise UserError("these data have no target, so nothing is learned from them", key="data.name", value="ones")
     if config.loss == "sum":
         raise UserError(

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from trainlab.report import Parameter
 from trainlab.watch._graph import find_leaf, name_operation, walk
+
+if TYPE_CHECKING:
+    import numpy as np
 
 KINDS = {"relu": "ReLU", "sigmoid": "Sigmoid", "tanh": "Tanh", "hardtanh": "Hardtanh"}
 SAVED = {"relu": "_saved_result", "sigmoid": "_saved_result", "tanh": "_saved_result", "hardtanh": "_saved_self"}
@@ -57,6 +58,7 @@ class Look:
 
 def look_inside(root: Any) -> Look | None:
     """At the graph of one loss; None where torch has compiled a part of it, or computes it anew in the backward pass."""
+    import numpy as np
     import torch
 
     nodes = [node for node in walk(root) if not hasattr(node, "variable")]
@@ -129,6 +131,8 @@ def _find_awake(values: Any, leaf: Any) -> Any:
 
 def _read_inputs(node: Any, operation: str) -> Inputs | None:
     """Of the first layer, where its inputs are data: nothing that has a gradient."""
+    import numpy as np
+
     place = 1 if operation == "addmm" else 0
     if node.next_functions[place][0] is not None or (values := _read(node, INPUTS[operation])) is None:
         return None
@@ -188,6 +192,8 @@ class Inside:
 
     def list_arrays(self) -> dict[str, np.ndarray]:
         """`activation-dead`, `activation-saturated` and `initial-saturated`, one number a place; NaN where there is nothing."""
+        import numpy as np
+
         dead = {}
         for name in self.names:
             masks = [awake[name] for awake, _, _ in self.looks if name in awake]
@@ -209,6 +215,8 @@ class Inside:
         """As the probe `features` does; nothing where no feature varies."""
         if not self.inputs:
             return {}
+        import numpy as np
+
         rows = sum(each.rows for each in self.inputs)
         mean = np.add.reduce([each.sums for each in self.inputs]) / rows
         square = np.add.reduce([each.squares for each in self.inputs]) / rows

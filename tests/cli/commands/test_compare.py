@@ -85,3 +85,10 @@ def test_numbers_are_judged_by_r2(capsys: pytest.CaptureFixture[str]) -> None:
     document = report(capsys, "compare", *data, "--lr", "0.01", "--epochs", "5", "--vary", "model.width=4,32", "--seeds", "3")
     assert document["answer"]["values"]["by"] == "test_r2"
     assert "test R2" in document["answer"]["text"]
+
+
+def test_the_sharpness_is_told_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ("compare", "compare-batch-size", "--seeds", "2", "--epochs", "1", "--equal", "epochs", "--width", "8")
+    rows = find_table(report(capsys, *line, "--sharpness"), "cells")
+    assert all(row["sharpness"] > 0 for row in rows)
+    assert "sharpness" not in find_table(report(capsys, *line), "cells")[0]

@@ -206,7 +206,7 @@ class TestInProcess:
     def test_the_report_goes_where_it_is_wanted(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         file = tmp_path / "r.json"
         done = self.run(capsys, "--format", "table", "--format", f"json:{file}", str(SCRIPTS / "by_hand.py"))
-        assert "Nothing wrong was found. 30 updates of parameters watched" in done.err
+        assert "most updates are clipped (C001). 30 updates of parameters watched" in done.err
         assert json.loads(file.read_text())["command"] == "watch"
         known = self.run(capsys, "--max-steps", "3", "--output", str(file), str(SCRIPTS / "by_hand.py"))
         assert (known.out, known.err) == ("", "")

@@ -29,6 +29,9 @@ def compare(
             metavar="epochs|both", help="Compare at equal epochs, or at equal updates too.  [default: both for batch sizes]"
         ),
     ] = None,
+    sharpness: Annotated[
+        bool, typer.Option("--sharpness", help="Also the largest curvature of the loss where each has stopped.")
+    ] = False,
     time: Annotated[bool, typer.Option("--time", help="Also time an update of each, trained by itself.")] = False,
 ) -> Chosen:
     """What does a change do? Any changes, side by side, and whether the difference is real."""
@@ -37,6 +40,7 @@ def compare(
         "by": parse_choice(by, "--by", ("score", "loss", "updates")),
         "target": parse_number(target, "--target"),
         "equal": parse_choice(equal, "--equal", ("epochs", "both")),
+        "sharpness": sharpness or None,
         "time": time or None,
     }
 

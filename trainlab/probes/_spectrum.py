@@ -1,0 +1,128 @@
+"""The curvatures where a run has come to, worked out once for all probes that ask."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from trainlab.numerics import norm_rows
+from trainlab.probes._lanczos import KEPT, draw_signs, find_density, find_ends, find_trace
+from trainlab.step import Objective
+
+WHOLE = 1000
+"""Weights up to which the Hessian is computed whole."""
+
+ROWS = 64  # of it at a time
+TOLERANCE = 1e-7  # of the ends, as a share of the largest curvature
+MOST = 150  # products for the ends
+ROOM = 2**27  # numbers that the vectors kept may have together
+FEWEST, USUAL = 2 * KEPT + 4, 80  # vectors kept
+DRAWS, STEPS = 4, 30  # of the density
+SIGNS = 16  # of the trace
+NOTHING = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spectrum:
+    """Eigenvalues of the Hessian, in float64.
+
+    Attributes:
+        values: `[place]`: all of them, lowest first, or places that each stand for a share of them.
+        shares: `[place]`, adding up to 1.
+        low: `[total]` the unit eigenvector of the lowest.
+        high: `[total]` that of the highest.
+        lowest: the lowest eigenvalue.
+        highest: the highest.
+        error: how far these two may be off.
+        trace: the sum of all.
+        trace_error: its standard error; 0 where it is exact.
+        is_whole: these are all.
+    """
+
+    values: Tensor
+    shares: Tensor
+    low: Tensor
+    high: Tensor
+    lowest: float
+    highest: float
+    error: float
+    trace: float
+    trace_error: float
+    is_whole: bool
+
+
+_known: WeakKeyDictionary[Objective, Spectrum] = WeakKeyDictionary()
+
+
+def find_spectrum(objective: Objective) -> Spectrum:
+    """The spectrum at the point: all of it for a small network; of a large one both ends, density and trace."""
+    if objective not in _known:
+        _known[objective] = _compute_whole(objective) if len(objective.at) <= WHOLE else _estimate(objective)
+    return _known[objective]
+
+
+def compute_hessian(objective: Objective) -> Tensor:
+    """`[total, total]`, made symmetric: what is left of a difference between its halves is rounding."""
+    unit = torch.eye(len(objective.at), dtype=objective.at.dtype, device=objective.at.device)
+    hessian = torch.cat([objective.curve(rows) for rows in torch.split(unit, ROWS)])
+    return (hessian + hessian.T) / 2
+
+
+def _compute_whole(objective: Objective) -> Spectrum:
+    hessian = compute_hessian(objective).cpu()
+    values, vectors = torch.linalg.eigh(hessian)
+    return Spectrum(
+        values=values.double(),
+        shares=torch.full_like(values, 1 / len(values), dtype=torch.float64),
+        low=vectors[:, 0].to(objective.at),
+        high=vectors[:, -1].to(objective.at),
+        lowest=float(values[0]),
+        highest=float(values[-1]),
+        error=0.0,
+        trace=float(hessian.trace()),
+        trace_error=0.0,
+        is_whole=True,
+    )
+
+
+def _estimate(objective: Objective) -> Spectrum:
+    size = len(objective.at)
+    start = torch.randn(size, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(objective.at)
+    room = max(FEWEST, min(USUAL, ROOM // size))
+    ends = find_ends(objective.curve, start, tolerance=TOLERANCE, most=MOST, room=room)
+    signs = draw_signs(SIGNS, objective.at, seed=1)
+    values, shares = find_density(objective.curve, signs[:DRAWS], steps=min(STEPS, room))
+    trace, trace_error = find_trace(objective.curve, signs)
+    order = values.flatten().argsort()
+    return Spectrum(
+        values=values.flatten()[order].cpu().double(),
+        shares=shares.flatten()[order].cpu().double() / DRAWS,
+        low=ends.lowest,
+        high=ends.highest,
+        lowest=float(ends.values[0]),
+        highest=float(ends.values[-1]),
+        error=ends.error,
+        trace=trace,
+        trace_error=trace_error,
+        is_whole=False,
+    )
+
+
+def find_scale(objective: Objective) -> float:
+    """What a change of the loss is measured by: the loss itself, or that of the network with all weights 0 where it is more."""
+    values = (objective.measure(flat) for flat in (objective.at, torch.zeros_like(objective.at)))
+    return max((abs(value) for value in values if value == value), default=0.0)  # noqa: PLR0124  # NaN is not itself
+
+
+def find_step(scale: float, curvature: float, size: float) -> float:
+    """How far a step along a direction of this curvature must be to change the loss by all of `scale`; `size` at most."""
+    return min(math.sqrt(2 * scale / abs(curvature)), size) if scale and curvature else size
+
+
+def find_size(flat: Tensor) -> float:
+    """The norm of the weights; those that are next to nothing are taken for 0.1 each, lest nothing be measured around them."""
+    return max(float(norm_rows(flat[None])[0]), NOTHING * math.sqrt(len(flat)))

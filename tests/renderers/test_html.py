@@ -90,7 +90,12 @@ def test_long_tables_are_folded():
     assert sum(tag == "details" for tag, _ in page.elements) == 3
 
 
-@pytest.mark.parametrize(("make", "state"), [(make_report, "error"), (make_empty, "warning")])
+def make_worse():
+    worse = Answer(text="Worse.", values={"worse_metrics": ["base: test_loss"]})
+    return dataclasses.replace(make_empty(), answer=worse, exit_code=1, complete=True)
+
+
+@pytest.mark.parametrize(("make", "state"), [(make_report, "error"), (make_empty, "warning"), (make_worse, "error")])
 def test_the_first_line_shows_how_bad_it_is(make, state):
     page = Page(render(make(), Target()))
     assert ("h1", {"class": state}) in page.elements

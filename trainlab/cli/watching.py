@@ -143,7 +143,7 @@ def _read_options(given: dict[str, Any]) -> Options:
         ignore=tuple(given["ignore"] or ()),
         fail_on=given["fail_on"],
         stop_on=given["stop_on"],
-        baseline=read_baseline(given["baseline"]),
+        baseline=read_baseline(given["baseline"]).known,
     )
 
 

@@ -40,7 +40,7 @@ def draw(report: Report) -> Figure:
     return figure
 
 
-def _read(report: Report) -> list[Mapping[str, Any]]:
+def _read(report: Report) -> list[dict[str, Any]]:
     """The rows that can be drawn, no more than can be read."""
     table = next((each for each in report.tables if each.name == "metrics"), None)
     if table is None:

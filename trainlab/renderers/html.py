@@ -56,7 +56,9 @@ def _find_state(report: Report) -> str:
     if report.exit_code == NOTHING_JUDGED:
         return "warning"
     counted = causes.count(report.findings)
-    return "error" if counted["error"] else "warning" if counted["warning"] or not report.complete else "good"
+    if counted["error"] or report.answer.values.get("worse_metrics"):
+        return "error"
+    return "warning" if counted["warning"] or not report.complete else "good"
 
 
 def _lay_out(table: Table, report: Report) -> dict[str, Any]:

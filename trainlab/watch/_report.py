@@ -40,7 +40,7 @@ def make_report(
     findings, unjudged, judged = judge(rules, traces, reported)
     findings, unjudged = merge(findings, unjudged, [each.traces for each in heard])
     kept = tuple(
-        replace(each, known=(each.code, each.run, each.where) in options.baseline)
+        replace(each, known=(each.code, each.run, each.where, each.severity) in options.baseline)
         for each in causes.keep([each for each in findings if each.code in reported])
     )
     notes = [f"ended by {here.why}, before its own end"] if here.why else []

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 from trainlab.config.data import Data, Ones
+from trainlab.config.distributed import Distributed
 from trainlab.config.model import MLP, Model
 from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, Clip, ConstantSchedule, Loss, NoClip, Optimizer, Schedule, Train
@@ -50,6 +51,7 @@ class Config(Setting):
         regularize: what keeps it from learning the training part by heart.
         clip: whether gradients are cut.
         train: how long, in what portions.
+        distributed: how several processes would share an update; every command but `distributed` trains in one.
         rules: thresholds by rule code, and `ignore: [{code: ..., reason: ...}]`.
         vs: changes to run beside the base, each like one `--vs`; empty in the config of a single run.
     """
@@ -63,5 +65,6 @@ class Config(Setting):
     regularize: Annotated[Regularize, OR_EMPTY] = field(default_factory=Regularize)
     clip: Clip = field(default_factory=NoClip)
     train: Annotated[Train, OR_EMPTY] = field(default_factory=Train)
+    distributed: Annotated[Distributed, OR_EMPTY] = field(default_factory=Distributed)
     rules: Rules = field(default_factory=dict)
     vs: Vs = field(default_factory=list)

@@ -22,7 +22,7 @@ class OneByOne:
         self.model, self.layout, self.loss, self.precision = model, layout, find_loss(loss), precision
         self.how = f"one by one: {reason}"
         self._holders = _find_holders(model)
-        self._draws = _can_draw(model)
+        self.draws = _can_draw(model)
 
     def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:
         """See Program."""
@@ -37,9 +37,9 @@ class OneByOne:
             self.model.train()
         losses, gradients, streams = [], [], []
         device = batch.inputs.device
-        with fork_random(device) if self._draws else nullcontext():
+        with fork_random(device) if self.draws else nullcontext():
             for row, (parameters, state) in enumerate(zip(weights.parameters, weights.random, strict=True)):
-                if self._draws:
+                if self.draws:
                     state.restore()
                 # A leaf each: autocast lowers such a tensor once, however often it is used, and adds up its gradients lowered
                 leaves = [each.detach().requires_grad_() for each in parameters]
@@ -49,7 +49,7 @@ class OneByOne:
                 torch.autograd.backward(objective if scale is None else objective * scale[row], inputs=leaves)
                 gradients.append([torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves])
                 losses.append(loss.detach().to(leaves[0]))
-                streams.append(note_random(device) if self._draws else state)
+                streams.append(note_random(device) if self.draws else state)
         return torch.stack(losses), gradients, tuple(streams)
 
     def input_gradient(self, weights: Weights | Apart, batch: Batch, scale: Tensor | None = None) -> Tensor:

@@ -1,0 +1,386 @@
+"""Several processes compute the updates of a run together, and are compared with one: starts them, watches them, ends them."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import multiprocessing
+import os
+import pickle
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+
+from trainlab.device import choose_device, derive_seed
+from trainlab.engine._course import Course, Listen
+from trainlab.engine._work import Recipe, Work, prepare, write_recipe
+from trainlab.engine._workers import hold_signals
+from trainlab.engine.ranks._measuring import list_rounds
+from trainlab.engine.ranks._meeting import PLACES, Stage
+from trainlab.engine.ranks._norms import find_norms
+from trainlab.engine.ranks._rank import Failed, Job, Measured, Task, list_stages, serve
+from trainlab.errors import UserError
+from trainlab.plan import PlannedRun, Ranks
+from trainlab.report import Parameter, Series, Trace
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+__all__ = ["choose_rank_device", "train_on_ranks"]
+
+POLL_SECONDS = 0.05
+BLAME_SECONDS = 1.0  # for a rank that has died to be seen as such, after another has lost it
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seats:
+    """Which ranks this process starts.
+
+    Attributes:
+        world: how many ranks there are in all.
+        first: number of the first one here.
+        here: how many.
+        meet: where they find each other.
+        telling: other processes have started the rest, and all of them report.
+    """
+
+    world: int
+    first: int
+    here: int
+    meet: str
+    telling: bool
+
+
+def find_seats(ranks: int, folder: str, environment: Mapping[str, str]) -> Seats:
+    """All ranks, or, where torchrun has started this process, the one that it is.
+
+    Args:
+        ranks: that the largest run asks for.
+        folder: where those of one host find each other.
+        environment: of the process.
+
+    Raises:
+        UserError: torchrun has started fewer.
+    """
+    if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= environment.keys():
+        return Seats(world=ranks, first=0, here=ranks, meet=(Path(folder) / "meeting").as_uri(), telling=False)
+    world = int(environment["WORLD_SIZE"])
+    if ranks > world:
+        raise UserError(f"are more than the {world} that torchrun has started", key="distributed.ranks", value=str(ranks))
+    return Seats(world=world, first=int(environment["RANK"]), here=1, meet="env://", telling=True)
+
+
+def choose_rank_device(name: str, ranks: int) -> torch.device:
+    """Where ranks compute: `auto` is a GPU each where there are so many, else the CPU.
+
+    Raises:
+        UserError: no such device here, or too few of them.
+    """
+    device = choose_device(name)
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", ranks))
+    if device.type == "cuda" and torch.cuda.device_count() >= here:
+        return torch.device("cuda")
+    if name == "auto" or device.type == "cpu":
+        return CPU
+    have = f"{torch.cuda.device_count()} here" if device.type == "cuda" else "only the CPU and CUDA can average gradients"
+    raise UserError(f"{here} ranks need a GPU each: {have}; use cpu", key="--device", value=name)
+
+
+def train_on_ranks(
+    runs: Sequence[PlannedRun],
+    works: Sequence[Work],
+    ranks: Ranks,
+    device: torch.device,
+    threads: int,
+    listen: Listen = lambda _: True,
+) -> list[Trace]:
+    """Compute the first updates of each run on its ranks, and by one process, in the run's number format and in float64.
+
+    Args:
+        runs: what to compute.
+        works: the same, prepared.
+        ranks: how many updates, and how long to wait.
+        device: see `choose_rank_device`.
+        threads: of torch, in each rank.
+        listen: told of the progress; answers False to stop, and what has been measured so far is returned.
+
+    Returns:
+        One trace a run, in order.
+
+    Raises:
+        UserError: a rank has died, hangs, or cannot compute its share.
+    """
+    for work in works:
+        _check(work)
+    sizes = tuple(run.config.distributed.ranks for run in runs)
+    course = Course(works, listen)
+    with tempfile.TemporaryDirectory(prefix="trainlab-ranks-") as folder:
+        seats = find_seats(max(sizes), folder, os.environ)
+        job = Job(
+            tasks=tuple(_write_task(work) for work in works),
+            sizes=sizes,
+            steps=ranks.steps,
+            timed=ranks.timed,
+            backend="nccl" if device.type == "cuda" else "gloo",
+            meet=seats.meet,
+            world=seats.world,
+            first=seats.first,
+            telling=seats.telling,
+            timeout=ranks.timeout,
+            threads=threads,
+        )
+        place = Path(folder) / "job"
+        place.write_bytes(pickle.dumps(job))
+        with _start(place, seats) as started:
+            for position, measured in started.watch(course, [run.name for run in runs], ranks.timeout):
+                how = f"by {sizes[position]} ranks over {job.backend}"
+                course.note([position], [_trace(runs[position], works[position], measured, how)])
+    return [course.traces[position] for position in sorted(course.traces)]
+
+
+def _check(work: Work) -> None:
+    """Refuse what ranks cannot do.
+
+    Raises:
+        UserError: says what.
+    """
+    config = work.config
+    if config.train.precision == "fp16":
+        raise UserError("must not be fp16, whose loss scale the ranks would have to share", key="train.precision", value="fp16")
+    if config.regularize.adversarial:
+        raise UserError("is not for several ranks", key="regularize.adversarial", value=str(config.regularize.adversarial))
+    list_rounds(work)
+
+
+def _write_task(work: Work) -> Task:
+    """The run as it travels, with its twin in float64; a rank that starts with weights of its own has those of another seed."""
+    config = work.config
+    twins = [config]
+    if config.train.precision != "float64":
+        twins.append(replace(config, train=replace(config.train, precision="float64")))
+    others = () if config.distributed.same_start else range(1, config.distributed.ranks)
+    seeds = [derive_seed(config.seed, f"start {rank}") for rank in others]
+    if seeds:
+        seeds.insert(0, config.seed)
+    return Task(
+        works=tuple(_send(prepare(each, CPU)) for each in twins),
+        starts=tuple(tuple(_send(prepare(replace(each, seed=seed), CPU)) for each in twins) for seed in seeds),
+    )
+
+
+def _send(work: Work) -> Work | Recipe:
+    sent = write_recipe(work)
+    return sent if isinstance(sent, Recipe) else replace(sent, validation=None, test=None, pool=None)
+
+
+class Started:
+    """The ranks of this host.
+
+    Attributes:
+        processes: one a rank.
+    """
+
+    def __init__(self, processes: Sequence[BaseProcess], board: Any, results: Sequence[Connection], first: int) -> None:
+        self.processes = processes
+        self._board, self._first = board, first
+        self._results = {connection: seat for seat, connection in enumerate(results)}
+
+    def watch(self, course: Course, names: Sequence[str], timeout: float) -> Iterator[tuple[int, Measured]]:
+        """What the first rank finds, run by run, with the position of each.
+
+        Args:
+            course: told of what is done, and asked whether to go on.
+            names: of the runs.
+            timeout: seconds in which some rank must move on.
+
+        Raises:
+            UserError: one has died or hangs.
+        """
+        done = 0
+        failed: dict[int, Failed] = {}
+        before, moved, lost = list(self._board), time.monotonic(), math.inf
+        while done < len(names) and course.look([], None):
+            for seat, each in self._take_in():
+                if isinstance(each, Failed):
+                    failed[seat] = each
+                else:
+                    done += 1
+                    yield each
+            now = time.monotonic()
+            if self._board[:] != before:
+                before, moved = list(self._board), now
+            dead = [seat for seat, each in enumerate(self.processes) if each.exitcode not in (None, 0) and seat not in failed]
+            if failed or dead:
+                lost = min(lost, now)
+            culprit = dead or [seat for seat, each in failed.items() if not each.waiting]
+            if done < len(names) and (culprit or now - lost > BLAME_SECONDS):
+                raise self._explain(names[done], dead, failed)
+            if done < len(names) and now - moved > timeout:
+                raise self._explain_silence(names[done], timeout)
+
+    def _take_in(self) -> Iterator[tuple[int, Any]]:
+        for ready in wait(list(self._results), timeout=POLL_SECONDS):
+            connection = cast("Connection", ready)
+            try:
+                yield self._results[connection], connection.recv()
+            except (EOFError, OSError):
+                del self._results[connection]
+        if not self._results:
+            time.sleep(POLL_SECONDS)  # all have ended
+
+    def _explain(self, name: str, dead: Sequence[int], failed: Mapping[int, Failed]) -> UserError:
+        """Why it cannot go on: a rank that has died, else one that has failed by itself, else one that has lost the others."""
+        if dead:
+            seat = dead[0]
+            end = _say_exit(self.processes[seat].exitcode)
+            return UserError(f"{self._name(seat, name)} has died: {end}", key="distributed.ranks")
+        seat, reason = min(failed.items(), key=lambda each: each[1].waiting)
+        if reason.error is not None:
+            return reason.error
+        what = "has lost the others" if reason.waiting else "fails"
+        error = UserError(f"{self._name(seat, name)} {what}: {reason.text}", key="distributed.ranks")
+        error.add_note(reason.details)
+        return error
+
+    def _explain_silence(self, name: str, timeout: float) -> UserError:
+        stages = list_stages(self._board, len(self.processes))
+        busy = [seat for seat, stage in enumerate(stages) if stage in (Stage.COMPUTING, Stage.STARTING)]
+        if not busy:
+            return UserError(
+                f"the ranks wait for each other for more than {timeout:g} s, at update {self._board[2]} of {name}: one on another "
+                "host may be gone, or the network between them",
+                key="--timeout",
+                value=f"{timeout:g}",
+            )
+        told = self._name(busy[0], name)
+        others = "" if len(busy) == len(stages) or len(stages) == 1 else ", and the others wait for it"
+        return UserError(
+            f"{told} does not move on for more than {timeout:g} s{others}; a longer --timeout if it is slow",
+            key="--timeout",
+            value=f"{timeout:g}",
+        )
+
+    def _name(self, seat: int, run: str) -> str:
+        update = self._board[PLACES * seat + 2]
+        return f"rank {self._first + seat}" + (f", at update {update} of {run}," if update else ", before its first update,")
+
+
+def _say_exit(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"killed by {signal.Signals(-code).name}" + (", of memory perhaps" if code == -signal.SIGKILL else "")
+    return f"exit code {code}"
+
+
+@contextlib.contextmanager
+def _start(job: Path, seats: Seats) -> Iterator[Started]:
+    """The ranks of this host while the block lasts; none outlives it, nor this process.
+
+    Args:
+        job: where the pickled Job is: what is given to a process by multiprocessing is waited for without end if that dies early.
+        seats: which they are.
+    """
+    context = multiprocessing.get_context("spawn")  # what has threads cannot be forked safely
+    theirs, ours = context.Pipe(duplex=False)
+    board = context.RawArray("q", PLACES * seats.here)
+    processes: list[BaseProcess] = []
+    results: list[Connection] = []
+    try:
+        with hold_signals(), _set_environment(), _hide_main():
+            for seat in range(seats.here):
+                receiver, sender = context.Pipe(duplex=False)
+                process = context.Process(target=serve, args=(seat, str(job), board, theirs, sender), daemon=True)
+                process.start()
+                sender.close()
+                processes.append(process)
+                results.append(receiver)
+        theirs.close()
+        yield Started(processes, board, results, seats.first)
+    finally:
+        ours.close()
+        for each in processes:
+            each.kill()
+        for each in processes:
+            each.join()
+        for connection in results:
+            connection.close()
+
+
+@contextlib.contextmanager
+def _hide_main() -> Iterator[None]:
+    """A process that is started does not import the main module: it may be a script that would do everything once more."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextlib.contextmanager
+def _set_environment() -> Iterator[None]:
+    """What ranks on one host begin with: they meet within it, and torch tells of a lost connection in its exception only."""
+    names = {name for _, name in socket.if_nameindex()} if hasattr(socket, "if_nameindex") else set()
+    inside = next((name for name in ("lo", "lo0") if name in names), None)
+    wanted = {"TORCH_CPP_LOG_LEVEL": "FATAL"}
+    if inside is not None and "RANK" not in os.environ:
+        wanted["GLOO_SOCKET_IFNAME"] = inside
+    added = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+def _trace(run: PlannedRun, work: Work, measured: Measured, how: str) -> Trace:
+    own = measured.found[work.config.train.precision]
+    double = measured.found["float64"]
+    series = {}
+    norms = [] if run.config.distributed.sync_batch_norm else list(find_norms(work.model))
+    arrays = {"norm-spread": double["norm-spread"], "norms": np.array(norms, dtype=str)}
+    for suffix, found in (("", own), ("-float64", double)):
+        for name, values in found.items():
+            if name not in ("at", "norm-spread"):
+                series[f"{name}{suffix}"] = Series(per="update", at=found["at"], values=values)
+    owners = dict(work.model.named_modules())
+    rounds = list_rounds(work)
+    return Trace(
+        name=run.name,
+        patch=run.patch,
+        config=run.config,
+        seed=run.config.seed,
+        parameters=tuple(
+            Parameter(name=name, module=type(owners[name.rpartition(".")[0]]).__name__, shape=tuple(shape))
+            for name, shape in zip(work.layout.names, work.layout.shapes, strict=True)
+        ),
+        series=series,
+        arrays=arrays,
+        metrics={
+            "ranks": run.config.distributed.ranks,
+            "effective_batch": sum(rounds[0].sizes),
+            "updates_per_epoch": len(rounds),
+            "samples_per_rank": max(sum(each.sizes[rank] for each in rounds) for rank in range(len(rounds[0].sizes))),
+            "batch_norms": len(find_norms(work.model)),
+            "draws": int(measured.draws),
+            **measured.times,
+        },
+        updates=len(own["at"]),
+        planned=len(own["at"]),
+        sizes={"train": work.samples},
+        task=work.task,
+        how=how,
+    )

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["choose_rank_device", "train_on_ranks"]
 
 POLL_SECONDS = 0.05
+START_SECONDS = 120.0  # for all ranks to import torch and to meet, at least
 BLAME_SECONDS = 1.0  # for a rank that has died to be seen as such, after another has lost it
 CPU = torch.device("cpu")
 
@@ -228,8 +229,9 @@ class Started:
             culprit = dead or [seat for seat, each in failed.items() if not each.waiting]
             if done < len(names) and (culprit or now - lost > BLAME_SECONDS):
                 raise self._explain(names[done], dead, failed)
-            if done < len(names) and now - moved > timeout:
-                raise self._explain_silence(names[done], timeout)
+            limit = max(timeout, START_SECONDS) if Stage.STARTING in list_stages(self._board, len(self.processes)) else timeout
+            if done < len(names) and now - moved > limit:
+                raise self._explain_silence(names[done], limit)
 
     def _take_in(self) -> Iterator[tuple[int, Any]]:
         for ready in wait(list(self._results), timeout=POLL_SECONDS):

@@ -179,11 +179,13 @@ def _form_ring(rank: int, size: int) -> Ring:
 
 
 def _measure(job: Job, task: Task, ring: Ring, device: torch.device) -> Measured:
-    found: dict[str, Found] = {}
+    note(Stage.STARTING, 0)  # the user's own code is imported and tried, which may take its time
     works = [put(each, device) for each in task.works]
-    for which, work in enumerate(works):
-        start = put(task.starts[ring.rank][which], device) if task.starts else None
-        found[work.config.train.precision] = compare(work, ring, start, job.steps)
+    starts = [put(each, device) for each in task.starts[ring.rank]] if task.starts else [None] * len(works)
+    note(Stage.COMPUTING)
+    found: dict[str, Found] = {
+        work.config.train.precision: compare(work, ring, start, job.steps) for work, start in zip(works, starts, strict=True)
+    }
     draws = Copy(works[0], 0, epochs_of=1).draws
     return Measured(found=found, draws=draws, times=measure_times(works[0], ring) if job.timed else {})
 

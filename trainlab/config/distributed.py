@@ -15,7 +15,7 @@ def _check_shares(value: Any) -> Any:
         return None
     if isinstance(value, list | tuple) and value and all(isinstance(each, int) and each is not True and each > 0 for each in value):
         return tuple(value)
-    raise refuse("must be a list of whole numbers of at least 1, one a rank, or null for equal shares")
+    raise refuse("must be a list of whole numbers of at least 1, or null for equal shares")
 
 
 Shares = Annotated[
@@ -39,7 +39,8 @@ class Distributed(Setting):
             DistributedSampler deals them.
         remainder: what becomes of samples that the ranks cannot share evenly. `repeat` gives some twice, as DistributedSampler
             does; `drop` leaves the last ones out; `uneven` leaves some ranks with fewer.
-        shares: samples of each rank in proportion to these, in place of equal shares; `remainder` then has no meaning.
+        shares: samples of each rank in proportion to these, one a rank and then from the first again, in place of equal shares;
+            `remainder` then has no meaning.
         reduction: how the gradients of the ranks become one. `mean`, as DistributedDataParallel takes it; `weighted`: by how many
             samples each rank has; `sum`.
         accumulation: of the batches before an update the mean gradient, or their sum.
@@ -63,8 +64,3 @@ class Distributed(Setting):
     same_start: Flag = True
     dropout: Literal["own", "same", "union"] = "own"
     through: Literal["all_reduce", "ddp"] = "all_reduce"
-
-    def __post_init__(self) -> None:
-        """Shares are one a rank."""
-        if self.shares is not None and len(self.shares) != self.ranks:
-            raise refuse(f"must be one number for each of the {self.ranks} ranks", "shares")

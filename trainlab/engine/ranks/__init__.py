@@ -244,7 +244,11 @@ class Started:
             time.sleep(POLL_SECONDS)  # all have ended
 
     def _explain(self, name: str, dead: Sequence[int], failed: Mapping[int, Failed]) -> UserError:
-        """Why it cannot go on: a rank that has died, else one that has failed by itself, else one that has lost the others."""
+        """Why it cannot go on: a rank that has died, else one that has failed by itself, else one that has lost the others.
+
+        Raises:
+            RuntimeError: our own code is to blame.
+        """
         if dead:
             seat = dead[0]
             end = _say_exit(self.processes[seat].exitcode)
@@ -252,6 +256,8 @@ class Started:
         seat, reason = min(failed.items(), key=lambda each: each[1].waiting)
         if reason.error is not None:
             return reason.error
+        if reason.is_ours:
+            raise RuntimeError(f"{self._name(seat, name)} fails:\n{reason.details}")
         what = "has lost the others" if reason.waiting else "fails"
         error = UserError(f"{self._name(seat, name)} {what}: {reason.text}", key="distributed.ranks")
         error.add_note(reason.details)

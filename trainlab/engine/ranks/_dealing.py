@@ -58,32 +58,39 @@ def deal(samples: int, section: Distributed, batch_size: int | None, accumulate:
         raise UserError(f"are more than the {samples} samples of an epoch", key="distributed.ranks", value=str(section.ranks))
     parts = _share_out(samples, section)
     if section.shares is None or batch_size is None:
-        sizes = [batch_size or len(part) for part in parts]
-        rounds = max(math.ceil(len(part) / size) for part, size in zip(parts, sizes, strict=True))
+        batches = [_cut(part, batch_size or len(part)) for part in parts]
     else:
         rounds = math.ceil(samples / (batch_size * section.ranks))
-        sizes = [math.ceil(len(part) / rounds) for part in parts]
-    updates = []
-    for number, first in enumerate(range(0, rounds, accumulate), 1):
-        cut = [
-            [part[at * size : (at + 1) * size] for at in range(first, min(first + accumulate, rounds)) if at * size < len(part)]
-            for part, size in zip(parts, sizes, strict=True)
-        ]
-        updates.append(
-            Round(
-                number=number,
-                batches=tuple(tuple(tuple(place % samples for place in batch) for batch in batches) for batches in cut),
-                padding=tuple(tuple(tuple(place >= samples for place in batch) for batch in batches) for batches in cut),
-            )
+        batches = [_divide(part, rounds) for part in parts]
+    longest = max(map(len, batches))
+    cut = [[[batch for batch in own[at : at + accumulate] if batch] for own in batches] for at in range(0, longest, accumulate)]
+    return [
+        Round(
+            number=number,
+            batches=tuple(tuple(tuple(place % samples for place in batch) for batch in own) for own in shares),
+            padding=tuple(tuple(tuple(place >= samples for place in batch) for batch in own) for own in shares),
         )
-    return updates
+        for number, shares in enumerate(filter(any, cut), 1)
+    ]
+
+
+def _cut(part: Sequence[int], size: int) -> list[Sequence[int]]:
+    """Batches of one size, the last of which may be smaller."""
+    return [part[at : at + size] for at in range(0, len(part), max(1, size))]
+
+
+def _divide(part: Sequence[int], count: int) -> list[Sequence[int]]:
+    """So many batches, as even as can be."""
+    bounds = [round(at * len(part) / count) for at in range(count + 1)]
+    return [part[low:high] for low, high in itertools.pairwise(bounds)]
 
 
 def _share_out(samples: int, section: Distributed) -> list[Sequence[int]]:
     """The places of each rank; those from `samples` on are there a second time."""
     ranks = section.ranks
     if section.shares is not None:
-        return _share_in_proportion(samples, section.shares, is_strided=section.sharding == "strided")
+        shares = list(itertools.islice(itertools.cycle(section.shares), ranks))
+        return _share_in_proportion(samples, shares, is_strided=section.sharding == "strided")
     each = samples // ranks if section.remainder == "drop" else math.ceil(samples / ranks)
     if section.sharding == "strided":
         parts: list[Sequence[int]] = [range(rank, each * ranks, ranks) for rank in range(ranks)]

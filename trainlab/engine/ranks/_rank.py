@@ -24,6 +24,7 @@ from trainlab.engine.ranks._measuring import Ring, compare, measure_times
 from trainlab.engine.ranks._meeting import Stage, note, sit_down, wait_for_all
 from trainlab.errors import UserError
 from trainlab.step import Batch
+from trainlab.targets import OURS
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -100,12 +101,14 @@ class Failed:
         waiting: it was with the others, so that one of them may be the reason.
         error: what is wrong with the config, if that is it.
         details: the traceback.
+        is_ours: it was raised by this program itself, and so is a bug of ours.
     """
 
     text: str
     waiting: bool
     error: UserError | None
     details: str
+    is_ours: bool
 
 
 def serve(seat: int, place: str, board: Any, line: Connection, results: Connection) -> None:
@@ -129,7 +132,8 @@ def serve(seat: int, place: str, board: Any, line: Connection, results: Connecti
         waiting = board[3 * seat + 1] == Stage.WAITING
         known = error if isinstance(error, UserError) else None
         with contextlib.suppress(OSError):
-            results.send(Failed(text=text, waiting=waiting, error=known, details=traceback.format_exc()))
+            ours = traceback.extract_tb(error.__traceback__)[-1].filename.startswith(str(OURS)) and not waiting
+            results.send(Failed(text=text, waiting=waiting, error=known, details=traceback.format_exc(), is_ours=ours))
         results.close()
         os._exit(1)
     results.close()

@@ -13,7 +13,7 @@ from trainlab.report import Finding, Skipped, Trace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchNormUnsynced:
-    """Batch norm takes the mean and the variance of each rank's own samples, and these differ between ranks.
+    r"""Batch norm takes the mean and the variance of each rank's own samples, and these differ between ranks.
 
     What it finds:
         The largest mean that a batch norm has taken off on any rank less the smallest, in standard deviations, on average over its
@@ -28,7 +28,9 @@ class BatchNormUnsynced:
         `update`, `spread`, `samples` a rank, `limit`.
 
     See it:
-            trainlab distributed --norm batch
+            trainlab distributed --ranks 2 --norm batch \
+                --vs distributed.same_start=false \
+                --vs distributed.reduction=sum
 
     What to try:
         SyncBatchNorm (`distributed.sync_batch_norm`), more samples a rank, or a norm that looks at one sample at a time (layer,
@@ -36,6 +38,9 @@ class BatchNormUnsynced:
 
     Sources:
         Ioffe & Szegedy 2015; Goyal et al. 2017, section 3; Wu & Johnson 2021.
+
+    Attributes:
+        limit: difference of means between ranks, in standard deviations, above which it fires.
     """
 
     code: ClassVar[str] = "P003"

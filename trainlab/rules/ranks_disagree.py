@@ -13,7 +13,7 @@ from trainlab.report import Finding, Skipped, Trace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RanksDisagree:
-    """After an update the ranks have different weights.
+    r"""After an update the ranks have different weights.
 
     What it finds:
         The largest difference between the ranks' weights after any update, in float64, relative to the largest weight of the
@@ -27,7 +27,9 @@ class RanksDisagree:
         `update`, `spread`, `limit`.
 
     See it:
-            trainlab distributed --set distributed.same_start=false
+            trainlab distributed --ranks 2 --norm batch \
+                --vs distributed.same_start=false \
+                --vs distributed.reduction=sum
 
     What to try:
         Send the weights of the first rank to all before the first update, as DistributedDataParallel does; seed the
@@ -35,6 +37,9 @@ class RanksDisagree:
 
     Sources:
         Li et al. 2020 (PyTorch Distributed).
+
+    Attributes:
+        limit: difference between ranks, relative to the largest weight of the parameter, above which it fires.
     """
 
     code: ClassVar[str] = "P001"

@@ -17,7 +17,7 @@ OUTWEIGHS = 2.0  # how many times as far off the gradient must be as the right c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReductionMismatch:
-    """The ranks' gradients are right, and put together in the wrong way.
+    r"""The ranks' gradients are right, and put together in the wrong way.
 
     What it finds:
         Updates whose gradient, in float64, is not that of one process on the same samples, while the ranks' own gradients, averaged
@@ -33,7 +33,9 @@ class ReductionMismatch:
         combination), `smallest` and `largest` share, `limit`.
 
     See it:
-            trainlab distributed --set distributed.reduction=sum
+            trainlab distributed --ranks 2 --norm batch \
+                --vs distributed.same_start=false \
+                --vs distributed.reduction=sum
 
     What to try:
         Divide by the number of ranks, and by the number of accumulated batches. For uneven shares weigh each rank's loss by its
@@ -41,6 +43,9 @@ class ReductionMismatch:
 
     Sources:
         Li et al. 2020 (PyTorch Distributed); Goyal et al. 2017, section 3.
+
+    Attributes:
+        limit: difference from the gradient of one process, as a share of its length, above which it fires.
     """
 
     code: ClassVar[str] = "P002"

@@ -179,6 +179,7 @@ def compare(work: Work, ring: Ring, start: Work | None, steps: int) -> Found:
             notes.add(f"{name}-error", find_error(one, other))
         notes.add("rank-spread", find_extents(work.layout, spread) / find_measure(work.layout, alone.weights.flat))
         notes.add("gradient-factor", find_factor(gradient, right))
+        notes.add("gradient-size", right.abs().max())
         extents = [max(float(alone.buffers[name].abs().max()), 1e-12) for name in buffers]
         apart = [float((each - alone.buffers[name]).abs().max()) for name, each in buffers.items()]
         notes.add("buffer-difference", max((a / e for a, e in zip(apart, extents, strict=True)), default=0.0))

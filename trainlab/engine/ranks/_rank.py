@@ -153,15 +153,17 @@ def _work(job: Job, seat: int, results: Connection) -> None:
     if job.backend == "nccl":
         device = torch.device("cuda", seat if job.meet != "env://" else int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
+    tasks = [_prepare(task, rank, device) if rank < size else None for task, size in zip(job.tasks, job.sizes, strict=True)]
     limit = datetime.timedelta(seconds=job.timeout + LATER_SECONDS)
     dist.init_process_group(job.backend, init_method=job.meet, rank=rank, world_size=job.world, timeout=limit)
     rings = {size: _form_ring(rank, size) for size in dict.fromkeys(job.sizes)}
     everyone = dist.new_group(backend="gloo") if job.telling else None
-    note(Stage.COMPUTING)
-    for position, (task, size) in enumerate(zip(job.tasks, job.sizes, strict=True)):
-        measured = _measure(job, task, rings[size], device) if rank < size else None
+    for position, (task, size) in enumerate(zip(tasks, job.sizes, strict=True)):
+        note(Stage.COMPUTING, 0)
+        measured = _measure(job, task, rings[size]) if task is not None else None
         if job.telling:
             shared = [measured]
+            note(Stage.WAITING)
             dist.broadcast_object_list(shared, 0, group=everyone)
             measured = shared[0]
         if measured is not None and (rank == 0 or job.telling):
@@ -182,16 +184,25 @@ def _form_ring(rank: int, size: int) -> Ring:
     return Ring(rank=rank, size=size, gradients=groups[0], statistics=groups[1])
 
 
-def _measure(job: Job, task: Task, ring: Ring, device: torch.device) -> Measured:
-    note(Stage.STARTING, 0)  # the user's own code is imported and tried, which may take its time
-    works = [put(each, device) for each in task.works]
-    starts = [put(each, device) for each in task.starts[ring.rank]] if task.starts else [None] * len(works)
-    note(Stage.COMPUTING)
-    found: dict[str, Found] = {
-        work.config.train.precision: compare(work, ring, start, job.steps) for work, start in zip(works, starts, strict=True)
-    }
-    draws = Copy(works[0], 0, epochs_of=1).draws
-    return Measured(found=found, draws=draws, times=measure_times(works[0], ring) if job.timed else {})
+Ready = list[tuple[Work, Work | None]]
+"""A run in each number format, and with the weights that this rank begins with where those are its own."""
+
+
+def _prepare(task: Task, rank: int, device: torch.device) -> Ready:
+    """What this rank needs of a run, before it meets the others: the user's own code is imported and tried, as by one process."""
+    starts = task.starts[rank] if task.starts else (None,) * len(task.works)
+    return [
+        (put(work, device), None if start is None else put(start, device)) for work, start in zip(task.works, starts, strict=True)
+    ]
+
+
+def _measure(job: Job, ready: Ready, ring: Ring) -> Measured:
+    found: dict[str, Found] = {}
+    for work, start in ready:
+        found[work.config.train.precision] = compare(work, ring, start, job.steps)
+    own = ready[0][0]
+    draws = Copy(own, 0, epochs_of=1).draws
+    return Measured(found=found, draws=draws, times=measure_times(own, ring) if job.timed else {})
 
 
 def put(sent: Work | Recipe, device: torch.device) -> Work:

@@ -177,7 +177,7 @@ def _answer(
         ideal = _find(arms, base, trace.config, make_ideal(trace.config)) or base
         names = " and ".join(effect.cause.name for effect in meant)
         rest = (_worst(ideal, "gradient-error"), _worst(ideal, "gradient-error-float64"))
-        text = f"{says}, but for {names}, as it is meant: that is {_percent(double)} of the gradient; "
+        text = f"{says}, but for {names}, as is meant: that is {_percent(double)} of the gradient; "
         text += f"with one process's own they agree {_say_agreement(trace.config.train.precision, *rest)}."
     else:
         told = [f"{effect.cause.name} ({_say_effect(effect)} alone)" for effect in faults]

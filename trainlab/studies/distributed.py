@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,13 @@ def first(config: Config, options: Options) -> Plan:  # noqa: ARG001  # the base
     base = arms[0]
     beside = [make_arm(base.config, each) for each in _list_patches(base.config)]
     steps = options.chosen.get("steps", STEPS)
-    runs = plan_runs(arms, options.seeds)
+
+    def shorten(each: Config) -> Config:
+        return replace(each, train=replace(each.train, updates=min(steps, each.train.updates or steps)))
+
+    runs = plan_runs(arms, options.seeds, shorten)
     named = {run.name for run in runs}
-    more = plan_runs([arm for arm in beside if arm.name not in named], options.seeds)
+    more = plan_runs([arm for arm in beside if arm.name not in named], options.seeds, shorten)
     runs += tuple(PlannedRun(name=run.name, patch=run.patch, config=run.config, judged=False) for run in more)
     ranks = Ranks(steps=steps, timeout=options.chosen.get("timeout", TIMEOUT), timed="time" in options.chosen)
     return Plan(runs=runs, probes=PROBES, rules=RULES, ranks=ranks)

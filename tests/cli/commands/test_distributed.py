@@ -61,7 +61,7 @@ def test_a_dry_run_starts_none(config: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch.setattr("trainlab.engine.ranks.train_on_ranks", None)
     outcome = carry_out(capsys, "distributed", str(config), "--dry-run")
     assert outcome.code == 0
-    assert outcome.out.startswith("runs     6")
+    assert outcome.out.startswith("runs     4\nupdates  20\n")
 
 
 @pytest.mark.parametrize(

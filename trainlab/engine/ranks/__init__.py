@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
 from types import ModuleType
@@ -303,6 +304,7 @@ def _start(job: Path, seats: Seats) -> Iterator[Started]:
     context = multiprocessing.get_context("spawn")  # what has threads cannot be forked safely
     theirs, ours = context.Pipe(duplex=False)
     board = context.RawArray("q", PLACES * seats.here)
+    resource_tracker.ensure_running()  # started with the first process it would let signals through again
     processes: list[BaseProcess] = []
     results: list[Connection] = []
     try:

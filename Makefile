@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test setup lint bench bench-lr bench-repair bench-watch test-scripts zoo clean
+.PHONY: demo test setup lint bench bench-lr bench-repair bench-watch test-scripts zoo picture clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## the main job
@@ -44,6 +44,9 @@ bench-repair: $(READY)  ## how many faulty networks end healthy after check
 
 zoo: $(READY)  ## how far the verdicts can be believed: train healthy and faulty networks, and judge them
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.zoo --write --verbose
+
+picture: $(READY)  ## the picture in README, a command as a terminal shows it
+	$(BIN)/python tests/draw_terminal.py
 
 clean:
 	rm -rf .venv .venv-scripts .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

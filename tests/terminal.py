@@ -1,4 +1,4 @@
-"""A terminal for commands under test: 80 columns, no colour, what a person would see."""
+"""A terminal for commands under test: 80 columns, what a person would see."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 import termios
 
 
-def run_in_terminal(arguments: list[str], columns: int = 80) -> tuple[int, str]:
+def run_in_terminal(arguments: list[str], columns: int = 80, *, color: bool = False) -> tuple[int, str]:
     """Run `trainlab ARGUMENTS` with its stdout on a terminal of `columns`.
 
     Returns:
@@ -21,13 +21,14 @@ def run_in_terminal(arguments: list[str], columns: int = 80) -> tuple[int, str]:
     watching = arguments[0] == "watch"
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "FORCE_COLOR")}
+    other = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR")
+    environment = {name: value for name, value in os.environ.items() if name not in other} | ({} if color else {"NO_COLOR": "1"})
     process = subprocess.Popen(
         [sys.executable, "-m", "trainlab", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=follower,
         stderr=follower if watching else subprocess.PIPE,
-        env=environment | {"NO_COLOR": "1", "TERM": "dumb" if watching else "xterm", "PYTHONIOENCODING": "utf-8"},
+        env=environment | {"TERM": "dumb" if watching else "xterm-256color", "PYTHONIOENCODING": "utf-8"},
     )
     os.close(follower)
     parts = []

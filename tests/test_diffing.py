@@ -73,7 +73,7 @@ def test_seeds_that_differ_more_than_the_means_decide_nothing() -> None:
 
     assert compare(make(0.9, 0.7, 0.8), make(0.85, 0.6, 0.75)).exit_code == 0
     report = compare(make(0.9, 0.901, 0.899), make(0.85, 0.851, 0.849))
-    assert (report.exit_code, report.answer.values["worse"]) == (1, ["base: test_accuracy"])
+    assert (report.exit_code, report.answer.values["worse_metrics"]) == (1, ["base: test_accuracy"])
     assert report.answer.text == "Worse: test accuracy 0.9 -> 0.85 (-0.05, limit 0.018)."
     assert compare(make(0.9, 0.9), make(0.85, 0.85)).exit_code == 1, "seeds that do not differ at all are no noise"
 

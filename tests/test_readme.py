@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from draw_terminal import COMMAND, PICTURE, draw
 from terminal import run_in_terminal
 
 from trainlab.config import validate
@@ -119,9 +120,34 @@ BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 JOBS = [block for block in BLOCKS if "pip install" in block]
 
 
+HOOKS = [block for block in BLOCKS if "hooks:" in block]
+
+
 def test_the_config_shown_is_valid() -> None:
-    (config,) = (block for block in BLOCKS if block not in JOBS)
+    (config,) = (block for block in BLOCKS if block not in JOBS + HOOKS)
     validate(yaml.safe_load(config), {})
+
+
+def test_the_hook_shown_refuses_a_wrong_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "good.yaml").write_text("model: {width: 8}\n")
+    (tmp_path / "configs" / "wrong.yml").write_text("model: {widht: 8}\n")
+    (hooks,) = HOOKS
+    (hook,) = yaml.safe_load(hooks)["repos"][0]["hooks"]
+    files = [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*.*"))]
+    assert all(re.search(hook["files"], file) for file in files)
+    program, *arguments = shlex.split(hook["entry"])
+    assert program == "trainlab"
+    code, printed = run_in_terminal([*arguments, *files])
+    assert code == 2
+    assert re.findall(r"error: (\S+):", printed) == ["configs/wrong.yml:1"]
+
+
+def test_the_picture_shows_what_the_program_prints() -> None:
+    shown, printed = PICTURE.read_text(encoding="utf-8").splitlines(), draw(COMMAND).splitlines()
+    assert find_missing(shown, printed) is None
+    assert COMMAND in README
 
 
 @pytest.mark.parametrize("job", JOBS, ids=["github", "gitlab"])

@@ -126,8 +126,8 @@ def _find_interval(old: Sequence[float], new: Sequence[float]) -> tuple[float, f
 def _answer(worse: Sequence[Finding], declined: Sequence[Change], changes: Sequence[Change], common: Sequence[str]) -> Answer:
     gained = [each for each in changes if each.verdict == "better"]
     values = {
-        "worse": [f"{each.run}: {each.metric}" for each in declined],
-        "better": [f"{each.run}: {each.metric}" for each in gained],
+        "worse_metrics": [f"{each.run}: {each.metric}" for each in declined],
+        "better_metrics": [f"{each.run}: {each.metric}" for each in gained],
         "new_findings": [each.code for each in worse],
     }
     if not common:

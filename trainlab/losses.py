@@ -77,9 +77,13 @@ class OwnLoss:
 
     def __call__(self, output: Tensor, target: Tensor | None) -> Tensor:
         """A number."""
-        seen = None if target is None or self._goal is None else self._goal.unpack(target, output.dtype)
-        found: Tensor = self._loss(self._returned.unpack(output), seen)
+        found: Tensor = self._loss(*self.show(output, target))
         return found
+
+    def show(self, output: Tensor, target: Tensor | None) -> tuple[Any, Any]:
+        """What it sees of rows of outputs and of targets."""
+        seen = None if target is None or self._goal is None else self._goal.unpack(target, output.dtype)
+        return self._returned.unpack(output), seen
 
 
 def load_loss(spec: PythonLoss, device: torch.device, dtype: torch.dtype) -> Callable[..., Any]:

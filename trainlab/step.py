@@ -109,6 +109,8 @@ class Evaluation:
         outputs: `(batch) ->` for each run `{module name: [sample, ...]}`, the output of every leaf module, with the parameters that
             the last gradient was taken at; one run at a time is held.
         sample_norms: `(batch [sample, ...]) -> [run, sample]` norm of the gradient of each sample's own loss, at `flat`.
+        step_norms: `(batch [sample, step, ...]) -> [run, step]` norm of the gradient that gets back to what enters at each step of
+            the sequences, with the parameters that the last gradient was taken at; None where there are no steps.
         task: what is learned, see `Trace.task`.
         loss: name of the loss; `python` for one of the user's own.
         judge: the loss itself, `(output, target) ->` mean.
@@ -128,6 +130,7 @@ class Evaluation:
     predict: Predict
     outputs: Callable[[Batch], Iterator[dict[str, Tensor]]]
     sample_norms: Callable[[Batch], Tensor]
+    step_norms: Callable[[Batch], Tensor | None]
     task: str
     loss: str
     judge: Callable[[Tensor, Tensor | None], Tensor]

@@ -184,3 +184,16 @@ def test_all_problems_of_changes_at_once(capsys: pytest.CaptureFixture[str]) -> 
     line = "gradients --act rellu --set model.lyers=3 --lr x --vs model.nrom=batch"
     assert len(carry_out(capsys, *line.split()).errors) == 3  # a change beside a base that cannot be is not looked at
     assert len(carry_out(capsys, *["gradients", "--vs", "model.nrom=batch", "--vs", "optimizer.lr=x"]).errors) == 2
+
+
+def test_a_bad_value_from_the_environment_names_its_variable(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINLAB_FAIL_ON", "eror")
+    outcome = carry_out(capsys, "check")
+    assert outcome.code == 2
+    assert outcome.errors == [
+        "trainlab: error: TRAINLAB_FAIL_ON: --fail-on: is none of the choices (got eror); did you mean 'error'? "
+        "Choices: never, warning, error."
+    ]
+    assert carry_out(capsys, "check", "--fail-on", "eror").errors[0].startswith("trainlab: error: --fail-on: is none")

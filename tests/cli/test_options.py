@@ -56,7 +56,7 @@ def test_everything_at_its_default(seen: list[tuple[str, Chosen, Shared]]) -> No
     assert shared == Shared(
         config=None, patches=(), set=(), vs=(), device="auto", seed=None, seeds=None, threads="1",
         processes="auto",
-        executor=None, format=(), output=None, plot=None,
+        executor=None, format=(), output=None, plot=None, tensorboard=None,
         full_series=False, select=(), ignore=(), fail_on=None, baseline=None, budget=None,
         dry_run=False, quiet=False, verbose=False,
     )  # fmt: skip
@@ -67,7 +67,7 @@ def test_every_option_at_once(seen: list[tuple[str, Chosen, Shared]]) -> None:
         "own.yaml --steps 3 --lr 1,2 --act tanh --layers 3 --width 8,8 --init he_normal --norm batch --residual --optimizer adam "
         "--batch-size full --epochs 5 --weight-decay 0.1 --dropout 0.2 --set a=1 --set b=2 --vs c=3 --vs d=4 --device cpu --seed 4 "
         "--seeds 2 --threads 2 --processes 3 --executor a.b:c "
-        "--format json --format table:t --output o --plot p.png --full-series --select G --select L "
+        "--format json --format table:t --output o --plot p.png --tensorboard d --full-series --select G --select L "
         "--ignore G001 --fail-on error --baseline b.json --budget 3x --dry-run --quiet --verbose"
     )
     carry_out(*options.split())
@@ -120,3 +120,27 @@ def test_the_signature_is_what_typer_reads() -> None:
     assert names[:3] == ["config", "steps", "lr"]
     assert names.count("lr") == 1
     assert try_out.__doc__ == "What is it?"
+
+
+def test_the_environment_gives_defaults_and_an_option_overrides_them(
+    seen: list[tuple[str, Chosen, Shared]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINLAB_DEVICE", "mps")
+    monkeypatch.setenv("TRAINLAB_FORMAT", "plain json:report.json")
+    monkeypatch.setenv("TRAINLAB_QUIET", "1")
+    carry_out()
+    carry_out("--device", "cpu", "--format", "table")
+    assert [(each.device, each.format, each.quiet) for _, _, each in seen] == [
+        ("mps", ("plain", "json:report.json"), True),
+        ("cpu", ("table",), True),
+    ]
+
+
+@pytest.mark.parametrize("name", ["LR", "SEED", "EPOCHS", "SET", "VS", "OUTPUT"])
+def test_the_environment_never_says_what_is_trained(
+    name: str, seen: list[tuple[str, Chosen, Shared]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out()
+    monkeypatch.setenv(f"TRAINLAB_{name}", "3")
+    carry_out()
+    assert seen[0] == seen[1]

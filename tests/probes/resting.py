@@ -55,6 +55,7 @@ def rest(
         judge=LOSSES[loss],
         kinds=kinds or {"model.0": "Linear"},
         sample_norms=lambda batch: torch.zeros(1, len(batch.inputs)),
+        step_norms=lambda batch: None,
         respond=lambda batch: (in_training or call)(batch.inputs)[None],
         batch_size=batch_size,
         layout=Layout(names=("model.0.weight",), shapes=(torch.Size((1, 1)),), sizes=(1,)),

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from tests.probes.resting import read, rest
+from trainlab.losses import OwnLoss
 from trainlab.models.activations import RANGES
 from trainlab.probes.outputs import evaluate
+from trainlab.structure import read_structure
 
 LOGITS = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(60) % 3
@@ -62,3 +67,37 @@ def test_shapes_as_the_loss_gets_them():
     found = evaluate(rest(torch.ones(7, 1), torch.ones(7)))
     assert found["target-shape"].tolist() == [[7]]
     assert evaluate(rest(torch.ones(7, 1))) == {}
+
+
+def look(target: torch.Tensor, loss: Any, **more: Any) -> dict[str, torch.Tensor]:
+    """What is found under a loss of somebody's own, of data that have these targets."""
+    goal = read_structure(target)
+    own = OwnLoss(loss, read_structure(torch.ones(7, 1)), goal)
+    return evaluate(replace(rest(torch.ones(7, 1), goal.pack(target), **more), judge=own, loss="python"))
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_a_loss_of_somebodys_own_gets_what_the_data_have():
+    target = torch.arange(7.0)
+    found = look(target, functional.mse_loss)
+    assert found["target-shape"].tolist() == [[7]]
+    assert found["prediction-shape"].tolist() == [[7, 1]]
+    assert float(found["paired"]) == pytest.approx(0, abs=1e-6)  # all with all, whoever's they are
+    found = look(target, lambda output, wanted: functional.mse_loss(output.squeeze(-1), wanted))
+    assert float(found["paired"]) == 1
+    assert look(target[:, None], functional.mse_loss)["target-shape"].tolist() == [[7, 1]]
+
+
+def test_pairs_that_cannot_be_tried():
+    def refuse(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        raise ValueError("no")
+
+    assert "paired" not in look(torch.arange(7.0), refuse)
+    assert "paired" not in look(torch.ones(7), functional.mse_loss)
+    assert "paired" not in look(torch.arange(7), functional.mse_loss)
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_nobody_knows_the_best_outputs_for_a_loss_of_somebodys_own():
+    found = look(torch.arange(7.0), functional.mse_loss, network=lambda inputs: inputs / 2, kinds={"model.1": "Sigmoid"})
+    assert math.isnan(float(found["reachable_loss"]))

@@ -197,7 +197,17 @@ def make_report() -> Report:
                         remedy="use-relu",
                         patch={"model.activation": "relu"},
                         reason="ReLU passes the gradient on unchanged where it is positive",
-                        measured={"test_accuracy": 0.882, "control": 0.8205, "helps": True},
+                        measured={
+                            "verdict": "helps",
+                            "seeds": 3,
+                            "metric": "test_accuracy",
+                            "control": 0.8205,
+                            "with": 0.882,
+                            "difference": 0.0615,
+                            "interval": (0.0312, 0.0918),
+                            "left": ["L002"],
+                            "cost": 15.4,
+                        },
                     ),
                     Suggestion(
                         remedy="use-he",

@@ -138,7 +138,7 @@ def test_what_is_no_number_is_left_empty() -> None:
         gradients=[1.0],
         changes=[np.nan],
         modules=[("model.0", "Linear"), ("model.1", "ReLU")],
-        arrays={f"activation-{name}": [0.5, np.nan] for name in ("mean", "std", "saturated")},
+        arrays={f"activation-{name}": [0.5, np.nan] for name in ("mean", "std", "saturated", "dead")},
     )
     (row,) = read_rows(conclude([trace]), "layers")
     assert (row["update:weight"], row["saturated"], row["out mean"]) == (None, None, None)
@@ -148,7 +148,7 @@ def test_the_signal_is_that_behind_the_activation() -> None:
     trace = make_trace(
         gradients=[1.0],
         modules=[("model.0", "Linear"), ("model.1", "Tanh")],
-        arrays={f"activation-{name}": [0.1, 0.9] for name in ("mean", "std", "saturated")},
+        arrays={f"activation-{name}": [0.1, 0.9] for name in ("mean", "std", "saturated", "dead")},
     )
     (row,) = read_rows(conclude([trace]), "layers")
     assert row["out mean"] == 0.9

@@ -169,6 +169,13 @@ class TestVerdicts:
         assert conclusion.answer.values["recommended"] is None
         assert "the loss stays at 2.5 whatever the rate, so the fault is elsewhere" in conclusion.answer.text
 
+    def test_the_edge_is_told_even_where_no_rate_is_good(self) -> None:
+        traces = [make_rate(lr, 10 - lr * EPOCHS) for lr in (0.001, 0.01)]
+        low, edge = (make_finding(code, "optimizer.lr=0.01") for code in ("L002", "L006"))
+        conclusion = conclude(traces, [low, edge])
+        assert conclusion.answer.values["recommended"] is None
+        assert conclusion.findings == (edge,)
+
     def test_the_highest_rate_is_still_too_low(self) -> None:
         traces = [make_rate(lr, 10 - lr * EPOCHS) for lr in (0.001, 0.01)]
         conclusion = conclude(traces, [make_finding("L002", "optimizer.lr=0.01")])

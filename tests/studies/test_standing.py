@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from tests.studies.plans import make_run
 from trainlab.config import validate
+from trainlab.config.training import PythonLoss
 from trainlab.report import NonFinite, Trace
 from trainlab.studies._standing import Standing, choose, compare, judge, list_values
 
@@ -79,6 +81,17 @@ def test_a_run_that_left_the_finite_numbers_is_worse_than_any_other() -> None:
 def test_one_seed_decides_nothing_by_its_loss() -> None:
     (effect,) = compare(numbers("a", [10.0]), numbers("b", [1.0]))
     assert (effect.interval, effect.verdict) == (None, "no difference")
+
+
+def test_a_loss_of_somebodys_own_is_one_whatever_its_arguments() -> None:
+    def own(name: str, loss: float, **args: float) -> Standing:
+        standing = numbers(name, [loss], r2=1 - loss / 10)
+        kind = PythonLoss(name="python", target="l:l", args=args)
+        traces = [replace(trace, config=replace(trace.config, loss=kind)) for trace in standing.traces]
+        return replace(standing, traces=tuple(traces))
+
+    assert choose([own("a", 2.0, gamma=1.0), own("b", 1.0, gamma=1.0)]).name == "b"
+    assert choose([own("a", 2.0, gamma=1.0), own("b", 1.0, gamma=2.0)]).name == "b"
 
 
 def test_without_a_target_there_is_no_measure() -> None:

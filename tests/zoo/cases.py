@@ -4,6 +4,8 @@
 network on any data set stands in both. `faults.yaml` says what is done to them, as patches that `--set` and `--vs` take too:
 
     trainlab check tests/zoo/tuning/mlp-digits-adam.yaml --set optimizer.lr=3
+
+A rule that sets runs side by side is judged by the study that does.
 """
 
 from __future__ import annotations
@@ -22,13 +24,6 @@ FOLDER = Path(__file__).parent
 PARTS = ("tuning", "reporting")
 SEEDS = (0, 1, 2)
 
-WITHOUT = {
-    "M008": "a config whose network and targets differ in shape is refused before it trains; only a script can have this fault",
-    "C002": "it judges a run without clipping beside those with it, and each case here is one run",
-    "L006": "it judges the rates of a sweep side by side, and each case here is one run",
-}
-"""The rules that have no fault here, and why."""
-
 Kind = Literal["healthy", "fault", "near-miss", "rescaled", "twin"]
 
 
@@ -42,12 +37,13 @@ class Case:
         kind: `healthy`: as it is. `fault`: something is wrong. `near-miss`: looks alike and does no harm. `rescaled`: other units;
             `twin`: the same in the old ones.
         what: name of the fault, near-miss or rescaling; empty for a healthy network.
-        patch: what was done, as `--set` takes it.
+        patch: what was done, as `--set` takes it; or, from `--lr` on, the rates of a sweep.
         codes: the rules that must find it, any of which may be named first; of a near-miss those that must be silent.
         also: other rules that may be named first, where one of `codes` was found too.
         is_fact: it is there or not, whatever it costs; otherwise it counts only where it costs something.
         of: of a rescaling, the patch of the same run in the old units; empty for the network as it is.
         gate: it is among those that the test suite trains.
+        study: the command that judges it.
     """
 
     network: str
@@ -60,6 +56,7 @@ class Case:
     is_fact: bool = False
     of: str = ""
     gate: bool = False
+    study: str = "check"
 
     @property
     def name(self) -> str:
@@ -69,8 +66,14 @@ class Case:
     @property
     def command(self) -> str:
         """What to type to see it."""
-        change = " ".join(f"--set '{part}'" for part in [self.patch] if part)
-        return f"trainlab check tests/zoo/{self.part}/{self.network}.yaml {change}".rstrip()
+        change = self.patch if self.rates or not self.patch else f"--set '{self.patch}'"
+        return f"trainlab {self.study} tests/zoo/{self.part}/{self.network}.yaml {change}".rstrip()
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Of a sweep."""
+        _, _, given = self.patch.partition("--lr ")
+        return tuple(map(float, filter(None, given.split(","))))
 
 
 def list_networks(part: str) -> list[str]:
@@ -87,9 +90,18 @@ def make_config(case: Case, seed: int) -> Config:
     """The whole config of a case."""
     document = load(FOLDER / case.part / f"{case.network}.yaml")
     config = validate(document.values, document.sources)
-    if case.patch:
+    if case.patch and not case.rates:
         config = apply_patch(config, _read_patch(case.patch)).config
     return replace(config, seed=seed)
+
+
+def find_architecture(config: Config) -> str:
+    """What kind of network it is; of one that is made of modules, by what they do."""
+    model = config.model
+    if model.kind == "layers":
+        text = repr(model)
+        return "transformer" if "Transformer" in text else "cnn" if "Conv2d" in text else "mlp"
+    return "residual mlp" if getattr(model, "residual", False) is True and model.kind == "mlp" else model.kind
 
 
 def _read_patch(text: str) -> dict[str, Any]:
@@ -123,4 +135,5 @@ def _read(file: str, kind: Kind) -> Iterator[Case]:
                     is_fact=entry.get("fact", False),
                     of=entry.get("of", ""),
                     gate=network in entry.get("gate", ()),
+                    study=entry.get("study", "check"),
                 )

@@ -57,6 +57,19 @@ def _hole(samples: Samples) -> Samples:
     return inputs, target
 
 
+def _fill(samples: Samples) -> Samples:
+    """One number in a hundred is not its own, but what is usual."""
+    inputs, target = samples
+    lost = np.random.default_rng(3).random(inputs.shape) < 0.01
+    return np.where(lost, np.median(inputs, axis=0), inputs), target
+
+
+def _coarsen(samples: Samples) -> Samples:
+    """Of the first four features no more than whole standard deviations."""
+    inputs, target = _scale(samples)
+    return inputs[:, :4].round(), target
+
+
 def _measure(samples: Samples, factor: float, shift: float = 0.0) -> Samples:
     """Each feature in another unit, all of them by the powers of two that keep every digit."""
     inputs, target = samples
@@ -101,6 +114,10 @@ FILES: dict[str, Callable[[], Samples]] = {
     "wine-hole": lambda: _hole(_load("wine")),
     "digits-hole": lambda: _hole(_load("digits")),
     "cancer-hole": lambda: _hole(_load("breast_cancer")),
+    "wine-filled": lambda: _fill(_load("wine")),
+    "cancer-filled": lambda: _fill(_load("breast_cancer")),
+    "wine-coarse": lambda: _coarsen(_load("wine")),
+    "cancer-coarse": lambda: _coarsen(_load("breast_cancer")),
     "iris-hole": lambda: _hole(_load("iris")),
     "wine-units": lambda: _measure(_load("wine"), 1024.0),
     "wine-same": lambda: _load("wine"),

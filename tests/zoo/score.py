@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.zoo.cases import Case
+from tests.zoo.cases import Case, find_architecture, make_config
 from tests.zoo.trial import Outcome
 from trainlab.judging import list_rules
 
@@ -73,9 +73,11 @@ def is_named_first(outcome: Outcome) -> bool:
 
 
 def alarms(outcome: Outcome) -> list[str]:
-    """Codes of the faults told of a network that has none: of a near-miss, those that it must not be taken for."""
-    found = [each.code for each in outcome.faults]
-    return found if outcome.case.kind == "healthy" else [code for code in found if code in outcome.case.codes]
+    """Codes of the faults told of a network that has none; of a near-miss all that is told, even as information only, of those
+    that it must not be taken for."""
+    if outcome.case.kind == "healthy":
+        return [each.code for each in outcome.faults]
+    return [each.code for each in outcome.findings if each.code in outcome.case.codes]
 
 
 def measure_repeatability(outcomes: Sequence[Outcome]) -> float:
@@ -140,7 +142,8 @@ def _share(outcomes: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> flo
 
 
 def tabulate_rules(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
-    """Per rule: name, faults that it must find, detected, named first, false alarms on healthy runs and near-misses."""
+    """Per rule: name, kinds of network that its faults are in, faulty runs that count, detected, named first, near-misses that it
+    must not fall for, false alarms on these and on healthy runs."""
     counted = [each for members in count_faults(outcomes).values() for each in members]
     clean = [each for each in outcomes if each.case.kind in ("healthy", "near-miss")]
     rows = []
@@ -150,10 +153,10 @@ def tabulate_rules(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
         faults = [each for each in counted if each.case.codes and each.case.codes[0] == code]
         found, first = sum(map(is_detected, faults)), sum(map(is_named_first, faults))
         false = sum(code in alarms(each) for each in clean)
-        if faults or false:
-            rows.append((code, rule.name, str(len(faults)), _say(found, len(faults)), _say(first, len(faults)), f"{false}"))
-        else:
-            rows.append((code, rule.name, "0", "-", "-", "0"))
+        near = sum(code in each.case.codes for each in clean)
+        kinds = {find_architecture(make_config(each.case, each.seed)) for each in faults}
+        shares = (_say(found, len(faults)), _say(first, len(faults)))
+        rows.append((code, rule.name, ", ".join(sorted(kinds)), f"{len(faults)}", *shares, f"{near}", f"{false}"))
     return rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import torch
 from tests.cli.running import carry_out, report
 from tests.zoo import files
 from tests.zoo.__main__ import MARKS, README
-from tests.zoo.cases import PARTS, SEEDS, WITHOUT, Case, find_part, list_cases, list_networks, make_config
+from tests.zoo.cases import PARTS, SEEDS, Case, find_architecture, find_part, list_cases, list_networks, make_config
 from tests.zoo.score import alarms, count_faults, group, is_detected, is_named_first, measure, measure_repeatability
 from tests.zoo.trial import Outcome, try_all
 from trainlab.judging import list_rules
@@ -92,12 +93,17 @@ class TestTheCases:
         for case in cases:
             assert make_config(case, 3).seed == 3
 
-    def test_rules_that_are_named_exist_and_those_without_a_fault_are_known(self) -> None:
+    def test_every_rule_has_faults_in_three_kinds_of_network_in_more_than_one_strength_and_near_misses(self) -> None:
+        files.write_all()
         cases = list_cases()
-        known = set(list_rules())
-        assert {code for case in cases for code in (*case.codes, *case.also)} <= known
-        trained = {code for code, rule in list_rules().items() if getattr(rule, "scope", "run") == "run"}
-        assert trained - {case.codes[0] for case in cases if case.kind == "fault"} == set(WITHOUT)
+        assert {code for case in cases for code in (*case.codes, *case.also)} <= set(list_rules())
+        for code in (code for code, rule in list_rules().items() if getattr(rule, "scope", "run") != "script"):
+            faults = [case for case in cases if case.kind == "fault" and case.codes[0] == code]
+            assert {case.part for case in faults} == set(PARTS), code
+            assert len({find_architecture(make_config(case, 0)) for case in faults}) >= 3, code
+            strengths = Counter((case.network, case.what) for case in faults)
+            assert max(strengths.values()) > 1 or all(case.is_fact for case in faults), code
+            assert any(code in case.codes for case in cases if case.kind == "near-miss"), code
 
 
 def make_outcome(kind: str, *codes: str, expected: tuple[str, ...] = (), seed: int = 0, **fields: object) -> Outcome:

@@ -1,4 +1,4 @@
-"""Trains the zoo and judges it, by the study, the engine and the rules that `trainlab check` uses."""
+"""Trains the zoo and judges it, by the studies, the engine and the rules that the commands use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from tests.zoo.cases import SEEDS, Case, make_config
-from trainlab import engine
+from trainlab import engine, study
 from trainlab.config import Config
 from trainlab.judging import choose_rules, judge
 from trainlab.plan import Arm, Options, PlannedRun
@@ -67,11 +67,12 @@ def try_all(cases: Sequence[Case], kept: Path | None = None, tell: Callable[[str
     networks = list(dict.fromkeys(case.network for case in cases))
     for network in networks:
         began = time.perf_counter()
-        members = [case for case in cases if case.network == network]
+        members = [case for case in cases if case.network == network and case.study == "check"]
         runs = [PlannedRun(name=case.name, patch={}, config=make_config(case, seed)) for case in members for seed in SEEDS]
         traces = train(runs, kept)
         pairs = [(case, seed) for case in members for seed in SEEDS]
         outcomes += [judge_one(case, seed, trace) for (case, seed), trace in zip(pairs, traces, strict=True)]
+        outcomes += [carry_out(case, seed) for case in cases if case.network == network and case.study != "check" for seed in SEEDS]
         tell(f"{network}: {len(runs)} runs, {time.perf_counter() - began:.1f} s")
     return outcomes
 
@@ -105,7 +106,7 @@ def _find_file(config: Config, probes: Sequence[str], kept: Path | None) -> Path
 def judge_one(case: Case, seed: int, trace: Trace) -> Outcome:
     """The verdict of `trainlab check` on one run."""
     config = make_config(case, seed)
-    options = Options(arms=(Arm(name="base", patch={}, config=config),), seeds=(seed,))
+    options = _choose(case, seed, config)
     plan = check.first(config, options)
     rules, reported, _ = choose_rules(plan.rules, config.rules)
     trace = replace(trace, name="base", config=config)
@@ -124,3 +125,16 @@ def judge_one(case: Case, seed: int, trace: Trace) -> Outcome:
         loss=math.inf if end is None or trace.nonfinite or not np.isfinite(end) else float(end),
         first_loss=float(loss[0]) if len(loss) else math.nan,
     )
+
+
+def carry_out(case: Case, seed: int) -> Outcome:
+    """The verdict of the study that sets runs side by side; what they reach is not one number."""
+    config = make_config(case, seed)
+    report = study.run(case.study, config, _choose(case, seed, config), study.Settings())
+    none = math.nan
+    return Outcome(case=case, seed=seed, findings=report.findings, skipped=report.skipped, score=none, loss=none, first_loss=none)
+
+
+def _choose(case: Case, seed: int, config: Config) -> Options:
+    chosen = {"lr": case.rates} if case.rates else {}
+    return Options(arms=(Arm(name="base", patch={}, config=config),), seeds=(seed,), chosen=chosen)

@@ -55,7 +55,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         source = find_base(command, shared.config)
         targets.set_home(source.parent)
         config, sources, warnings = load_config(source, changes)
-        arms, more = make_arms(config, sources, shared)
+        arms, more = make_arms(config, sources, shared.vs)
         options = Options(
             arms=tuple(arms),
             seeds=make_seeds(config, shared),
@@ -92,7 +92,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
 
                 report = write_mended(report, source, config, options, check)
     except UserError as error:
-        raise _locate(error, sources) from error
+        raise locate(error, sources) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))
     if command == "distributed" and os.environ.get("RANK", "0") != "0":
         return report.exit_code  # torchrun has started one that reports for all
@@ -101,6 +101,10 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
         from trainlab.pictures._save import save
 
         save(report, shared.plot)
+    if shared.tensorboard is not None:
+        from trainlab.integrations import tensorboard
+
+        tensorboard.save(report, shared.tensorboard)
     return report.exit_code
 
 
@@ -113,7 +117,7 @@ def collect(problems: list[Problem]) -> Iterator[None]:
         problems += error.problems
 
 
-def _locate(error: UserError, sources: Mapping[str, str]) -> UserError:
+def locate(error: UserError, sources: Mapping[str, str]) -> UserError:
     """Each problem with the place that its key was set at; an option is its own place."""
     found = dict(sources)
     return UserError(
@@ -142,6 +146,11 @@ def plan_output(command: str, shared: Shared) -> list[streams.Destination]:
         with collect(problems):
             check(command, shared.plot)
             streams.check_writable(shared.plot, "--plot")
+    if shared.tensorboard is not None:
+        from trainlab.integrations import tensorboard
+
+        with collect(problems):
+            tensorboard.check(shared.tensorboard)
     with collect(problems):
         streams.check_places([*(each.path for each in destinations), *([shared.plot] if shared.plot else [])])
     if problems:
@@ -208,14 +217,19 @@ def load_config(path: Path, changes: Sequence[Change]) -> tuple[Config, dict[str
     return patched.config, dict(document.sources) | origins, dropped
 
 
-def make_arms(config: Config, sources: Mapping[str, str], shared: Shared) -> tuple[list[Arm], list[str]]:
+def make_arms(config: Config, sources: Mapping[str, str], vs: Sequence[str]) -> tuple[list[Arm], list[str]]:
     """The base, and one arm for each `--vs`, or, where there is none, for each change in the config's `vs`.
+
+    Args:
+        config: the base.
+        sources: where each of its keys was set.
+        vs: what `--vs` was given.
 
     Returns:
         arms: the base first; a change in the config's `vs` that changes nothing, the base being like that, is none.
         warnings: what is odd about them.
     """
-    given = [(f"--vs {text}", text) for text in shared.vs]
+    given = [(f"--vs {text}", text) for text in vs]
     listed = [(find_source(f"vs.{index}", dict(sources)) or "vs", patch) for index, patch in enumerate(config.vs)]
     arms = [Arm(name="base", patch={}, config=config)]
     warnings: list[str] = []

@@ -52,6 +52,7 @@ class Shared:
     format: tuple[str, ...]
     output: Path | None
     plot: Path | None
+    tensorboard: Path | None
     full_series: bool
     select: tuple[str, ...]
     ignore: tuple[str, ...]
@@ -188,6 +189,9 @@ def _shared(  # read, never called
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the first format goes.")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png|svg|pdf", help="Draw the report.")] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the runs there as event files for TensorBoard.")
+    ] = None,
     full_series: Annotated[bool, typer.Option("--full-series", help="Do not thin series in JSON to 200 points.")] = False,
     select: Annotated[
         list[str] | None, typer.Option(metavar="CODE", help="Report these rules only (prefixes). Repeatable.")

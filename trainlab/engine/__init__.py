@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +20,7 @@ from trainlab.engine._alone import OneByOne
 from trainlab.engine._batches import expand
 from trainlab.engine._course import Course, Listen, Progress
 from trainlab.engine._grouping import count_bytes, count_rows_at_rest, find_way, group
-from trainlab.engine._looking import drop_out, iterate_outputs, measure_samples, respond
+from trainlab.engine._looking import drop_out, iterate_outputs, measure_samples, measure_steps, respond
 from trainlab.engine._loop import STEERS, plan_measures, train_stack
 from trainlab.engine._memory import keep_freed_memory
 from trainlab.engine._mlp import HandWritten
@@ -154,7 +156,9 @@ def measure_cost(runs: Sequence[PlannedRun], works: Sequence[Work], updates: int
 
         began = time.perf_counter()
         train_chunk([runs[position] for position in positions], members, (), tick)
-        each = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else time.perf_counter() - began
+        # The first update warms up, and one may have been held up by others on the machine
+        gaps = [after - before for before, after in itertools.pairwise(times)]
+        each = statistics.median(gaps) if gaps else time.perf_counter() - began
         seconds += each * members[0].updates
     return seconds, max((count_bytes([works[position] for position in positions]) for positions in group(works)), default=0)
 
@@ -288,6 +292,10 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
             [measure_samples(work.model, work.layout, work.loss, weights.select([row]), batch) for row in range(runs)]
         )
 
+    def step_norms(batch: Batch) -> Tensor | None:
+        held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
+        return measure_steps(work.model, work.layout, work.loss, held, batch, work.config.train.precision)
+
     return Evaluation(
         flat=weights.flat[:runs],
         train=work.train,
@@ -297,6 +305,7 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
         predict=predict,
         outputs=outputs,
         sample_norms=sample_norms,
+        step_norms=step_norms,
         task=work.task,
         loss=name_loss(work.loss),
         judge=find_loss(work.loss),

@@ -96,10 +96,13 @@ def _normalize_by_batch(model: nn.Module, batch: Batch) -> None:
 
 def _call_row(model: nn.Module, layout: Layout, weights: Weights, row: int, inputs: Tensor, precision: str) -> Tensor:
     with torch.no_grad(), cast(precision, inputs.device):
-        parameters = {name: each.squeeze(0) for name, each in layout.unflatten(weights.flat[row : row + 1]).items()}
-        fixed = {name: each[row].clone() for name, each in weights.fixed.items()}  # statistics are moved in place
-        output: Tensor = functional_call(model, {**parameters, **fixed}, (inputs,))
+        output: Tensor = functional_call(model, _take_row(layout, weights, row), (inputs,))
     return output
+
+
+def _take_row(layout: Layout, weights: Weights, row: int) -> dict[str, Tensor]:
+    parameters = {name: each.squeeze(0) for name, each in layout.unflatten(weights.flat[row : row + 1]).items()}
+    return parameters | {name: each[row].clone() for name, each in weights.fixed.items()}  # statistics are moved in place
 
 
 SAMPLE_NUMBERS = 2**22
@@ -152,6 +155,67 @@ def measure_samples(model: nn.Module, layout: Layout, loss: str | Loss, weights:
             except ValueError:  # a batch norm without running statistics takes no sample by itself
                 norms.append(torch.full((len(inputs),), torch.nan, dtype=batch.inputs.dtype, device=batch.inputs.device))
     return torch.cat(norms)
+
+
+def measure_steps(
+    model: nn.Module, layout: Layout, loss: str | Loss, weights: Weights, batch: Batch, precision: str = "float32"
+) -> Tensor | None:
+    """How much of the gradient gets back to each step of the sequences, `[run, step]`; None where there are no steps.
+
+    The norm, over all samples, of the gradient of the mean loss with respect to what enters the network at that step: the inputs,
+    or what the embedding makes of tokens. Where every step has a target it is the loss of the last step alone: otherwise each step
+    would hear from those next to it. In evaluation mode.
+
+    Args:
+        model: the network.
+        layout: of its parameters.
+        loss: name of the loss, or a function of the user's own.
+        weights: of the runs.
+        batch: `[sample, step, feature]`, or `[sample, step]` of tokens.
+        precision: see `train.precision`.
+    """
+    tokens = not batch.inputs.is_floating_point()
+    embeddings = [each for each in model.modules() if isinstance(each, nn.Embedding)]
+    if not (embeddings if tokens else batch.inputs.dim() == 3) or not _is_sequential(model):
+        return None
+    model.eval()
+    rows = []
+    for row in range(len(weights.flat)):
+        entered: list[Tensor] = []
+        hook = embeddings[0].register_forward_hook(functools.partial(_enter, entered)) if tokens else None
+        inputs = batch.inputs if tokens else batch.inputs.clone().requires_grad_()
+        # cuDNN has no backward pass for recurrent layers in evaluation mode
+        try:
+            with torch.backends.cudnn.flags(enabled=False), torch.enable_grad(), cast(precision, inputs.device):
+                output: Tensor = functional_call(model, _take_row(layout, weights, row), (inputs,))
+                last, target = _find_last(output, batch)
+                (gradient,) = torch.autograd.grad(find_loss(loss)(last, target), entered[0] if tokens else inputs)
+        finally:
+            if hook is not None:
+                hook.remove()
+        rows.append(norm_rows(gradient.to(weights.flat).transpose(0, 1).flatten(1)))
+    return torch.stack(rows)
+
+
+def _is_sequential(model: nn.Module) -> bool:
+    """Whether there is a module that takes its input step by step: without one, the second dimension of an input is no time."""
+    from trainlab.models._recurrent import RecurrentLayers
+    from trainlab.models.transformer import Attention
+
+    return any(isinstance(each, RecurrentLayers | Attention | nn.RNNBase | nn.MultiheadAttention) for each in model.modules())
+
+
+def _enter(entered: list[Tensor], _module: nn.Module, _arguments: object, output: Tensor) -> Tensor:
+    entered.append(output.detach().requires_grad_())
+    return entered[-1]
+
+
+def _find_last(output: Tensor, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    """Output and target of the last step, where every step has them."""
+    steps = batch.inputs.shape[1]
+    if batch.target is None or output.dim() != 3 or batch.target.dim() < 2 or not output.shape[1] == batch.target.shape[1] == steps:
+        return output, batch.target
+    return output[:, -1:], batch.target[:, -1:]
 
 
 def _keep(found: dict[str, Tensor], name: str, _module: nn.Module, _arguments: object, output: object) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from trainlab.renderers._numbers import count, format_number, format_percent
 from trainlab.report import Finding, Suggestion
 
 RANK = {"error": 0, "warning": 1, "info": 2}
@@ -63,3 +65,19 @@ def group_suggestions(findings: Sequence[Finding]) -> list[tuple[Suggestion, lis
                 if finding.code not in codes:
                     codes.append(finding.code)
     return list(grouped.values())
+
+
+def describe_trial(measured: Mapping[str, Any] | None) -> str:
+    """What came of trying a suggestion, in a line: `tried: helps on 3 seeds, test accuracy 10.6 % to 98.1 %, ...`."""
+    if measured is None:
+        return "not tried"
+    text = f"tried: {measured['verdict']} on {count(measured['seeds'], 'seed')}"
+    if metric := measured.get("metric"):
+        show = format_percent if metric.endswith("accuracy") else format_number
+        text += f", {metric.replace('_', ' ')} {show(measured['control'])} to {show(measured['with'])}"
+        if measured["interval"] is not None:
+            what = "ratio" if "ratio" in measured else "difference"
+            text += f" (95 % interval of the {what} {' to '.join(map(format_number, measured['interval']))})"
+    if left := measured.get("left"):
+        text += f"; still wrong: {', '.join(left)}"
+    return text

@@ -17,4 +17,6 @@ def summarize(report: Report) -> str:
     known = sum(finding.known for finding in report.findings)
     silent = len({item.code for item in report.skipped if item.code != "run"})
     parts = [count(counted["error"], "error"), count(counted["warning"], "warning")]
+    if declined := report.answer.values.get("worse_metrics"):
+        parts.insert(0, f"{count(len(declined), 'metric')} worse")
     return ", ".join(parts + [f"{known} known"] * bool(known) + [f"{count(silent, 'rule')} not judged"] * bool(silent))

@@ -10,7 +10,7 @@ from trainlab import causes
 from trainlab.config.write import format_sections
 from trainlab.renderers._columns import choose_rows, judge_word, lay_out
 from trainlab.renderers._comparisons import tabulate_comparisons
-from trainlab.renderers._findings import group_findings, group_suggestions, join_seeds
+from trainlab.renderers._findings import describe_trial, group_findings, group_suggestions, join_seeds
 from trainlab.renderers._glyphs import UNICODE, to_printable
 from trainlab.renderers._numbers import format_options, format_value
 from trainlab.renderers._summary import NOTHING_JUDGED, summarize
@@ -38,7 +38,7 @@ def render(report: Report, target: Target) -> str:
             join_seeds=join_seeds,
             tables=[_lay_out(table, report) for table in tables],
             suggestions=[
-                (format_options(each.patch), each, codes, "" if each.measured is None else format_value(each.measured))
+                (format_options(each.patch), each, codes, describe_trial(each.measured))
                 for each, codes in group_suggestions(report.findings)
             ],
             config=format_sections(report.runs[0].config) if report.runs else "",

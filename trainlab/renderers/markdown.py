@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from trainlab.renderers._columns import lay_out
 from trainlab.renderers._comparisons import tabulate_comparisons
-from trainlab.renderers._findings import Group, group_findings, group_suggestions, join_seeds
+from trainlab.renderers._findings import Group, describe_trial, group_findings, group_suggestions, join_seeds
 from trainlab.renderers._glyphs import UNICODE, to_printable
-from trainlab.renderers._numbers import format_options, format_value
+from trainlab.renderers._numbers import format_options
 from trainlab.renderers._summary import summarize
 from trainlab.renderers._target import Target
 from trainlab.report import Report, Table
@@ -83,9 +83,8 @@ def _list_suggestions(report: Report) -> Iterator[str]:
         yield ""
     for suggestion, codes in suggestions:
         options = format_options(suggestion.patch)
-        tried = "not tried" if suggestion.measured is None else f"tried: {format_value(suggestion.measured)}"
         what = f"{_quote(options)} ({_escape(suggestion.remedy)})" if options else f"**{_escape(suggestion.remedy)}**"
-        yield f"- {what}, for {', '.join(codes)}: {_escape(suggestion.reason)}; {_escape(tried)}"
+        yield f"- {what}, for {', '.join(codes)}: {_escape(suggestion.reason)}; {_escape(describe_trial(suggestion.measured))}"
 
 
 def _list_skipped(report: Report) -> Iterator[str]:

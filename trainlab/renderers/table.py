@@ -14,7 +14,7 @@ from rich.text import Text
 from trainlab import causes
 from trainlab.renderers import _columns
 from trainlab.renderers._comparisons import tabulate_comparisons
-from trainlab.renderers._findings import Group, group_findings, group_suggestions, join_seeds
+from trainlab.renderers._findings import Group, describe_trial, group_findings, group_suggestions, join_seeds
 from trainlab.renderers._glyphs import ASCII, UNICODE, Glyphs, to_printable
 from trainlab.renderers._numbers import format_options, format_value
 from trainlab.renderers._summary import NOTHING_JUDGED, summarize
@@ -223,8 +223,7 @@ def _write_suggestions(page: _Page, findings: Sequence[Finding]) -> None:
         line.append(page.clean(f"  {suggestion.remedy}, for {', '.join(codes)}"), style=STYLES["quiet"])
         page.write(line, indent=INDENT, hang=INDENT)
         page.write(Text(page.clean(suggestion.reason)), indent=2 * INDENT)
-        tried = "not tried" if suggestion.measured is None else f"tried: {format_value(suggestion.measured)}"
-        page.write(Text(page.clean(tried), style=STYLES["quiet"]), indent=2 * INDENT)
+        page.write(Text(page.clean(describe_trial(suggestion.measured)), style=STYLES["quiet"]), indent=2 * INDENT)
 
 
 def _write_skipped(page: _Page, skipped: Sequence[Skipped]) -> None:
@@ -308,7 +307,8 @@ def _summarize(page: _Page, report: Report) -> Text:
     if report.exit_code == NOTHING_JUDGED:
         return Text(summarize(report), style=STYLES["warning"])
     counted = causes.count(report.findings)
-    worst = "error" if counted["error"] else "warning" if counted["warning"] else "good" if report.complete else "neutral"
+    failed = counted["error"] or report.answer.values.get("worse_metrics")
+    worst = "error" if failed else "warning" if counted["warning"] else "good" if report.complete else "neutral"
     line = Text(summarize(report), style=STYLES[worst])
     if report.findings:
         code = group_findings(report.findings)[0].findings[0].code

@@ -10,17 +10,20 @@ import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._lack import find_lack
+from trainlab.rules._series import read_metric
 
 ELEMENTWISE = ("mse", "l1", "huber", "bce", "bce_logits")
+ROUNDING = 1e-4  # of a loss: sums in another order differ by less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossBroadcast:
-    """Prediction and target have different shapes, and the loss repeats them until they fit.
+    r"""Prediction and target have different shapes, and the loss repeats them until they fit.
 
     What it finds:
         A loss that compares number by number and gets shapes that differ but can be broadcast: a prediction `[N, 1]` against a
-        target `[N]` becomes `[N, N]`.
+        target `[N]` becomes `[N, N]`. What a loss of your own does inside is not seen, but it shows: one that compares all with
+        all is the same whichever sample a target belongs to. One that makes the shapes equal first is not, and is let be.
 
     Why it matters:
         Every prediction is then compared with every target. The best answer to that is the mean of all targets, for every
@@ -30,9 +33,14 @@ class LossBroadcast:
         `prediction`, `target`: the shapes. `compared`: the shape that the loss works on.
 
     See it:
-        No network that a config describes does so: their losses get both in one shape. In PyTorch:
+            trainlab check --model torch.nn:Linear --optimizer adam --epochs 20 \
+                --set model.args.in_features=10,model.args.out_features=1 \
+                --set data.name=python,data.target=sklearn.datasets:load_diabetes \
+                --set data.args.return_X_y=true,loss.name=python \
+                --set loss.target=torch.nn.functional:mse_loss
 
-            F.mse_loss(torch.zeros(100, 1), torch.zeros(100))
+        The network puts out `[353, 1]`, the targets are `[353]`: `353` times `353` numbers are compared. The losses that a
+        config names get both in one shape.
 
     What to try:
         `target.unsqueeze(-1)`, or `prediction.squeeze(-1)`: give both the same shape, and assert that they have it.
@@ -52,7 +60,8 @@ class LossBroadcast:
         if lack:
             yield Skipped(code=self.code, reason=lack)
             return
-        if trace.task == "none" or trace.config.loss not in ELEMENTWISE:
+        loss = trace.config.loss
+        if trace.task == "none" or (isinstance(loss, str) and loss not in ELEMENTWISE):
             return
         prediction, target = (self._read(trace, name) for name in ("prediction", "target"))
         if not prediction or not target:
@@ -64,11 +73,14 @@ class LossBroadcast:
             compared = np.broadcast_shapes(prediction, target)
         except ValueError:
             return  # torch refuses these, so they were never compared
+        if not isinstance(loss, str) and not abs(read_metric(trace, "paired")) < ROUNDING:
+            return  # it makes them equal itself, or compares them in another way
+        name = loss if isinstance(loss, str) else loss.target
         yield Finding(
             code=self.code,
             name=self.name,
             severity="error",
-            message=f"the loss {trace.config.loss} gets a prediction of shape {list(prediction)} and a target of shape "
+            message=f"the loss {name} gets a prediction of shape {list(prediction)} and a target of shape "
             f"{list(target)}, and compares {list(compared)}: every prediction with every target; give both the same shape",
             evidence={"prediction": list(prediction), "target": list(target), "compared": list(compared)},
         )

@@ -185,7 +185,7 @@ def choose(standings: Sequence[Standing]) -> Standing:
     """
     heads = [each.traces[0] for each in standings]
     part = find_part(heads)
-    same = len({head.config.loss for head in heads}) == 1
+    same = all(head.config.loss == heads[0].config.loss for head in heads)
     losses = [read_loss(head, f"{part}_loss") if same else 0.0 for head in heads]
     if heads[0].task == "none":
         return min(standings, key=lambda each: (each.diverged, each.faults))

@@ -12,8 +12,18 @@ from trainlab.config import Config
 from trainlab.plan import Conclusion, Options, Plan
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.studies._arms import by_arm, plan_runs
+from trainlab.studies._time_steps import tabulate_steps, tell_steps
 
-PROBES = ("gradient-norm", "gradient-mean-abs", "gradient-max-abs", "zero-fraction", "update-ratio", "activations", "accuracy")
+PROBES = (
+    "gradient-norm",
+    "gradient-mean-abs",
+    "gradient-max-abs",
+    "zero-fraction",
+    "update-ratio",
+    "activations",
+    "accuracy",
+    "step-gradients",
+)
 RULES = (
     "vanishing-gradient",
     "exploding-gradient",
@@ -52,8 +62,9 @@ def conclude(
     """What is wrong and where it starts; the layers of the base; the arms side by side."""
     arms = by_arm(traces)
     tables = [_tabulate_arms(arms, findings)] if len(arms) > 1 else []
+    tables += tabulate_steps(arms)
     tables.append(_tabulate_layers(traces[0], findings, moved=options.chosen.get("steps", 1) > 1, seeds=len(options.seeds)))
-    return Conclusion(answer=_answer(arms, findings), tables=tuple(tables), findings=tuple(findings))
+    return Conclusion(answer=tell_steps(arms, _answer(arms, findings)), tables=tuple(tables), findings=tuple(findings))
 
 
 def _weights(trace: Trace) -> list[int]:
@@ -191,7 +202,7 @@ def _tabulate_layers(trace: Trace, findings: Sequence[Finding], *, moved: bool, 
                 float(last["gradient-max-abs"][index]),
                 float(last["zero-fraction"][index]),
                 None if np.isnan(moves) else moves,
-                *signals.get(owner, (None, None, None)),
+                *signals.get(owner, (None, None, None, None)),
                 word,
             )
         )
@@ -214,6 +225,7 @@ def _tabulate_layers(trace: Trace, findings: Sequence[Finding], *, moved: bool, 
             Column(name="out mean", kind="number", priority=6),
             Column(name="out std", kind="number", priority=6),
             Column(name="saturated", kind="percent", priority=9),
+            Column(name="dead", kind="percent", priority=9),
             Column(name="verdict", kind="verdict"),
         ),
         rows=tuple(rows),
@@ -221,7 +233,7 @@ def _tabulate_layers(trace: Trace, findings: Sequence[Finding], *, moved: bool, 
 
 
 def _signals(trace: Trace) -> dict[str, tuple[float | None, ...]]:
-    """Mean, spread and share saturated of what leaves each weight layer, its normalisation and activation, by module name."""
+    """Mean, spread, shares saturated and dead of what leaves each weight layer, its norm and activation, by module name."""
     if "activation-mean" not in trace.arrays:
         return {}
     owners = {trace.parameters[index].name.rpartition(".")[0] for index in _weights(trace)}
@@ -230,6 +242,6 @@ def _signals(trace: Trace) -> dict[str, tuple[float | None, ...]]:
     for index, module in enumerate(trace.modules):
         current = module.name if module.name in owners else current
         if current is not None:
-            measured = (float(trace.arrays[f"activation-{name}"][index]) for name in ("mean", "std", "saturated"))
+            measured = (float(trace.arrays[f"activation-{name}"][index]) for name in ("mean", "std", "saturated", "dead"))
             found[current] = tuple(None if np.isnan(value) else value for value in measured)
     return found

@@ -108,7 +108,7 @@ def conclude(
 
     sweeps = [weigh(name, each, find_failure, is_unfinished) for name, each in arms.items()]
     about = {each.best.name for each in sweeps if each.best} | ({"base"} if sweeps[0].best is None else set())
-    kept = tuple(each for each in findings if each.run in about)
+    kept = tuple(each for each in findings if each.run in about or each.code == "L006")
     return Conclusion(answer=_answer(sweeps, kept), tables=(tabulate(sweeps),), findings=kept)
 
 

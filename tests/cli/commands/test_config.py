@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cli.running import carry_out
 from trainlab.config import build_schema, list_configs, load, to_values, validate
@@ -73,3 +74,37 @@ def test_init_replaces_only_what_it_may(here: Path, capsys: pytest.CaptureFixtur
     assert (here / "own.yaml").read_text() == "mine"
     assert carry_out(capsys, "config", "init", "own.yaml", "--force").code == 0
     assert (here / "own.yaml").read_text() != "mine"
+
+
+def test_validate_is_silent_about_good_configs(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "config", "validate", *list_configs())
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+
+
+def test_validate_tells_every_mistake_of_every_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "one.yaml").write_text("model:\n  layres: 3\n")
+    (here / "two.yaml").write_text("optimizer: {lr: -1}\nvs:\n  - {model.widht: 2}\n")
+    (here / "three.yaml").write_text("model: {layers: 3}\nvs:\n  - {model.widht: 2}\n")
+    outcome = carry_out(capsys, "config", "validate", "one.yaml", "two.yaml", "three.yaml", "none.yaml")
+    assert outcome.code == 2
+    assert [line.split(": ")[2] for line in outcome.errors[:3]] == ["one.yaml:2", "two.yaml:1", "three.yaml:3"]
+    assert 'got "none.yaml"' in outcome.errors[3]
+    assert len(outcome.errors) == 4
+
+
+def test_arithmetic_says_what_a_config_comes_to(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "config", "show", "check", "--arithmetic", "--set", "train.epochs=2", "--ranks", "4")
+    assert (outcome.code, outcome.err) == (0, "")
+    figures = yaml.safe_load(outcome.out)
+    assert (figures["train_samples"], figures["test_samples"], figures["updates"]) == (1437, 360, 90)
+    assert figures["samples_per_rank"] == 360
+
+
+def test_arithmetic_names_the_option_or_the_line_that_is_wrong(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert carry_out(capsys, "config", "show", "check", "--arithmetic", "--ranks", "9999").errors == [
+        "trainlab: error: --ranks: must leave every rank a sample: there are 1437 (got 9999)"
+    ]
+    (here / "three.yaml").write_text("data:\n  name: classification\n  samples: 3\n  classes: 4\n")
+    outcome = carry_out(capsys, "config", "show", "three.yaml", "--arithmetic")
+    assert outcome.code == 2
+    assert "three.yaml:" in outcome.errors[0]

@@ -26,6 +26,7 @@ def test_a_fault_that_came_with_a_change(reports: Path, capsys: pytest.CaptureFi
     back = carry_out(capsys, "diff", "new.json", "old.json")
     assert back.code == 1, "the loss of the ReLU chain is higher"
     assert back.answer.startswith("Worse: train loss 0.6588 -> 0.7")
+    assert back.out.splitlines()[-1] == "1 metric worse, 0 errors, 0 warnings"
     assert carry_out(capsys, "diff", "new.json", "old.json", "--tolerance", "60%").code == 0
 
 

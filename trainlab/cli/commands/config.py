@@ -1,4 +1,4 @@
-"""`trainlab config show | schema | init`."""
+"""`trainlab config show | validate | schema | init`."""
 
 import json
 from pathlib import Path
@@ -15,21 +15,59 @@ app = typer.Typer(help="Show, describe or start a config.", no_args_is_help=True
 def show(
     config: Annotated[str, typer.Argument(help="YAML file, or the name of a config that comes with trainlab.")] = "gradients",
     set: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change the config. Repeatable.")] = None,
+    arithmetic: Annotated[
+        bool, typer.Option("--arithmetic", help="Print what it comes to instead: batches, updates, parameters, memory, time.")
+    ] = False,
+    ranks: Annotated[str, typer.Option(metavar="N", help="Processes that share the samples, for --arithmetic.")] = "1",
+    device: Annotated[str, typer.Option(metavar="NAME", help="Where to measure, for --arithmetic.")] = "auto",
 ) -> None:
     """Print the whole config as it would be used, defaults included."""
+    from trainlab import targets
     from trainlab.cli import streams
-    from trainlab.cli.conduct import collect, load_config, read_sets
+    from trainlab.cli.conduct import collect, load_config, locate, read_sets
+    from trainlab.cli.values import parse_count
     from trainlab.config import find_config, format_sections, to_values
 
     problems: list[Problem] = []
     changes = read_sets(set or [], problems)
     with collect(problems):
-        resolved, _, warnings = load_config(find_config(config), changes)
+        source = find_config(config)
+        resolved, sources, warnings = load_config(source, changes)
+    with collect(problems):
+        processes = parse_count(ranks, "--ranks")
     if problems:
         raise UserError(problems)
     for warning in warnings:
         typer.echo(f"trainlab: {warning}", err=True)
+    if arithmetic:
+        from trainlab.cli.startup import import_torch
+
+        import_torch()
+        from trainlab.arithmetic import count, format_figures
+
+        targets.set_home(source.parent)
+        try:
+            figures = count(resolved, device, processes)
+        except UserError as error:
+            raise locate(error, sources) from error
+        streams.write(format_figures(figures), None)
+        return
     streams.write(format_sections(to_values(resolved)), None)
+
+
+@app.command()
+def validate(files: Annotated[list[str], typer.Argument(metavar="CONFIG...", help="YAML files.")]) -> None:
+    """Say what is wrong with config files, all of it at once; nothing where nothing is. Made for a commit hook."""
+    from trainlab.cli.conduct import collect, load_config, make_arms
+    from trainlab.config import find_config
+
+    problems: list[Problem] = []
+    for file in files:
+        with collect(problems):
+            resolved, sources, _ = load_config(find_config(file), ())
+            make_arms(resolved, sources, ())
+    if problems:
+        raise UserError(problems)
 
 
 @app.command()

@@ -88,7 +88,10 @@ def test_mistakes(config: Path, options: tuple[str, ...], words: str, capsys: py
 def test_no_rank_outlives_the_command(config: Path, number: int, code: int) -> None:
     line = [sys.executable, "-m", "trainlab", "distributed", str(config), "--steps", "1000000", "--epochs", "1000000"]
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    left = config.parent / "left"
+    left.mkdir()
+    environment = {**os.environ, "TMPDIR": str(left)}
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 60
     ranks: list[int] = []
@@ -106,6 +109,7 @@ def test_no_rank_outlives_the_command(config: Path, number: int, code: int) -> N
     while any(b"spawn_main" in read_command(each) for each in ranks):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    assert list(left.iterdir()) == []
 
 
 def test_started_by_torchrun_the_first_rank_reports_for_all(config: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 import multiprocessing
 import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from trainlab import engine
 from trainlab.config import validate
 from trainlab.engine import Progress
 from trainlab.engine._course import Course
-from trainlab.engine.ranks import Failed, Started, train_on_ranks
+from trainlab.engine.ranks import train_on_ranks
 from trainlab.engine.ranks._meeting import PLACES, Stage
+from trainlab.engine.ranks._rank import Failed
+from trainlab.engine.ranks._starting import Started
 from trainlab.errors import UserError
 from trainlab.plan import PlannedRun, Ranks
 from trainlab.report import Trace
@@ -39,10 +42,11 @@ def train(how: str, *, timeout: float = 60.0, listen: Any = lambda _: True) -> l
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left() -> Any:
+def _nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield
     assert multiprocessing.active_children() == []
-    assert glob.glob(f"{tempfile.gettempdir()}/trainlab-ranks-*/job") == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_rank_that_dies() -> None:
@@ -121,6 +125,6 @@ class TestBlame:
         assert "--timeout: the ranks wait for each other for more than 0.2 s, at update 3 of base" in told
 
     def test_to_start_may_take_longer(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("trainlab.engine.ranks.START_SECONDS", 0.5)
+        monkeypatch.setattr("trainlab.engine.ranks._starting.START_SECONDS", 0.5)
         told = self.watch({}, [None, None], [Stage.COMPUTING, Stage.STARTING])
         assert "for more than 0.5 s" in told

@@ -13,7 +13,8 @@ from torch import nn
 
 from trainlab import engine
 from trainlab.config import Config, validate
-from trainlab.engine.ranks import choose_rank_device, find_seats, train_on_ranks
+from trainlab.engine.ranks import choose_rank_device, train_on_ranks
+from trainlab.engine.ranks._starting import find_seats
 from trainlab.errors import UserError
 from trainlab.plan import PlannedRun, Ranks
 from trainlab.report import Trace

@@ -226,12 +226,14 @@ def measure_times(work: Work, ring: Ring) -> dict[str, float]:
         wait_for_all(ring.gradients)
         began = time.perf_counter()
         member.copy.step(member.find_gradient(shares, samples), 1)
+        _finish(member.copy)
         whole.append(time.perf_counter() - began)
     meeting: list[float] = []
     for _ in range(WARM + TIMED):
         wait_for_all(ring.gradients)
         began = time.perf_counter()
         add_up(member.copy.weights.flat, ring.gradients)
+        _finish(member.copy)
         meeting.append(time.perf_counter() - began)
     alone: list[float] = []
     if ring.rank == 0:
@@ -241,9 +243,16 @@ def measure_times(work: Work, ring: Ring) -> dict[str, float]:
             began = time.perf_counter()
             gradient, _ = single.differentiate([single.draw(samples[list(shares.places)])])
             single.step(gradient, 1)
+            _finish(single)
             alone.append(time.perf_counter() - began)
     slowest = find_largest(torch.tensor([_median(whole), _median(meeting)], device=member.copy.weights.flat.device), ring.gradients)
     return {"step_s": float(slowest[0]), "all_reduce_s": float(slowest[1]), "one_process_s": _median(alone)}
+
+
+def _finish(copy: Copy) -> None:
+    """A GPU is told what to do, and does it later."""
+    if copy.weights.flat.is_cuda:
+        torch.cuda.synchronize(copy.weights.flat.device)
 
 
 def _median(seconds: Sequence[float]) -> float:

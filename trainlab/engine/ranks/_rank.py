@@ -7,6 +7,7 @@ import copy
 import datetime
 import os
 import pickle
+import shutil
 import threading
 import traceback
 from collections.abc import Sequence
@@ -122,7 +123,7 @@ def serve(seat: int, place: str, board: Any, line: Connection, results: Connecti
         results: what was found goes there, as `(position, Measured)`, or a Failed.
     """
     sit_down(board, seat)
-    threading.Thread(target=_wait_for_the_end, args=(line,), daemon=True).start()
+    threading.Thread(target=_wait_for_the_end, args=(line, Path(place).parent), daemon=True).start()
     os.dup2(2, 1)  # what the user's code prints is no part of the report
     try:
         job: Job = pickle.loads(Path(place).read_bytes())
@@ -140,9 +141,10 @@ def serve(seat: int, place: str, board: Any, line: Connection, results: Connecti
     os._exit(0)  # to take torch apart takes longer than some runs
 
 
-def _wait_for_the_end(line: Connection) -> None:
+def _wait_for_the_end(line: Connection, folder: Path) -> None:
     with contextlib.suppress(OSError, EOFError):
         line.recv_bytes()
+    shutil.rmtree(folder, ignore_errors=True)  # who made it may have been killed
     os._exit(1)
 
 

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test setup lint bench bench-lr bench-repair bench-watch test-scripts zoo picture clean
+.PHONY: demo test setup lint bench bench-clip bench-lr bench-repair bench-rivals bench-watch test-scripts zoo picture clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## the main job
@@ -30,6 +30,9 @@ bench: $(READY)  ## measure start-up and speed, as ratios
 bench-watch: $(READY)  ## what watching a script costs
 	$(BIN)/python tests/benchmarks/watch.py
 
+bench-clip: $(READY)  ## whether the clipping that clip recommends trains what dies without it, over 100, 300 and 1,000 steps
+	$(BIN)/python tests/benchmarks/clip.py
+
 bench-lr: $(READY)  ## how well the recommendation of lr-sweep holds up, over 14 configs
 	$(BIN)/python tests/benchmarks/lr_sweep.py
 
@@ -38,6 +41,12 @@ test-scripts: $(READY)  ## loops and callbacks of Lightning, Accelerate and Hugg
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > `.venv-scripts/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/base.pth
 	.venv-scripts/bin/python -m pip install --quiet --constraint constraints.txt --requirement tests/third_party/requirements.txt
 	PYTHONPATH=$(CURDIR) .venv-scripts/bin/python -m pytest -q tests/third_party tests/integrations
+
+bench-rivals: $(READY)  ## other tools on the same networks, in an environment of their own
+	test -x .venv-rivals/bin/python || $(BIN)/python -m venv .venv-rivals
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > `.venv-rivals/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/base.pth
+	.venv-rivals/bin/python -m pip install --quiet --constraint constraints.txt --requirement tests/benchmarks/requirements-rivals.txt
+	OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR):tests/benchmarks .venv-rivals/bin/python -W ignore tests/benchmarks/rivals.py
 
 bench-repair: $(READY)  ## how many faulty networks end healthy after check
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.repair --write --verbose
@@ -49,7 +58,7 @@ picture: $(READY)  ## the picture in README, a command as a terminal shows it
 	$(BIN)/python tests/draw_terminal.py
 
 clean:
-	rm -rf .venv .venv-scripts .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-scripts .venv-rivals .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # torch first and alone: asked for beside other packages, pip may bring the build with gigabytes of CUDA libraries.
 # Compiled at once, so that the first command starts as fast as the second, also where Python may not write bytecode.

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tests.rules.traces import make_trace
-from trainlab.comparing import _holm, compare_accuracy
+from trainlab.comparing import _holm, compare_accuracy, compare_numbers, widen
 from trainlab.config import validate
 from trainlab.report import Trace
 
@@ -165,3 +166,37 @@ def test_draws_that_are_kept_are_those_made_anew(monkeypatch: pytest.MonkeyPatch
     kept = [compare_accuracy(arms) for _ in range(2)]
     monkeypatch.setattr("trainlab.comparing.CHUNK", 1000)
     assert kept == [compare_accuracy(arms)] * 2
+
+
+class TestNumbers:
+    def test_it_is_the_paired_t_test(self) -> None:
+        first, other = {0: 1.0, 1: 2.0, 2: 4.0, 9: 7.0}, {0: 1.5, 1: 2.2, 2: 4.9, 8: 0.0}
+        (found,) = compare_numbers({"a": first, "b": other}, "x")
+        expected = stats.ttest_rel([1.5, 2.2, 4.9], [1.0, 2.0, 4.0]).confidence_interval()
+        assert found.interval == pytest.approx((expected.low, expected.high))
+        assert found.corrected == found.interval
+        assert (found.run, found.against, found.metric) == ("b", "a", "x")
+
+    def test_holm_over_the_arms_and_which_side_is_better(self) -> None:
+        arms = {"a": {0: 0.0, 1: 0.0, 2: 0.0}, "b": {0: 1.0, 1: 1.01, 2: 0.99}, "c": {0: 1.0, 1: -1.0, 2: 0.5}}
+        more = compare_numbers(arms, "x")
+        assert [each.verdict for each in more] == ["helps", "no-difference"]
+        assert more[0].corrected[0] < more[0].interval[0]
+        assert [each.verdict for each in compare_numbers(arms, "x", higher=False)] == ["harms", "no-difference"]
+
+    def test_one_seed_says_nothing_and_equal_ones_all(self) -> None:
+        assert compare_numbers({"a": {0: 1.0}, "b": {0: 2.0}}, "x") == ()
+        (found,) = compare_numbers({"a": {0: 1.0, 1: 2.0}, "b": {0: 2.0, 1: 3.0}}, "x")
+        assert (found.corrected, found.verdict) == ((1.0, 1.0), "helps")
+        (found,) = compare_numbers({"a": {0: 1.0, 1: 2.0}, "b": {0: 1.0, 1: 2.0}}, "x")
+        assert (found.corrected, found.verdict) == ((0.0, 0.0), "no-difference")
+
+    def test_the_wider_counts(self) -> None:
+        base, arm = draw(0.7, 2000, 1), draw(0.8, 2000, 2)
+        (sharp,) = compare_accuracy([make_arm("a", [base] * 3), make_arm("b", [arm] * 3)])
+        (vague,) = compare_numbers({"a": {0: 0.0, 1: 0.0, 2: 0.0}, "b": {0: 0.3, 1: -0.1, 2: 0.1}}, "test_accuracy")
+        (found,) = widen([sharp], [vague])
+        assert sharp.verdict == "helps"
+        assert found.verdict == "no-difference"
+        assert found.corrected == vague.corrected
+        assert widen([sharp], []) == ()

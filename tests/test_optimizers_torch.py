@@ -251,11 +251,11 @@ def train_apart(
         return torch.stack([torch.cat([each.flatten() for each in own]) for own in pieces])
 
     _, state, columns = optimizers.start(specs, weights)
-    parameters, family = take_apart(weights), optimizers.name_family(specs[0])
+    parameters, family, settings = take_apart(weights), optimizers.name_family(specs[0]), optimizers.read_settings(columns)
     for update in range(updates):
         before = join(parameters)
         given = take_apart(gradient(before, update))
-        after, totals, state = optimizers.step_apart(family, parameters, given, state, columns)
+        after, totals, state = optimizers.step_apart(family, parameters, given, state, columns, settings)
         assert torch.equal(join(parameters), before), "the weights before are of use still"
         assert totals == pytest.approx(join(after).sum(dim=1).tolist(), rel=1e-4, abs=1e-4)
         parameters = after
@@ -317,13 +317,16 @@ def test_a_squared_gradient_that_overflows_stops_its_weight_as_in_torch(kind):
     step, state, columns = optimizers.start([spec, spec], weights)
     _, own, fixed = optimizers.start([spec], lone)
     leaf = torch.ones(3).requires_grad_()
-    given = {each.name: getattr(spec, each.name) for each in fields(spec) if each.name not in ("name", "groups")}
-    optimizer = TORCH[kind]([leaf], **given)
+    keywords = {each.name: getattr(spec, each.name) for each in fields(spec) if each.name not in ("name", "groups")}
+    optimizer = TORCH[kind]([leaf], **keywords)
     for gradient in (1.0, 1e30, 1.0, 1.0):
         leaf.grad = torch.full((3,), gradient)
         optimizer.step()
         weights, state = step(weights, torch.full_like(weights, gradient), state, columns)
-        after, _, own = optimizers.step_apart(kind.removesuffix("w"), [[lone[0]]], [[torch.full((3,), gradient)]], own, fixed)
+        given = [[torch.full((3,), gradient)]]
+        after, _, own = optimizers.step_apart(
+            kind.removesuffix("w"), [[lone[0]]], given, own, fixed, optimizers.read_settings(fixed)
+        )
         lone = after[0][0][None]
     assert torch.allclose(weights[0], leaf.detach(), rtol=1e-5)
     assert torch.allclose(lone[0], leaf.detach(), rtol=1e-5)
@@ -340,7 +343,8 @@ for name in {kinds}:
     weights = torch.ones(2, 3)
     step, state, columns = optimizers.start([validate({{"optimizer": name}}).optimizer] * 2, weights)
     step(weights, weights, state, columns)
-    optimizers.step_apart(name, [list(weights[:1])], [list(weights[:1].clone())], state, columns)
+    settings = optimizers.read_settings(columns)
+    optimizers.step_apart(name, [list(weights[:1])], [list(weights[:1].clone())], state, columns, settings)
 print([name for name in sys.modules if name.startswith("torch._dynamo")])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
@@ -15,12 +16,14 @@ LEVEL = 0.05
 ROUNDING = 1e-9  # an end of an interval that differs from 0 by less is 0
 
 
-SCORES = {"correct": "accuracy", "fit": "r2"}
+SCORES = {"correct": "accuracy", "fit": "r2", "balanced": "balanced_accuracy"}
 """Arrays `[sample]` whose mean is a metric, and the metric, both of them of a part."""
 CHUNK = 2**22  # numbers drawn at a time: bounds memory
 
 
-def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test") -> tuple[Comparison, ...]:
+def compare_accuracy(
+    arms: Sequence[Sequence[Trace]], part: str = "test", score: str | None = None, family: int = 0
+) -> tuple[Comparison, ...]:
     """Accuracy on one part, or R2 where numbers are predicted, of every arm next to the first one.
 
     A bootstrap over seeds and samples at once, paired: an arm and the base are resampled with the same seeds and the same
@@ -31,15 +34,17 @@ def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test") -> tup
     Args:
         arms: the traces of each arm, the base first; runs are paired by seed and fold.
         part: `test`, `validation` or `train`.
+        score: a key of SCORES; None for accuracy, or R2.
+        family: how many comparisons to correct for, where there are more than these: all pairs, say.
 
     Returns:
         One comparison an arm that has `{part}-correct` or `{part}-fit` in common with the base, in order.
     """
-    score = next((score for score in SCORES if any(f"{part}-{score}" in trace.arrays for trace in arms[0])), "correct")
+    score = score or next((score for score in SCORES if any(f"{part}-{score}" in trace.arrays for trace in arms[0])), "correct")
     differences = {position: _pair(arms[0], arm, f"{part}-{score}") for position, arm in enumerate(arms[1:], start=1)}
     found = {position: difference for position, difference in differences.items() if difference is not None}
     draws = _resample(found)
-    levels = _holm({position: _p_value(drawn) for position, drawn in draws.items()})
+    levels = _holm({position: _p_value(drawn) for position, drawn in draws.items()}, family)
     return tuple(
         Comparison(
             run=arms[position][0].name,
@@ -51,6 +56,80 @@ def compare_accuracy(arms: Sequence[Sequence[Trace]], part: str = "test") -> tup
         )
         for position, drawn in draws.items()
     )
+
+
+def compare_numbers(
+    arms: Mapping[str, Mapping[int, float]], metric: str, *, higher: bool = True, family: int = 0
+) -> tuple[Comparison, ...]:
+    """A number of every arm next to the first one: Student's t over the seeds, paired, Holm's correction over the arms.
+
+    Args:
+        arms: the number by seed, by name; the first is what the others are set beside.
+        metric: what the number is.
+        higher: whether more of it is better.
+        family: see `compare_accuracy`.
+
+    Returns:
+        One comparison an arm that has two seeds or more in common with the first.
+    """
+    (against, base), *others = arms.items()
+    paired = {name: np.array([value - base[seed] for seed, value in arm.items() if seed in base]) for name, arm in others}
+    paired = {name: differences for name, differences in paired.items() if len(differences) > 1}
+    levels = _holm({place: _student_p(differences) for place, differences in enumerate(paired.values())}, family)
+    told = []
+    for place, (name, differences) in enumerate(paired.items()):
+        corrected = _student(differences, levels[place])
+        verdict = _judge(corrected if higher else (-corrected[1], -corrected[0]))
+        told.append(
+            Comparison(
+                run=name,
+                metric=metric,
+                difference=float(differences.mean()),
+                interval=_student(differences, LEVEL),
+                corrected=corrected,
+                verdict=verdict,
+                against=against,
+            )
+        )
+    return tuple(told)
+
+
+def widen(comparisons: Sequence[Comparison], by: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """Each comparison with intervals that hold those of `by` as well; one that is not in `by` is left out.
+
+    A bootstrap over three seeds draws none beyond them: where the seeds differ more than the samples, its interval is too narrow,
+    and Student's is not.
+    """
+    others = {each.run: each for each in by}
+    found = []
+    for each in comparisons:
+        if other := others.get(each.run):
+            corrected = _join(each.corrected, other.corrected)
+            found.append(
+                replace(each, interval=_join(each.interval, other.interval), corrected=corrected, verdict=_judge(corrected))
+            )
+    return tuple(found)
+
+
+def _join(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return min(one[0], other[0]), max(one[1], other[1])
+
+
+def _student(differences: np.ndarray, level: float) -> tuple[float, float]:
+    from scipy.special import stdtrit  # which not every command needs
+
+    middle, error = float(differences.mean()), float(differences.std(ddof=1)) / len(differences) ** 0.5
+    half = float(stdtrit(len(differences) - 1, 1 - level / 2)) * error
+    return middle - half, middle + half
+
+
+def _student_p(differences: np.ndarray) -> float:
+    from scipy.special import stdtr
+
+    middle, error = float(differences.mean()), float(differences.std(ddof=1)) / len(differences) ** 0.5
+    if not error:
+        return float(middle == 0)
+    return float(2 * stdtr(len(differences) - 1, -abs(middle) / error))
 
 
 def _pair(base: Sequence[Trace], arm: Sequence[Trace], name: str) -> np.ndarray | None:
@@ -111,11 +190,11 @@ def _p_value(drawn: np.ndarray) -> float:
     return float(min(1.0, 2 * min((drawn <= 0).mean(), (drawn >= 0).mean())))
 
 
-def _holm(p_values: dict[int, float]) -> dict[int, float]:
+def _holm(p_values: dict[int, float], family: int = 0) -> dict[int, float]:
     """The level of each arm: the k-th smallest of m p-values at LEVEL/(m - k + 1); once one fails, the rest fail there too."""
     levels, failed = {}, 0.0
     for rank, (position, p_value) in enumerate(sorted(p_values.items(), key=lambda each: each[1])):
-        level = failed or LEVEL / (len(p_values) - rank)
+        level = failed or LEVEL / (max(family, len(p_values)) - rank)
         levels[position] = level
         if p_value > level:
             failed = level

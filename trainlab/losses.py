@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -59,14 +60,78 @@ LOSSES: dict[str, Loss] = {
 }
 
 
+EACH: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": lambda output, target: (output - target).square(),
+    "l1": lambda output, target: (output - target).abs(),
+    "huber": lambda output, target: F.huber_loss(output, target, reduction="none"),
+    "bce": bce_each,
+    "bce_logits": lambda output, target: F.binary_cross_entropy_with_logits(output, target, reduction="none"),
+}
+"""Losses that are a mean over numbers, before the mean."""
+
+BY_WEIGHT = frozenset({"cross_entropy", "mse", "l1"})
+"""Where torch divides by the sum of the weights; by the number of samples in the others."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightedLoss:
+    """A loss in which a sample counts by the weight of its class: what torch's own computes with `weight`.
+
+    Attributes:
+        name: a key of LOSSES, but for `sum`.
+        weights: `[class]`.
+    """
+
+    name: str
+    weights: Tensor
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        """The weighted mean. A target that is smoothed counts by its largest share."""
+        weight = self.weights[read_classes(target)]  # [sample], or [sample, step]
+        if self.name != "cross_entropy":
+            each = EACH[self.name](output, target).mean(dim=-1)
+        elif target.is_floating_point():
+            each = -(output.log_softmax(dim=-1) * target * self.weights).sum(dim=-1)
+            return each.mean() / weight.mean()
+        else:
+            each = -output.log_softmax(dim=-1).gather(-1, target.unsqueeze(-1)).squeeze(-1)
+        found = (each * weight).mean()
+        return found / weight.mean() if self.name in BY_WEIGHT else found
+
+
+def read_classes(target: Tensor) -> Tensor:
+    """Class numbers, `[...]`, of a target in any shape that a loss takes: numbers, one 0 or 1, or a share for each class."""
+    if not target.is_floating_point():
+        return target
+    return target.argmax(dim=-1) if target.shape[-1] > 1 else (target[..., 0] > 0.5).long()
+
+
+def balance(classes: Tensor, count: int) -> Tensor:
+    """`[class]`: what makes all classes that there are count alike, with a mean of 1 over the samples; 1 for those without any.
+
+    Args:
+        classes: of the samples, whole numbers of any shape.
+        count: how many classes there may be.
+    """
+    sizes = torch.bincount(classes.flatten(), minlength=count).double()
+    return torch.where(sizes > 0, sizes.sum() / ((sizes > 0).sum() * sizes), 1.0)
+
+
 def find_loss(loss: str | Loss) -> Loss:
-    """The function of that name; one of the user's own is that already."""
+    """The function of that name; one that is weighted, or of the user's own, is that already."""
     return LOSSES[loss] if isinstance(loss, str) else loss
 
 
 def name_loss(loss: str | Loss) -> str:
-    """Its name; `python` for one of the user's own."""
+    """Its name, weighted or not; `python` for one of the user's own."""
+    if isinstance(loss, WeightedLoss):
+        return loss.name
     return loss if isinstance(loss, str) else "python"
+
+
+def find_weights(loss: str | Loss) -> Tensor | None:
+    """`[class]`; None where all classes count alike."""
+    return loss.weights if isinstance(loss, WeightedLoss) else None
 
 
 class OwnLoss:

@@ -228,6 +228,7 @@ class Table:
     Attributes:
         compares: it shows what the report's comparisons say, so that no other table needs to.
         shown: places of the rows that a short view is content with; empty for those that it chooses itself.
+        is_timed: it shows times, which differ from run to run: JSON keeps it apart from what can be repeated.
     """
 
     name: str
@@ -236,6 +237,7 @@ class Table:
     rows: tuple[tuple[Any, ...], ...]
     compares: bool = False
     shown: tuple[int, ...] = ()
+    is_timed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

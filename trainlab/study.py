@@ -5,9 +5,10 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from trainlab.engine import Elsewhere, Progress, Work, Workers
 from trainlab.errors import UserError
 from trainlab.judging import choose_exit_code, choose_rules, judge
 from trainlab.plan import Conclusion, Group, Options, Plan, PlannedRun
-from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Trace
+from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
 
 FEW = 5  # names listed in a note
@@ -123,7 +124,7 @@ def _run(
         return not stopped
 
     def find(measured: Sequence[Trace]) -> Sequence[Finding]:
-        return judge(rules, [trace for trace in measured if trace.name in judging], reported)[0]
+        return _mark(judge(rules, [trace for trace in measured if trace.name in judging], reported)[0], settings.baseline)
 
     then = getattr(study, "then", None)
     cost, unit = 0.0, 0
@@ -147,16 +148,13 @@ def _run(
     measured = [trace for trace in traces if trace.updates]
     idle = Counter(run.name for run in begun) - Counter(trace.name for trace in measured)
     skipped += [Skipped(code="run", run=name, reason=f"stopped before its first update{_say_times(idle[name])}") for name in idle]
-    findings, unjudged, judged = judge(rules, [trace for trace in measured if trace.name in judging], reported)
+    found, unjudged, judged = judge(rules, [trace for trace in measured if trace.name in judging], reported)
     nothing = Conclusion(answer=Answer(text="Nothing was measured: the study was stopped before its first update."))
     everything = [*measured, *average(groups, measured)]
-    conclusion = study.conclude(config, options, everything, findings, unjudged) if measured else nothing
-    about = conclusion.about
-    skipped += [each for each in unjudged if each.code in reported and (about is None or each.run in about)]
-    kept = tuple(
-        replace(each, known=(each.code, each.run, each.where) in settings.baseline)
-        for each in causes.keep([each for each in conclusion.findings if each.code in reported])
-    )
+    marked = _mark(found, settings.baseline)
+    conclusion = study.conclude(config, options, everything, marked, unjudged) if measured else nothing
+    skipped += [each for each in unjudged if each.code in reported and (conclusion.about is None or each.run in conclusion.about)]
+    kept = tuple(causes.keep([each for each in conclusion.findings if each.code in reported]))
     return Report(
         command=command,
         complete=not stopped,
@@ -169,7 +167,7 @@ def _run(
         },
         answer=conclusion.answer,
         runs=tuple(map(describe, everything)),
-        tables=conclusion.tables,
+        tables=(*conclusion.tables, *_time(study, begun if options.chosen.get("time") else [], device, everything)),
         comparisons=conclusion.comparisons,
         findings=kept,
         skipped=tuple(skipped),
@@ -212,6 +210,21 @@ def _choose_device(name: str, plan: Plan) -> torch.device:
     from trainlab.engine.ranks import choose_rank_device
 
     return choose_rank_device(name, max(run.config.distributed.ranks for run in plan.runs))
+
+
+def _mark(findings: Sequence[Finding], known: Collection[tuple[str, str, str]]) -> list[Finding]:
+    """The same, with those marked that the baseline has."""
+    return [replace(each, known=(each.code, each.run, each.where) in known) for each in findings]
+
+
+def _time(study: ModuleType, runs: Sequence[PlannedRun], device: torch.device, traces: Sequence[Trace]) -> tuple[Table, ...]:
+    """What the study makes of the seconds that an update takes, of the first run of each name."""
+    firsts = list({run.name: run for run in reversed(runs)}.values())[::-1]
+    if not firsts:
+        return ()
+    seconds = engine.time_updates(firsts, [_prepare(run, device) for run in firsts])
+    timed: Table = study.tabulate_times(traces, dict(zip([run.name for run in firsts], seconds, strict=True)))
+    return (timed,)
 
 
 def _say_times(seeds: int) -> str:

@@ -12,7 +12,7 @@ from trainlab.cli import app, conduct
 from trainlab.cli.exits import ExitCode
 from trainlab.errors import Problem, UserError
 
-COMMANDS = ("check", "clip", "config", "explain", "gradients", "lr-sweep", "overfit", "underfit")
+COMMANDS = ("check", "clip", "compare", "config", "explain", "gradients", "lr-sweep", "overfit", "underfit")
 
 
 @pytest.fixture

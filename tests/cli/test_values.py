@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainlab.cli.values import MOST, parse_count, parse_positive_numbers
+from trainlab.cli.values import MOST, parse_choice, parse_count, parse_number, parse_positive_numbers
 from trainlab.errors import UserError
 
 
@@ -54,3 +54,20 @@ def test_no_numbers(texts: list[str], value: str, message: str) -> None:
     (problem,) = caught.value.problems
     assert (problem.key, problem.value) == ("--lr", value)
     assert message in problem.message
+
+
+def test_one_of_some_words() -> None:
+    assert parse_choice(None, "--by", ("loss", "score")) is None
+    assert parse_choice("loss", "--by", ("loss", "score")) == "loss"
+    with pytest.raises(UserError) as caught:
+        parse_choice("los", "--by", ("loss", "score"))
+    (problem,) = caught.value.problems
+    assert (problem.key, problem.value, problem.choices, problem.nearest) == ("--by", "los", ("loss", "score"), "loss")
+
+
+def test_any_number() -> None:
+    assert parse_number(None, "--target") is None
+    assert parse_number("-1e-3", "--target") == -0.001
+    for text in ("", "x", "nan", "inf"):
+        with pytest.raises(UserError, match="must be a number"):
+            parse_number(text, "--target")

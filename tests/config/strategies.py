@@ -188,6 +188,7 @@ def splits(draw: st.DrawFn) -> dict[str, Any]:
         "fold": draw(st.integers(0, (folds or 1) - 1)),
         "fraction": draw(st.floats(1e-3, 1)),
         "imbalance": draw(st.floats(1, 100)),
+        "class_weights": draw(st.none() | st.just("balanced") | st.lists(st.floats(0.01, 100), min_size=2, max_size=4).map(tuple)),
         "standardize": draw(st.booleans()),
         "bootstrap": draw(st.none() | counts),
         "seed": draw(seeds),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainlab.config import Config, apply_patch, list_keys, name_patch, parse_patch, to_values
+from trainlab.config import Config, apply_patch, list_keys, name_patch, parse_patch, parse_values, to_values
 from trainlab.config.data import Classification, Ones, Shipped
 from trainlab.config.model import CNN, MLP, RNN, BatchNorm, ByRule, Constant, Gated, Layers, ResNet, SampleNorm, Scaled, Uniform
 from trainlab.config.training import (
@@ -385,3 +385,25 @@ class TestRefuses:
 def test_a_patched_config_is_valid_and_frozen() -> None:
     patched = apply_patch(Config(), {"seed": 1})
     assert replace(patched.config, seed=0) == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "values"),
+    [
+        ("optimizer.name=sgd,adam", "optimizer.name", ["sgd", "adam"]),
+        ("train.batch_size = 16,full,null", "train.batch_size", [16, "full", None]),
+        ("model.width=[8,8],16", "model.width", [[8, 8], 16]),
+        ("schedule={name: step, every: 3},cosine", "schedule", [{"name": "step", "every": 3}, "cosine"]),
+        ("optimizer.lr=0.1", "optimizer.lr", [0.1]),
+        ("optimizer.lr=", "optimizer.lr", []),
+    ],
+)
+def test_values_of_one_key(text: str, key: str, values: list[Any]) -> None:
+    assert parse_values(text) == (key, values)
+
+
+@pytest.mark.parametrize("text", ["optimizer.lr", "=1,2", "", "optimizer.lr=1,[2"])
+def test_no_values_of_one_key(text: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_values(text, f"--vary {text}")
+    assert all(problem.source == f"--vary {text}" for problem in caught.value.problems)

@@ -49,13 +49,18 @@ def test_every_shipped_config_is_valid(validator: jsonschema.Draft202012Validato
         {"schedule": "cosine", "optimizer": "nadam"},
         {"schedule": {"name": "piecewise", "boundaries": [3], "values": [1, 0]}, "optimizer": {"name": "rmsprop", "alpha": 0.9}},
         {"schedule": {"warmup": 100}},
-        {"model": None, "train": None, "rules": None, "vs": None, "schedule": None},
+        {"model": None, "train": None, "rules": None, "vs": None, "vary": None, "schedule": None},
         {"model": {"init": "he_normal", "norm": None}, "optimizer": {"momentum": 0.9}},
         {"model": {"kind": "layers", "modules": ["ReLU", {"Linear": [1, 2]}, {"Linear": {"in_features": 3}}]}},
         {"train": {"early_stopping": 10}},
         {"train": {"early_stopping": None}},
         {"train": {"early_stopping": {"min_delta": 0.1}}},
-        {"train": {"batch_size": "full"}, "rules": {"G001": {"ratio": 1}}, "vs": [{"model.layers": 1}]},
+        {
+            "train": {"batch_size": "full"},
+            "rules": {"G001": {"ratio": 1}},
+            "vs": [{"model.layers": 1}],
+            "vary": {"model.layers": [1, 2]},
+        },
     ],
 )
 def test_short_forms_are_valid(validator: jsonschema.Draft202012Validator, values: dict) -> None:
@@ -63,7 +68,16 @@ def test_short_forms_are_valid(validator: jsonschema.Draft202012Validator, value
 
 
 # What JSON Schema cannot tell: it takes 1000.0 for a whole number, and does not know which dotted keys exist.
-BEYOND = {"whole-as-float", "vs-unknown", "infinite", "overflow", "not-a-number", "infinite-threshold", "rule-number"}
+BEYOND = {
+    "whole-as-float",
+    "vs-unknown",
+    "vary-unknown",
+    "infinite",
+    "overflow",
+    "not-a-number",
+    "infinite-threshold",
+    "rule-number",
+}
 CASES = [case for case in [*UNKNOWN, *CHOICES, *TYPES] if case.name not in BEYOND]
 
 

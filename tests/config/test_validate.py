@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -150,6 +151,8 @@ def test_what_is_shipped_is_valid(name: str) -> None:
     config = validate(document.values, document.sources)
     for index, patch in enumerate(config.vs):
         apply_patch(config, patch, document.sources[f"vs.{index}"])
+    for levels in itertools.product(*config.vary.values()):
+        apply_patch(config, dict(zip(config.vary, levels, strict=True)))
 
 
 def test_what_contradicts_is_refused_in_python_too() -> None:

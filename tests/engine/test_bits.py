@@ -74,6 +74,7 @@ def structures(draw) -> dict[str, Any]:
             "classes": 2,
             "test_fraction": draw(st.sampled_from([0.0, 0.3])),
             "validation_fraction": draw(st.sampled_from([0.0, 0.0, 0.2])),
+            "class_weights": None if loss == "sum" else draw(st.sampled_from([None, None, "balanced", [1.0, 3.0]])),
         },
         "loss": loss,
         "optimizer": {

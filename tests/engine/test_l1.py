@@ -12,6 +12,7 @@ from sklearn.linear_model import Lasso
 from trainlab import data, engine
 from trainlab.config import validate
 from trainlab.engine._stack import Stack
+from trainlab.engine._weights import Weights
 from trainlab.plan import PlannedRun
 
 CPU = torch.device("cpu")
@@ -56,7 +57,7 @@ def test_ends_at_the_optimum_of_the_lasso(name: str, monkeypatch: pytest.MonkeyP
     inputs, target = data.load(runs[0].config.data).train
     for row, strength in enumerate(STRENGTHS):
         final = ended[0].final[row]
-        assert final is not None
+        assert isinstance(final, Weights)
         found = final.flat[0, :10].numpy()
         # scikit-learn halves the squared error
         lasso = Lasso(alpha=strength / 2, tol=1e-12, max_iter=100_000).fit(inputs.double(), target.double())

@@ -85,3 +85,11 @@ def test_what_it_would_cost():
     assert 0.01 < seconds < 60
     (few,) = {engine.measure_cost(runs[:1], works[:1])[1]}
     assert 0 < few < peak
+
+
+def test_how_long_an_update_takes_by_itself():
+    runs = [PlannedRun(name=name, patch={}, config=validate({**BASE, "train": {"epochs": 1000}})) for name in ("base", "again")]
+    works = [engine.prepare(run.config, engine.choose_device("cpu")) for run in runs]
+    seconds = engine.time_updates(runs, works, rounds=1)
+    assert len(seconds) == 2
+    assert all(0 < each < 1 for each in seconds)

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "lr-sweep": ("--lr", "0.001,0.01"),
     "overfit": (),
     "clip": ("--threshold", "1"),
+    "compare": ("--seeds", "2", "--set", "data.standardize=false"),
     "check": ("--fail-on", "never"),
 }
 

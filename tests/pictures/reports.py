@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 
-from trainlab.report import Answer, Comparison, Report, Run, Series
+from trainlab.report import Answer, Column, Comparison, Report, Run, Series, Table
 
 COUNTED = {"torch": "2.13.0"}
 
@@ -151,7 +152,47 @@ def make_underfit():
     return make_report("underfit", "It does not learn: the features are not scaled.", runs)
 
 
+def make_compare():
+    """Two rates and three batch sizes, three seeds."""
+    rng = np.random.default_rng(0)
+    runs, rows, comparisons = [], [], []
+    epochs = np.arange(1, 11)
+    cells = [(rate, size) for rate in (0.05, 0.5) for size in ("16", "64", "full")]
+    for place, (rate, size) in enumerate(cells):
+        name = f"optimizer.lr={rate},train.batch_size={size}" if place else "base"
+        rows.append((str(rate), size, 0.95 - 0.1 * place, "level", name))
+        for seed in range(3):
+            loss = 0.01 * (place + 1) + 2.3 * np.exp(-epochs / (1 + place))
+            series = {"loss": Series(per="epoch", at=epochs, values=loss)}
+            metrics = {"test_accuracy": 0.95 - 0.1 * place + rng.normal(0, 0.01), "train_loss": float(loss[-1]), "updates": 100}
+            runs.append(make_run(name, seed=seed, metrics=metrics, series=series))
+        if place:
+            middle = -0.1 * place
+            verdict = "harms" if place > 1 else "no-difference"
+            ends = (middle - 0.15, middle + 0.15)
+            comparisons.append(
+                Comparison(run=name, metric="test_accuracy", difference=middle, interval=ends, corrected=ends, verdict=verdict)
+            )
+    columns = (Column(name="lr"), Column(name="batch size"), Column(name="test accuracy", kind="percent"))
+    table = Table(
+        name="cells",
+        title="side by side",
+        columns=(*columns, Column(name="verdict", kind="verdict"), Column(name="run")),
+        rows=tuple(rows),
+    )
+    values = [[row[2] for row in rows[:3]], [row[2] for row in rows[3:]]]
+    grid = Table(
+        name="grid",
+        title="test accuracy: lr down, batch size across",
+        columns=(Column(name="lr"), *(Column(name=size, kind="percent") for size in ("16", "64", "full"))),
+        rows=tuple((str(rate), *line) for rate, line in zip((0.05, 0.5), values, strict=True)),
+    )
+    report = make_report("compare", "Of lr / batch size: 0.05 / 16 is best.", runs, comparisons)
+    return dataclasses.replace(report, tables=(table, grid))
+
+
 ALL = {
+    "compare": make_compare,
     "check": make_check,
     "gradients": make_gradients,
     "lr-sweep": make_lr_sweep,

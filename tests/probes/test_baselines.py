@@ -114,3 +114,26 @@ def test_classes_that_a_line_parts():
     assert trace.metrics["linear_accuracy"] == 1
     (trace,) = train({"data": {"name": "linear"}, "loss": "mse"}, probes=["baselines"])
     assert "linear_accuracy" not in trace.metrics
+
+
+@pytest.mark.parametrize("loss", ["mse", "bce", "bce_logits", "cross_entropy"])
+def test_samples_count_by_the_weight_of_their_class(loss):
+    data = {"name": "classification", "samples": 200, "imbalance": 5}
+    weights = np.array([1.0, 4.0])
+    inputs, target = read(data)
+    size = weights[target.astype(int)]
+    share = (size * target).sum() / size.sum()
+    constant, linear = measure({**data, "class_weights": list(weights)}, loss, output="sigmoid" if loss == "bce" else "none")
+    whole = size.mean() if loss.startswith("bce") else 1.0  # torch divides by the number of samples there
+    told = np.where(target == 1, share, 1 - share)
+    spread = share * (1 - share)
+    assert constant == pytest.approx(spread if loss == "mse" else -whole * (size * np.log(told)).sum() / size.sum(), rel=1e-5)
+    assert linear is not None
+    if loss == "mse":
+        design = np.hstack([inputs, np.ones((len(inputs), 1))]) * np.sqrt(size)[:, None]
+        goal = target * np.sqrt(size)
+        fitted = design @ np.linalg.pinv(design) @ goal
+        assert linear == pytest.approx(((goal - fitted) ** 2).sum() / size.sum(), rel=1e-5)
+    else:
+        repeated = np.repeat(np.arange(len(target)), size.astype(int))
+        assert linear == pytest.approx(whole * descend(inputs[repeated], target[repeated]), abs=4e-3)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 import torch
 
 from tests.probes.resting import rest
@@ -24,6 +27,15 @@ def test_counts_and_recall_by_hand():
 def test_two_classes_and_one_output():
     found = evaluate(rest(torch.tensor([[0.9], [0.2], [0.1]]), torch.tensor([[1.0], [1.0], [0.0]]), loss="bce", task="binary"))
     assert found["train-class-recall"].tolist() == [[1, 0.5]]
+
+
+def test_the_mean_recall_of_the_validation_part():
+    said = torch.eye(3)[[0, 0, 1, 1, 0]]
+    held = rest(said, torch.tensor([0, 0, 0, 1, 1]), network=lambda x: x, **CLASSES)
+    found = evaluate(replace(held, validation=held.train))
+    assert found["validation_balanced_accuracy"].tolist() == pytest.approx([(2 / 3 + 1 / 2) / 2])  # there is no third class
+    assert found["validation-balanced"].mean() == found["validation_balanced_accuracy"]
+    assert found["validation-balanced"][0].tolist() == pytest.approx([5 / 6, 5 / 6, 0, 5 / 4, 0])
 
 
 def test_a_network_of_nan_tells_nothing():

@@ -28,6 +28,21 @@ def test_without_clipping_and_by_norm_nothing_turns(clip):
     assert np.allclose(found, 0, atol=1e-6)
 
 
+@pytest.mark.parametrize("cut", [1e-6, 0.01, 1.0, 2.9])
+def test_float32_gradients_are_turned_by_what_float64_says(cut):
+    """A thousand numbers of single precision, clipped by value: a tenth to none of them are left as they are."""
+    raw = torch.randn(1, 1000, generator=torch.Generator().manual_seed(0))
+    used = raw.clamp(-cut, cut)
+    layout = Layout(names=("w",), shapes=(torch.Size([1000]),), sizes=(1000,))
+    number = torch.ones(1)
+    step = Step(update=1, layout=layout, before=raw, raw=raw, used=used, after=raw, loss=number, rate=number)
+    u, v = raw[0].double().numpy(), used[0].double().numpy()
+    u, v = u / length(u), v / length(v)
+    wanted = math.degrees(2 * math.atan2(length(u - v), length(u + v)))
+    assert wanted > 0.1
+    assert clip_angle.measure(step).item() == pytest.approx(wanted, abs=1e-6)
+
+
 def test_the_example_of_the_source():
     """A gradient of (100, 1), cut at 1: by value it turns by 44.4 degrees, by norm by none."""
     rows = torch.tensor([[100.0, 1.0], [100.0, 1.0]])

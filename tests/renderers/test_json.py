@@ -57,6 +57,18 @@ def test_only_the_last_key_holds_times():
     assert fast == slow
 
 
+def test_a_table_of_times_stands_with_the_times():
+    report = make_report()
+    times = Table(name="times", title="time", columns=(Column(name="run"),), rows=(("base",),), is_timed=True)
+    document = parse(render(dataclasses.replace(report, tables=(*report.tables, times)), FILE))
+    jsonschema.validate(document, SCHEMA)
+    timed = document.pop("timing").pop("tables")
+    assert [table["name"] for table in timed] == ["times"]
+    plain = parse(render(report, FILE))
+    del plain["timing"]
+    assert document == plain
+
+
 def test_a_number_that_is_not_finite_is_null_and_named():
     report = make_report()
     series = {

@@ -6,6 +6,7 @@ import pytest
 
 from tests.rules.traces import find, is_silent, make_trace, skip
 from tests.rules.trainings import fit, judge
+from trainlab.config import validate
 from trainlab.rules.class_imbalance import ClassImbalance
 
 RULE = ClassImbalance()
@@ -43,6 +44,12 @@ def test_thresholds() -> None:
     assert is_silent(RULE, classes([401, 100], [0.5, 0.9]))
     assert find(RULE, classes([500, 300, 40], [1, 0.9, 0.5])).where == "class 2"
     assert find(RULE, classes([500, 5], [1, 0.5], test=[90, 90])).evidence["part"] == "test"
+
+
+def test_weights_are_advised_where_there_are_none() -> None:
+    assert find(RULE, classes([401, 100], [1, 0.5])).message.endswith("try more samples of it, or data.class_weights=balanced")
+    weighted = validate({"data": {"name": "wine", "class_weights": "balanced"}, "loss": "cross_entropy"})
+    assert find(RULE, classes([401, 100], [1, 0.5], config=weighted)).message.endswith("try more samples of it")
 
 
 def test_too_little_to_judge() -> None:

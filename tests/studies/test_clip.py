@@ -13,7 +13,7 @@ from trainlab.config import Config
 from trainlab.config.training import SGD, ClipBy
 from trainlab.plan import Conclusion
 from trainlab.report import Finding, Trace
-from trainlab.studies import clip
+from trainlab.studies import _ways, clip
 from trainlab.studies._thresholds import DECADES, TIGHT
 
 PLAIN = Config(optimizer=SGD(lr=0.5))
@@ -107,6 +107,25 @@ class TestThen:
     def test_nothing_where_the_forward_pass_overflows(self) -> None:
         trace = replace(explode({}, update=1), nonfinite=broken(update=1, direction="forward"))
         assert clip.then(PLAIN, make_options(PLAIN), [trace], find_nothing) is None
+
+    def test_a_pilot_that_a_giant_step_has_killed_does_not_survive(self) -> None:
+        plan = clip.then(PLAIN, make_options(PLAIN), [make_way({})], lambda _: [make_finding("L008")])
+        assert plan is not None
+        assert {run.config.clip.threshold for run in plan.runs} == set(DECADES)
+
+    def test_a_tenth_of_the_rate_where_what_would_be_recommended_clips_most(self) -> None:
+        stuck = make_way(VALUE, end=9.0, share=0.1, metrics={"constant_loss": 9.0})
+        learns = make_way(NORM, share=0.9, metrics={"constant_loss": 9.0})
+        plan = clip.then(PLAIN, make_options(PLAIN, threshold=(1.0,)), [explode({}), stuck, learns], find_nothing)
+        assert plan is not None
+        assert plan.runs[0].patch == {"clip.mode": "none", "optimizer.lr": 0.05}
+
+    def test_a_tenth_of_the_rate_where_it_lives_and_learns_nothing_clipped_or_not(self) -> None:
+        flat = {"loss": np.full(20, 10.0), "metrics": {"constant_loss": 10.0}}
+        stuck = make_way(NORM, end=9.9, share=0.1, metrics={"constant_loss": 10.0})
+        plan = clip.then(PLAIN, make_options(PLAIN, threshold=(1.0,)), [make_way({}, **flat), stuck], find_nothing)
+        assert plan is not None
+        assert plan.runs[0].patch == {"clip.mode": "none", "optimizer.lr": 0.05}
 
     def test_a_tenth_of_the_rate_where_clipping_would_have_to_be_the_rule(self) -> None:
         plan = clip.then(PLAIN, make_options(PLAIN), [explode({}), make_way(NORM, share=0.9)], find_nothing)
@@ -203,6 +222,49 @@ class TestAnswer:
         learned = make_way(NORM, end=1.0, share=0.9, metrics={"constant_loss": 9.0})
         assert "Clip by norm at 1:" in conclude([explode({}), stuck, learned]).answer.text
 
+    def test_what_learns_in_every_seed_before_what_does_in_most(self) -> None:
+        loose = {**NORM, "clip.threshold": 9.0}
+        metrics = {"constant_loss": 9.0}
+        ends = {0: 1.0, 1: 1.0, 2: 8.9}
+        traces = [explode({}, seed=seed) for seed in ends]
+        traces += [make_way(loose, end=end, share=0.1, seed=seed, metrics=metrics) for seed, end in ends.items()]
+        traces += [make_way(NORM, end=3.0, share=0.1, seed=seed, metrics=metrics) for seed in ends]
+        text = conclude(traces).answer.text
+        assert "Clip by norm at 1:" in text
+        assert "By norm at 9 every seed survives too, but it learns next to nothing in 1 of 3 seeds." in text
+        alone = conclude([trace for trace in traces if trace.patch != NORM]).answer.text
+        assert alone.endswith("But in 20 updates it has learned next to nothing in 1 of 3 seeds: a constant reaches 9.")
+
+    def test_a_collapse_that_clipping_does_not_mend(self) -> None:
+        """A giant step has killed the gradient; the loss stays at that of a constant, clipped or not."""
+        metrics = {"constant_loss": 9.0}
+        traces = [make_way({}, end=8.9, metrics=metrics), make_way(NORM, end=8.8, share=1.0, metrics=metrics)]
+        needed = make_finding("C002", severity="warning")
+        conclusion = conclude(traces, [make_finding("L008"), needed])
+        assert conclusion.answer.text == (
+            "Clipping does not help: unclipped, the run survives a giant step collapsed (L008) and ends at 8.929; "
+            "no way of clipping ends lower than 8.832, and a constant reaches 9."
+        )
+        assert conclusion.answer.values["needed"] is False
+        assert "recommended" not in conclusion.answer.values
+        assert read_rows(conclusion, "arms")[0]["verdict"] == "collapsed"
+        assert [each.code for each in conclusion.findings] == ["L008"]  # C002 would recommend what does not help
+
+    def test_a_collapse_that_clipping_prevents(self) -> None:
+        metrics = {"constant_loss": 9.0}
+        traces = [make_way({}, end=8.9, metrics=metrics), make_way(NORM, end=1.0, share=0.1, metrics=metrics)]
+        text = conclude(traces, [make_finding("L008")]).answer.text
+        assert text.startswith("Clipping is needed: unclipped, the run survives a giant step collapsed (L008). Clip by norm at 1:")
+
+    def test_a_way_that_collapses_itself_is_not_recommended(self) -> None:
+        conclusion = conclude([explode({}), make_way(NORM, share=0.1)], [make_finding("L008", make_way(NORM).name)])
+        assert conclusion.answer.text.startswith("Clipping does not save this network")
+
+    def test_a_forward_pass_that_overflows_in_one_seed(self) -> None:
+        traces = [make_way({}), explode({}, seed=1, update=1), make_way(NORM), explode(NORM, seed=1, update=1)]
+        text = conclude(traces).answer.text
+        assert text.startswith("Clipping cannot help: unclipped, the run diverges at update 1 (inf in model.4) in 1 of 2 seeds;")
+
     def test_a_few_giant_gradients_are_told(self) -> None:
         text = conclude([make_way({}), make_way(NORM)], [make_finding("C002", severity="info")]).answer.text
         assert "But a few of its gradients are many times as long as those around them: as a guard, clip by norm at 2." in text
@@ -264,8 +326,14 @@ def test_the_table_sums_up_all_seeds() -> None:
     assert (row["median raw norm"], row["largest raw norm"]) == (2.0, 2.0)
 
 
+def test_a_norm_that_is_no_number_is_not_the_largest() -> None:
+    norms = np.where(np.arange(20) < 19, 2.0, np.nan)
+    (row,) = read_rows(conclude([make_way({}, total=norms, used=norms)]), "arms")
+    assert (row["median raw norm"], row["largest raw norm"]) == (2.0, 2.0)
+
+
 def test_rounding_is_no_clipping() -> None:
     trace = make_way(NORM, used=np.full(20, 2.0 - 1e-6), angle=np.full(20, 1e-6))
-    assert clip.share_clipped(trace) == 0.0
+    assert _ways.share_clipped(trace) == 0.0
     (row,) = [row for row in read_rows(conclude([make_way({}), trace]), "arms") if row["run"] != "base"]
     assert (row["clipped"], row["largest angle"]) == (0.0, None)

@@ -16,6 +16,7 @@ from trainlab.plan import Conclusion
 from trainlab.report import Finding, Trace
 from trainlab.studies import lr_sweep
 from trainlab.studies._band import make_grid
+from trainlab.studies._rates import tabulate, weigh
 
 CONFIG = Config(optimizer=SGD(lr=0.01), train=Train(epochs=100))
 EPOCHS = np.arange(100)
@@ -206,7 +207,14 @@ class TestVerdicts:
         (table,) = conclude(traces).tables
         rates = [row[0] for row in table.rows]
         assert len(rates) == 14
-        assert [rates[place] for place in table.shown] == pytest.approx([1e-12, 1e-6, 1e-5, 1e-3, 1e-2, 0.1, 1.0, 100.0])
+        assert [rates[place] for place in table.shown] == pytest.approx([1e-12, 1e-5, 1e-3, 1e-2, 0.1, 100.0])
+
+    def test_a_rate_that_is_told_of_has_a_row_however_little_room_there_is(self) -> None:
+        rates = [10.0**-power for power in range(9, 0, -1)]
+        sweep = weigh("base", [make_rate(rate, fall(4)) for rate in rates], lambda _: "")
+        best = rates.index(sweep.best.lr) if sweep.best else -1
+        assert best in (0, 8)
+        assert set(tabulate([sweep], told=(1e-5,)).shown) - set(tabulate([sweep]).shown) == {4}
 
     def test_of_several_arms_the_rows_around_each_best_rate(self) -> None:
         rates = (1e-4, 1e-3, 1e-2, 0.1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -85,6 +86,50 @@ def test_arms_are_compared_on_a_validation_part_and_the_patch_has_none() -> None
     assert {run.config.data.validation_fraction for run in made[1:]} == {0.2}  # type: ignore[union-attr]
     assert outcome.kept is not None
     assert "data.validation_fraction" not in outcome.kept.change.patch
+
+
+def test_a_patch_that_needs_the_validation_part_brings_it() -> None:
+    """The config as written has no part that was only held back to choose by."""
+    outcome, made = look(
+        lambda config: 0.9 if config.train.early_stopping.patience else 0.5,
+        lambda config: [] if config.train.early_stopping.patience else [make_finding("F004")],
+    )
+    assert outcome.kept is not None
+    assert outcome.kept.change.patch["data.validation_fraction"] == 0.2
+    for run in made[1:]:
+        assert run.config.data.validation_fraction == 0.2  # type: ignore[union-attr]
+
+
+def neglect(config: Config) -> list[Finding]:
+    return [make_finding("D004")] if config.data.class_weights is None else []  # type: ignore[union-attr]
+
+
+def test_what_makes_up_for_a_rare_class_is_compared_by_the_recall_of_all_classes() -> None:
+    """Weights cost some accuracy here, and make the loss another one."""
+
+    def measure_both(run: PlannedRun) -> Trace:
+        weighted = run.config.data.class_weights is not None  # type: ignore[union-attr]
+        trace = measure(run, 0.7 if weighted else 0.9)
+        balanced = (np.arange(SAMPLES) < (0.8 if weighted else 0.5) * SAMPLES).astype(float)
+        metrics = {**trace.metrics, "validation_balanced_accuracy": float(balanced.mean())}
+        return replace(trace, metrics=metrics, arrays={**trace.arrays, "validation-balanced": balanced})
+
+    def look_at(score: Literal["correct", "balanced"]) -> Outcome:
+        traces = [measure_both(PlannedRun(name="base", patch={}, config=CONFIG))]
+        found = list(neglect(CONFIG))
+        while True:
+            step = follow(search(CONFIG, neglect(CONFIG), (0,), 30), Measured(traces=traces, findings=found, score=score))
+            if isinstance(step, Outcome):
+                return step
+            traces += map(measure_both, step)
+            found += [make_finding("D004", name) for name in {run.name for run in step if neglect(run.config)}]
+
+    kept = look_at("balanced").kept
+    assert kept is not None
+    assert kept.change.patch == {"data.class_weights": "balanced"}
+    assert [effect.metric for effect in kept.effects] == ["validation_balanced_accuracy"]  # two losses are not compared
+    assert (kept.effects[0].before, kept.effects[0].after) == pytest.approx((0.5, 0.8))
+    assert look_at("correct").kept is None
 
 
 def test_nothing_is_kept_that_does_not_help() -> None:

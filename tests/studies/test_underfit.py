@@ -189,6 +189,16 @@ class TestCause:
         assert cause is not None
         assert (cause.code, cause.kind, cause.doubt) == ("", "capacity", "L002")
 
+    def test_what_mends_twice_as_much_is_the_cause_and_less_is_none(self) -> None:
+        fault = make_finding("L002", name="learning-rate-too-low")
+        tried = [make_tried("rate", 0.2, optimizer__lr=0.3), make_tried("capacity", 0.5)]
+        cause = find_cause([fault], tried)
+        assert cause is not None
+        assert (cause.code, cause.kind, cause.doubt) == ("", "capacity", "L002")
+        cause = find_cause([fault], [make_tried("rate", 0.3, optimizer__lr=0.3), make_tried("capacity", 0.5)])
+        assert cause is not None
+        assert (cause.code, cause.kind, cause.doubt) == ("L002", "rate", "")
+
     def test_faults_that_no_patch_mends_are_not_doubted(self) -> None:
         fault = make_finding("D003", name="label-noise")
         cause = find_cause([fault], [make_tried("capacity", 0.5)])
@@ -241,6 +251,22 @@ class TestConclude:
             self.arm("data.fraction=0.22", train=few),
         ]
         assert words in self.conclude(runs, findings).answer.text
+
+    def test_a_network_that_only_a_larger_one_outdoes_is_not_hindered(self) -> None:
+        """On text, say, where nothing is right to the last character: every larger network gets further."""
+        larger = self.arm("model.width=", train=0.8, test=0.8)
+        told = self.conclude([make_base(train=0.62, test=0.62), larger], [])
+        assert told.answer.text.startswith("Nothing hinders it but its size: 62.0 % of the training part right")
+        assert f"With {larger.name}: 80.0 % right." in told.answer.text
+        assert told.answer.values["verdict"] == "limited"
+
+    def test_it_is_where_a_larger_one_gets_twice_as_far_or_a_rule_finds_a_fault(self) -> None:
+        larger = self.arm("model.width=", train=1.0, test=1.0)
+        told = self.conclude([make_base(train=0.62, test=0.62), larger], [])
+        assert (told.answer.values["verdict"], told.answer.values["cause"]) == ("hindered", "capacity")
+        fault = make_finding("F002", name="underfitting", run="base")
+        told = self.conclude([make_base(train=0.8, test=0.8), larger], [fault])
+        assert (told.answer.values["verdict"], told.answer.values["cause"]) == ("hindered", "capacity")
 
     def test_a_rule_that_cannot_judge_passes_nothing(self) -> None:
         conclusion = self.conclude([make_base()], [], [Skipped(code="M003", reason="too few")])

@@ -50,6 +50,8 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
 
         with collect(problems):
             check_mending(chosen, [*(each.path for each in destinations), *([shared.plot] if shared.plot else [])])
+    if chosen.get("vary") and shared.vs:
+        problems.append(Problem(message="makes its own list of runs: leave out --vs", key="--vary"))
     changes = read_changes(shared, problems)
     with collect(problems):
         source = find_base(command, shared.config)

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from trainlab.errors import UserError
+from trainlab.errors import UserError, find_nearest
 
 MOST = 2**63 - 1  # what torch takes as a seed
 
@@ -20,6 +20,34 @@ def parse_count(text: str, option: str, *, least: int = 1) -> int:
     number = int(text) if re.fullmatch(r"[0-9]{1,19}", text) else -1
     if not least <= number <= MOST:
         raise UserError(f"must be a whole number of at least {least}", key=option, value=text or repr(text))
+    return number
+
+
+def parse_choice(text: str | None, option: str, choices: tuple[str, ...]) -> str | None:
+    """One of some words; None if the option was not given.
+
+    Raises:
+        UserError: it is none of them.
+    """
+    if text is not None and text not in choices:
+        raise UserError(
+            "is none of the choices", key=option, value=text or repr(text), choices=choices, nearest=find_nearest(text, choices)
+        )
+    return text
+
+
+def parse_number(text: str | None, option: str) -> float | None:
+    """Any number; None if the option was not given.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        number = None if text is None else float(text)
+    except ValueError:
+        number = math.nan
+    if number is not None and not math.isfinite(number):
+        raise UserError("must be a number", key=option, value=text or repr(text))
     return number
 
 

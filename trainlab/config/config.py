@@ -23,6 +23,14 @@ def _check_vs(value: Any) -> Any:
     raise refuse("must be a list of changes by dotted key, as in `[{optimizer.lr: 0.1}, {model.norm: batch}]`")
 
 
+def _check_vary(value: Any) -> Any:
+    if value is None:
+        return {}
+    if isinstance(value, dict) and all(isinstance(values, list) and values for values in value.values()):
+        return value
+    raise refuse("must map dotted keys to lists of values, as in `{optimizer.name: [sgd, adam], train.batch_size: [16, 64]}`")
+
+
 def _check_rules(value: Any) -> Any:
     if isinstance(value, dict) and all(isinstance(entry, list if code == "ignore" else dict) for code, entry in value.items()):
         return value
@@ -33,6 +41,11 @@ Vs = Annotated[
     list[dict[str, Any]],
     BeforeValidator(_check_vs),
     WithJsonSchema({"type": ["array", "null"], "items": {"type": "object", "minProperties": 1}}),
+]
+Vary = Annotated[
+    dict[str, list[Any]],
+    BeforeValidator(_check_vary),
+    WithJsonSchema({"type": ["object", "null"], "additionalProperties": {"type": "array", "minItems": 1}}),
 ]
 Rules = Annotated[dict[str, Any], BeforeValidator(_check_rules), OR_EMPTY, WithJsonSchema({"type": ["object", "null"]})]
 
@@ -54,6 +67,7 @@ class Config(Setting):
         distributed: how several processes would share an update; every command but `distributed` trains in one.
         rules: thresholds by rule code, and `ignore: [{code: ..., reason: ...}]`.
         vs: changes to run beside the base, each like one `--vs`; empty in the config of a single run.
+        vary: values by dotted key: `compare` runs every combination, as with `--vary`; empty in the config of a single run.
     """
 
     seed: Seed = 0
@@ -68,3 +82,4 @@ class Config(Setting):
     distributed: Annotated[Distributed, OR_EMPTY] = field(default_factory=Distributed)
     rules: Rules = field(default_factory=dict)
     vs: Vs = field(default_factory=list)
+    vary: Vary = field(default_factory=dict)

@@ -7,6 +7,7 @@ training `fraction` is kept, `imbalance`, `label_noise`, `outliers` and `noise` 
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -47,6 +48,26 @@ Column = Annotated[
 ]
 
 
+def _check_class_weights(value: Any) -> Any:
+    if value is None or value == "balanced":
+        return value
+    if isinstance(value, list | tuple) and len(value) > 1 and all(map(_is_weight, value)):
+        return tuple(map(float, value))
+    raise refuse("must be `balanced`, or a list of numbers above 0, one a class")
+
+
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= sys.float_info.max
+
+
+_WEIGHTS = {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 2}
+ClassWeights = Annotated[
+    str | tuple[float, ...] | None,
+    BeforeValidator(_check_class_weights),
+    WithJsonSchema({"anyOf": [{"const": "balanced"}, _WEIGHTS, {"type": "null"}]}),
+]
+
+
 def _check_classes(classes: int, samples: int) -> None:
     if classes > samples:
         raise refuse(f"must not exceed `samples`, which is {samples}", "classes")
@@ -80,6 +101,9 @@ class Source(Setting):
         fraction: share of the training part that is used: for a learning curve. A smaller one is part of a larger one.
         imbalance: how many times more samples of the first class than of the last one are kept, where there were as many of
             each; those between fall off evenly, by the same factor from class to class.
+        class_weights: how much each sample counts in the loss, by its class, as in torch's `weight`: one number a class; `balanced`
+            for samples / (classes * samples of the class), as counted in the training part, so that all classes count alike; null
+            for 1 each. The loss of every part is then the weighted one.
         label_noise: share of the training labels replaced by another class at random; of numbers to predict, shuffled among each
             other. With C classes (C-1)/C leaves no information in them.
         standardize: scale each feature to mean 0 and variance 1, as measured on the training part.
@@ -97,6 +121,7 @@ class Source(Setting):
     fold: Count = 0
     fraction: Portion = 1.0
     imbalance: Ratio = 1.0
+    class_weights: ClassWeights = None
     label_noise: Part = 0.0
     standardize: Flag = False
     bootstrap: Count | None = None

@@ -61,6 +61,28 @@ def parse_patch(text: str, source: str | None = None) -> dict[str, Any]:
     return patch
 
 
+def parse_values(text: str, source: str | None = None) -> tuple[str, list[Any]]:
+    """Read `key=value,value,...`; a comma inside brackets or quotes belongs to the value.
+
+    Raises:
+        UserError: it is not of this form, or a value is not YAML.
+    """
+    key, sign, listed = text.partition("=")
+    key = key.strip()
+    if not sign or not key:
+        raise UserError("must be `key=value,value,...`", value=repr(text), source=source)
+    values: list[Any] = []
+    problems: list[Problem] = []
+    for part in _split(listed) if listed.strip() else ():
+        try:
+            values.append(parse_value(part, source))
+        except UserError as error:
+            problems += [Problem(message=each.message, key=key, value=part, source=source) for each in error.problems]
+    if problems:
+        raise UserError(problems)
+    return key, values
+
+
 def name_patch(patch: Mapping[str, Any]) -> str:
     """The patch as it would be typed, which is also the name of its run: `model.activation=relu,model.residual=true`."""
     return ",".join(f"{key}={format_value(value)}" for key, value in patch.items())

@@ -37,7 +37,7 @@ def validate(values: Any, sources: Mapping[str, str] | None = None) -> Config:
             problem = explain(details, values)
             problems.setdefault(problem.key, problem)
     else:
-        problems |= {problem.key: problem for problem in _check_vs(config)}
+        problems |= {problem.key: problem for problem in _check_changes(config)}
         if not problems:
             return config
     order = {key: place for place, key in enumerate(sources or ())}
@@ -109,16 +109,17 @@ def _find_nonfinite(value: Any, path: str) -> Iterator[Problem]:
         yield Problem(key=path, message="must be finite", value=shorten_value(value))
 
 
-def _check_vs(config: Config) -> Iterator[Problem]:
-    """Its keys must exist, under whatever kind; whether a value fits shows only once the patch is applied."""
-    if not config.vs:
+def _check_changes(config: Config) -> Iterator[Problem]:
+    """The keys of `vs` and `vary` must exist, under whatever kind; whether a value fits shows only once the patch is applied."""
+    named = [(f"vs.{index}.{key}", key) for index, patch in enumerate(config.vs) for key in patch]
+    named += [(f"vary.{key}", key) for key in config.vary]
+    if not named:
         return
     keys = list(dict.fromkeys(key for key, _ in walk_keys(Config)))
     free = tuple(dict.fromkeys(f"{key}." for key, each in walk_keys(Config) if each.is_free))
-    for index, patch in enumerate(config.vs):
-        for key in patch:
-            if key not in keys and not key.startswith(free):
-                yield Problem(key=f"vs.{index}.{key}", message="is not a setting", nearest=find_nearest_key(key, keys))
+    for whole, key in named:
+        if key not in keys and not key.startswith(free):
+            yield Problem(key=whole, message="is not a setting", nearest=find_nearest_key(key, keys))
 
 
 def _find_place(key: str, order: Mapping[str, int]) -> int:

@@ -164,6 +164,11 @@ def _find_problems(samples: Samples, spec: Source, own: tuple[str, ...]) -> Iter
     for name, asked in needs_label.items():
         if asked and samples.labels is None:
             yield Problem(message="needs one class a sample", key=f"data.{name}", value=str(getattr(spec, name)).lower())
+    if spec.class_weights is not None and not samples.classes:
+        yield Problem(message="needs classes, and these data have none", key="data.class_weights")
+    elif isinstance(spec.class_weights, tuple) and len(spec.class_weights) != samples.classes:
+        found = len(spec.class_weights)
+        yield Problem(message=f"must have {samples.classes} numbers, one a class, and has {found}", key="data.class_weights")
     needs_numbers = {"standardize": spec.standardize}
     if isinstance(spec, NoisySource):
         needs_numbers |= {"noise": spec.noise > 0, "outliers": spec.outliers > 0 and (samples.task != "regression")}

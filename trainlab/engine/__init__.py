@@ -29,7 +29,7 @@ from trainlab.engine._recorder import Recorder
 from trainlab.engine._rows import Rows
 from trainlab.engine._stack import Stack
 from trainlab.engine._ways import find_room, forget_ways
-from trainlab.engine._weights import Weights
+from trainlab.engine._weights import Apart, Weights
 from trainlab.engine._work import Work, forget_works, prepare
 from trainlab.engine._workers import Doing, Elsewhere, Shares, Workers
 from trainlab.losses import find_loss, name_loss
@@ -48,6 +48,7 @@ __all__ = [
     "forget",
     "measure_cost",
     "prepare",
+    "time_updates",
     "train",
     "train_chunk",
 ]
@@ -62,6 +63,7 @@ def forget() -> None:
     data.load.cache_clear()
 
 
+TIMED, TIMED_SECONDS = 5, 0.1  # updates of a run that are timed at least, and for how long at least
 PIECE = 1024  # samples evaluated at a time: bounds memory, and no run's arithmetic depends on another's
 
 
@@ -163,6 +165,23 @@ def measure_cost(runs: Sequence[PlannedRun], works: Sequence[Work], updates: int
     return seconds, max((count_bytes([works[position] for position in positions]) for positions in group(works)), default=0)
 
 
+def time_updates(runs: Sequence[PlannedRun], works: Sequence[Work], rounds: int = 3) -> list[float]:
+    """Seconds an update of each run takes, trained by itself: the least of a few rounds, in which they take turns."""
+    least = [math.inf] * len(runs)
+    for _ in range(rounds):
+        for place, (run, work) in enumerate(zip(runs, works, strict=True)):
+            times: list[float] = []
+
+            def tick(update: int, times: list[float] = times) -> bool:
+                times.append(time.perf_counter())
+                return update <= TIMED or times[-1] - times[0] < TIMED_SECONDS
+
+            train_chunk([run], [work], (), tick)
+            between = sorted(after - before for before, after in itertools.pairwise(times))
+            least[place] = min(least[place], between[len(between) // 2] if between else math.inf)
+    return least
+
+
 def _train_group(
     runs: Sequence[PlannedRun],
     works: Sequence[Work],
@@ -193,15 +212,15 @@ def _train_group(
             for probe in starting:
                 measured.update(probe.evaluate_start(rest(weights, weights.flat)))
     train_stack(stack, program, works, probes, find_due, recorder, rest, tick)
-    last = torch.cat([each for each in stack.last if each is not None])
-    evaluation = rest(_gather([final for final in stack.final if final is not None]), last, works)
-    with torch.no_grad():
-        for probe in probes.values():
-            if hasattr(probe, "evaluate"):
+    ending = [probe for probe in probes.values() if hasattr(probe, "evaluate")]
+    if ending:
+        evaluation = rest(_gather(stack.final), _gather(stack.last).flat, works)
+        with torch.no_grad():
+            for probe in ending:
                 measured.update(probe.evaluate(evaluation))
     found = {name: values.cpu().double().numpy() for name, values in measured.items()}
     series = recorder.collect(len(runs))
-    modules = tuple(Module(name=name, kind=kind) for name, kind in evaluation.kinds.items())
+    modules = tuple(Module(name=name, kind=kind) for name, kind in work.kinds.items())
     owners = dict(work.model.named_modules())
     parameters = tuple(
         Parameter(name=name, module=type(owners[name.rpartition(".")[0]]).__name__, shape=tuple(shape))
@@ -239,8 +258,9 @@ def _number(value: float) -> Number:
     return None if math.isnan(value) else float(value)  # NaN is "nothing to measure"
 
 
-def _gather(weights: list[Weights]) -> Weights:
+def _gather(ended: Sequence[Weights | Apart | None]) -> Weights:
     """Rows of ended runs as one stack again."""
+    weights = [each.join() for each in ended if each is not None]
     if len(weights) == 1:
         return weights[0]
     return Weights(

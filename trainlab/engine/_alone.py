@@ -22,7 +22,12 @@ class OneByOne:
         self.model, self.layout, self.loss, self.precision = model, layout, find_loss(loss), precision
         self.how = f"one by one: {reason}"
         self._holders = _find_holders(model)
-        self.draws = _can_draw(model)
+        self._draws, self._is_known = _can_draw(model), _is_known(model) and isinstance(loss, str)
+
+    @property
+    def draws(self) -> bool:
+        """Whether a pass may draw from torch's global stream."""
+        return self._draws
 
     def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:
         """See Program."""
@@ -37,20 +42,23 @@ class OneByOne:
             self.model.train()
         losses, gradients, streams = [], [], []
         device = batch.inputs.device
-        with fork_random(device) if self.draws else nullcontext():
+        with fork_random(device) if self._draws else nullcontext():
             for row, (parameters, state) in enumerate(zip(weights.parameters, weights.random, strict=True)):
-                if self.draws:
+                if self._draws:
                     state.restore()
                 # A leaf each: autocast lowers such a tensor once, however often it is used, and adds up its gradients lowered
                 leaves = [each.detach().requires_grad_() for each in parameters]
                 named = dict(zip(self.layout.names, leaves, strict=True))
                 objective, loss = self._compute(named, weights.fixed, batch, row, batch.inputs[row])
-                # Other than `autograd.grad`, which may hand out one tensor twice, this gives each leaf a gradient of its own
-                torch.autograd.backward(objective if scale is None else objective * scale[row], inputs=leaves)
+                # Other than `autograd.grad`, which may hand out one tensor twice, this gives each leaf a gradient of its own;
+                # naming them takes time, and is only needed where something else may want one
+                torch.autograd.backward(
+                    objective if scale is None else objective * scale[row], inputs=None if self._is_known else leaves
+                )
                 gradients.append([torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves])
                 losses.append(loss.detach().to(leaves[0]))
-                streams.append(note_random(device) if self.draws else state)
-        return torch.stack(losses), gradients, tuple(streams)
+                streams.append(note_random(device) if self._draws else state)
+        return (torch.stack(losses) if len(losses) > 1 else losses[0][None]), gradients, tuple(streams)
 
     def input_gradient(self, weights: Weights | Apart, batch: Batch, scale: Tensor | None = None) -> Tensor:
         """See Program."""
@@ -87,12 +95,12 @@ class OneByOne:
 
     def _call(self, parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor) -> Tensor:
         """What `functional_call` does, which takes longer about it than a small layer about its work."""
-        given = [*parameters.items(), *fixed.items()]
-        places = [(*place, tensor) for name, tensor in given for place in self._holders[name]]
-        own = [(tensors, key, tensors[key]) for tensors, key, _ in places]
+        own = []
         try:
-            for tensors, key, tensor in places:
-                tensors[key] = tensor
+            for name, tensor in (*parameters.items(), *fixed.items()):
+                for tensors, key in self._holders[name]:
+                    own.append((tensors, key, tensors[key]))
+                    tensors[key] = tensor
             output: Tensor = self.model(inputs)
             if fixed and self.model.training:
                 self._take_back(fixed)
@@ -117,8 +125,12 @@ class OneByOne:
 def _can_draw(model: nn.Module) -> bool:
     """Whether a pass may draw from torch's global stream: torch's own layers that do, and modules that nobody here knows."""
     drawing = nn.modules.dropout._DropoutNd | nn.RReLU | nn.MultiheadAttention | nn.RNNBase
-    known = ("torch.nn.", "trainlab.models.")
-    return any(isinstance(each, drawing) or not type(each).__module__.startswith(known) for each in model.modules())
+    return not _is_known(model) or any(isinstance(each, drawing) for each in model.modules())
+
+
+def _is_known(model: nn.Module) -> bool:
+    """Whether it is made of modules that somebody here knows."""
+    return all(type(each).__module__.startswith(("torch.nn.", "trainlab.models.")) for each in model.modules())
 
 
 def _find_holders(model: nn.Module) -> dict[str, list[tuple[dict[str, Tensor], str]]]:

@@ -56,14 +56,22 @@ def iterate_batches(
         yield expand(part, len(runs()))
         return
     indices = order.next_epoch()
+    rows: list[int] = []
     for start in range(0, samples, batch_size):
-        chosen = indices[runs(), start : start + batch_size].to(part.inputs.device)
-        yield Batch(inputs=_take(part.inputs, chosen), target=None if part.target is None else _take(part.target, chosen))
+        now = runs()
+        if now != rows:
+            rows, own = now, indices[now].to(part.inputs.device)
+        chosen = own[:, start : start + batch_size]
+        flat = chosen.flatten()
+        yield Batch(
+            inputs=_take(part.inputs, flat, chosen.shape),
+            target=None if part.target is None else _take(part.target, flat, chosen.shape),
+        )
 
 
-def _take(values: Tensor, chosen: Tensor) -> Tensor:
-    """`values[chosen]`, in half the time."""
-    return values.index_select(0, chosen.flatten()).view(*chosen.shape, *values.shape[1:])
+def _take(values: Tensor, chosen: Tensor, shape: torch.Size) -> Tensor:
+    """`values[chosen.view(shape)]`, in half the time."""
+    return values.index_select(0, chosen).view(*shape, *values.shape[1:])
 
 
 def gather(batches: Iterator[Batch], count: int) -> Iterator[list[Batch]]:

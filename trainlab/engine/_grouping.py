@@ -58,7 +58,7 @@ def _structure(work: Work) -> str:
     changes = config.regularize
     costly = [bool(each) for each in (changes.label_smoothing, changes.adversarial, changes.input_noise, changes.weight_noise)]
     alike = replace(config, seed=0, model=model, optimizer=SGD(), schedule=ConstantSchedule())
-    alike = replace(alike, regularize=Regularize(), clip=NoClip(), rules={}, vs=[])
+    alike = replace(alike, regularize=Regularize(), clip=NoClip(), rules={}, vs=[], vary={})
     alike = replace(alike, train=replace(config.train, early_stopping=EarlyStopping()))
     # Rates by group take another step where runs train one by one
     return repr((alike, optimizers.name_family(config.optimizer), bool(config.optimizer.groups), costly, work.is_steered))

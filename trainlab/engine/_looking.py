@@ -13,7 +13,7 @@ from torch.func import functional_call, vmap
 from trainlab.device import derive_seed, make_generator
 from trainlab.engine._precision import cast
 from trainlab.engine._random import fork_random, start_random
-from trainlab.engine._streams import find_dropouts
+from trainlab.engine._streams import draw_kept, find_dropouts
 from trainlab.engine._weights import Weights
 from trainlab.losses import Loss, find_loss
 from trainlab.models.dropout import Dropout
@@ -78,8 +78,8 @@ def drop_out(
         masks = {}
         for name, shape in shapes.items():
             keep = 1 - getattr(network.get_submodule(name), "share", 0.0)
-            drawn = torch.empty(len(batch.inputs), *shape).bernoulli_(keep, generator=make_generator(seed, f"pass {number}/{name}"))
-            masks[f"{name}.mask"] = (drawn / keep).to(weights.flat)[None]
+            drawn = draw_kept((len(batch.inputs), *shape), keep, make_generator(seed, f"pass {number}/{name}"))
+            masks[f"{name}.mask"] = drawn.to(weights.flat)[None]
         held = replace(weights.select([row]), fixed={name: each[row : row + 1] for name, each in weights.fixed.items()} | masks)
         with fork_random(device):
             start_random(derive_seed(seed, f"pass {number}"), device).restore()  # of torch's own dropout layers

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from trainlab.engine._rows import Rows
 from trainlab.engine._weights import Weights
-from trainlab.losses import LOSSES
+from trainlab.losses import BY_WEIGHT, EACH, LOSSES, Loss, WeightedLoss, name_loss, read_classes
 from trainlab.models.dropout import Dropout
 from trainlab.models.mlp import FullyConnected
 from trainlab.step import Batch, Layout
@@ -110,6 +110,35 @@ GRADED: dict[str, GradedLoss] = {
 assert GRADED.keys() == LOSSES.keys()
 
 
+def _weigh(loss: WeightedLoss) -> GradedLoss:
+    """The same for a loss in which samples count by the weight of their class."""
+
+    def weigh(target: Tensor) -> Tensor:
+        weight = loss.weights[read_classes(target)]
+        return weight / weight.mean(dim=1, keepdim=True) if loss.name in BY_WEIGHT else weight  # [run, sample]
+
+    def grade(output: Tensor, target: Tensor, soft: Tensor | None) -> tuple[Tensor, Tensor]:
+        share = weigh(target)[:, :, None]
+        each = EACH[loss.name](output, target) * share
+        return each.mean(dim=(1, 2)), GRADED[loss.name](output, target, soft)[1] * share
+
+    def grade_cross_entropy(output: Tensor, target: Tensor, soft: Tensor | None) -> tuple[Tensor, Tensor]:
+        log_shares, index, share = output.log_softmax(dim=2), target[:, :, None], weigh(target)
+        told = -log_shares.gather(2, index)[:, :, 0] * share
+        if soft is None:
+            gradient = log_shares.exp().scatter_add_(2, index, torch.full_like(log_shares[:, :, :1], -1.0)) * share[:, :, None]
+        else:
+            wanted = soft * loss.weights / loss.weights[target].mean(dim=1)[:, None, None]
+            gradient = log_shares.exp() * wanted.sum(dim=2, keepdim=True) - wanted
+        return told.mean(dim=1), gradient / output.shape[1]
+
+    return grade_cross_entropy if loss.name == "cross_entropy" else grade
+
+
+def _find_graded(loss: str | Loss) -> GradedLoss:
+    return _weigh(loss) if isinstance(loss, WeightedLoss) else GRADED[name_loss(loss)]
+
+
 @dataclass(frozen=True, slots=True)
 class _Layer:
     """A linear layer, its activation and its dropout: where their tensors lie, and whether the input is added to the output."""
@@ -162,8 +191,8 @@ class HandWritten:
 
     how = "stacked"
 
-    def __init__(self, network: Network, layout: Layout, loss: str, room: Rows) -> None:
-        self.layers, self.mask, self.layout, self.loss, self.room = network.layers, network.mask, layout, GRADED[loss], room
+    def __init__(self, network: Network, layout: Layout, loss: str | Loss, room: Rows) -> None:
+        self.layers, self.mask, self.layout, self.loss, self.room = network.layers, network.mask, layout, _find_graded(loss), room
         self._memory: dict[tuple[str, torch.Size, torch.dtype], Tensor] = {}
 
     def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:  # noqa: ARG002  # nothing it computes is in fp16
@@ -176,9 +205,9 @@ class HandWritten:
 
     def input_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """See Program."""
-        found, unused = torch.empty_like(batch.inputs), torch.empty_like(weights.flat)
+        found = torch.empty_like(batch.inputs)
         for rows in self._slice(weights, batch.inputs):
-            self._differentiate(weights.part(rows), batch.part(rows), unused[rows], found[rows])
+            self._differentiate(weights.part(rows), batch.part(rows), None, found[rows])
         return found if self.mask is None else found.mul_(weights.fixed[self.mask])
 
     def _slice(self, weights: Weights, inputs: Tensor) -> list[slice]:
@@ -186,9 +215,12 @@ class HandWritten:
         widest = max(self.layout.shapes[self.layout.names.index(layer.weight)][0] for layer in self.layers)
         return self.room.split(len(weights.flat), SLICE_BYTES // (inputs.shape[1] * widest * inputs.element_size()))
 
-    def _differentiate(self, weights: Weights, batch: Batch, slopes: Tensor, at_inputs: Tensor | None = None) -> Tensor:
+    def _differentiate(self, weights: Weights, batch: Batch, slopes: Tensor | None, at_inputs: Tensor | None = None) -> Tensor:
         """Loss `[run]`; the gradient `[run, total]` goes into `slopes`, and that at what enters the first layer to `at_inputs`."""
-        parameters, fixed, found = self.layout.unflatten(weights.flat), weights.fixed, self.layout.unflatten(slopes)
+        parameters, fixed = self.layout.unflatten(weights.flat), weights.fixed
+        found = None if slopes is None else self.layout.unflatten(slopes)
+        # As what they are multiplied with lies, which is done twice
+        masks = {each.mask: fixed[each.mask].transpose(1, 2).contiguous() for each in self.layers if each.mask is not None}
         entered, linear, left = [], [], []
         samples = batch.inputs.shape[1]
         hidden = (batch.inputs if self.mask is None else batch.inputs * fixed[self.mask]).transpose(1, 2)
@@ -198,20 +230,23 @@ class HandWritten:
             a = layer.activate(z)
             linear.append(z)
             left.append(a)
-            kept = a if layer.mask is None else a * fixed[layer.mask].transpose(1, 2)
+            kept = a if layer.mask is None else a * masks[layer.mask]
             hidden = hidden + kept if layer.adds_input else kept
         loss, at_output = self.loss(hidden.transpose(1, 2), batch.target, batch.soft)
         gradient = at_output.transpose(1, 2)
         for index in range(len(self.layers) - 1, -1, -1):
             layer = self.layers[index]
             if layer.mask is not None:
-                kept = gradient * fixed[layer.mask].transpose(1, 2)
+                kept = gradient * masks[layer.mask]
+            elif layer.adds_input:
+                kept = gradient.clone()  # it is asked for once more below
             else:
-                kept = gradient.clone() if layer.adds_input else gradient  # that of a sum is asked for once more below
+                kept = gradient
             inner = layer.differentiate(kept, linear[index], left[index])  # [run, out, sample]
-            torch.bmm(inner, entered[index].transpose(1, 2), out=found[layer.weight])
-            if layer.bias is not None:
-                torch.sum(inner, dim=2, out=found[layer.bias])
+            if found is not None:
+                torch.bmm(inner, entered[index].transpose(1, 2), out=found[layer.weight])
+                if layer.bias is not None:
+                    torch.sum(inner, dim=2, out=found[layer.bias])
             if index or at_inputs is not None:
                 multiply = torch.mul if inner.shape[1] == 1 else torch.bmm
                 room = self._reserve(layer.weight, weights.flat, samples, out=False)

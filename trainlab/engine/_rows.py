@@ -113,7 +113,7 @@ def find_inexact(model: nn.Module) -> str | None:
     return next((kind for kind in kinds if kind not in known), None)
 
 
-def choose_rows(model: nn.Module, loss: object, sample: Tensor, sizes: Iterable[int]) -> Rows:
+def choose_rows(model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int]) -> Rows:
     """How many rows the stacks of a network need. A function of its shape alone: neither of weights nor of how many runs there are.
 
     Args:

@@ -1,57 +1,26 @@
-"""The runs that train together: their weights, optimizer memory and clip limits as rows; runs leave as they end."""
+"""The runs that train together: one row each; runs leave as they end."""
 
 from __future__ import annotations
 
-import functools
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from trainlab import clipping, optimizers, schedules
-from trainlab.config.training import ClipBy, PythonOptimizer
 from trainlab.engine._alone import OneByOne
 from trainlab.engine._autopsy import find_nonfinite
-from trainlab.engine._precision import BACKOFF, HOPELESS, SMALLEST, Scaling, start_scaling
+from trainlab.engine._optimizing import Optimizing
+from trainlab.engine._precision import HOPELESS, Scaling, start_scaling
 from trainlab.engine._programs import Program
-from trainlab.engine._random import RandomState
 from trainlab.engine._regularizing import Regularizing
 from trainlab.engine._rows import PADDING, Rows
 from trainlab.engine._stopping import start_stopping
-from trainlab.engine._weights import Apart, Weights, lay_out, split_rows, stack_networks, take_apart
+from trainlab.engine._updates import Update, advance_apart, advance_together, list_true
+from trainlab.engine._weights import Apart, Weights, stack_networks
 from trainlab.engine._work import Work
-from trainlab.numerics import norm_rows
 from trainlab.report import LossScaling, NonFinite
 from trainlab.step import Batch, Step
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Update:
-    """What is kept of the latest update until the next.
-
-    Attributes:
-        number: counted from 1.
-        batch: the last of its batches, without noise.
-        masks: of that, by name, see Streams.
-        random: the global streams before that, one state a row.
-        loss: `[row]`.
-        total: `[row]` finite only if all new weights are.
-        raw: `[row, total]` gradient, and after clipping `used`; None if nobody looks at them.
-        used: see raw.
-        find_raw: the gradient all the same.
-    """
-
-    number: int
-    batch: Batch
-    masks: dict[str, Tensor]
-    random: tuple[RandomState, ...]
-    loss: Tensor
-    total: Tensor
-    raw: Tensor | None
-    used: Tensor | None
-    find_raw: Callable[[], Tensor]
 
 
 class Stack:
@@ -60,8 +29,9 @@ class Stack:
     Attributes:
         rows: the run in each row, PADDING for a row that only fills up, so that a run's bits do not depend on how many there are.
             Replaced, never changed.
+        runs: the run whose data each row sees; padding repeats its neighbour.
         final: weights of each ended run, one row each.
-        last: `[1, total]` parameters that the last gradient before `final` was taken at.
+        last: likewise, those that the last gradient before `final` was taken at.
         fatal: where it left the finite numbers, if it did.
         updates: how many updates each ended run has had.
         best_epochs: the epoch whose weights an ended run has, if it went back to those of its best; else None.
@@ -80,31 +50,20 @@ class Stack:
         """
         self.works, self._room, self._is_seen = works, room, is_seen
         self.rows = room.pad(list(range(len(works))))
+        self.runs = _fill(self.rows)
         own = [works[run] for run in self.runs]
         weights = stack_networks([work.model for work in own], [work.config.seed for work in own])
-        flat = weights.flat
-        self._like = flat.new_empty(0)
-        self._step, self._state, self._columns = optimizers.start(
-            [work.config.optimizer for work in own], flat, works[0].layout, [work.config.seed for work in own]
-        )
-        self._scales = optimizers.find_scales([work.config.optimizer for work in own], works[0].layout, flat)
+        self._like = weights.flat.new_empty(0)
+        self._regularizing = Regularizing(works, self._like)
+        self._optimizing = Optimizing(own, self._regularizing, weights.flat)
         self._scaling: Scaling | None = None
         self._spared: set[int] = set()  # positions that no scale saved at the latest update, and that go on
         self._hopeless: set[int] = set()
         if works[0].config.train.precision == "fp16":
-            self._scaling = start_scaling(len(self.rows), flat.device)
-            # Which updates a run skips is its own affair
-            self._state = replace(self._state, updates=torch.zeros_like(flat[:, :1]))
-        self._pace = schedules.start(
-            [work.config.schedule for work in own],
-            [work.config.optimizer.lr for work in own],
-            flat,
-            per_epoch=works[0].updates_per_epoch,
-        )
-        self._limits = {mode: _limit([work.config.clip for work in own], mode, flat) for mode in ("value", "norm")}
-        self.final: list[Weights | None] = [None] * len(works)
+            self._scaling = start_scaling(len(self.rows), self._like.device)
+        self.final: list[Weights | Apart | None] = [None] * len(works)
         self.fatal: list[NonFinite | None] = [None] * len(works)
-        self.last: list[Tensor | None] = [None] * len(works)
+        self.last: list[Weights | Apart | None] = [None] * len(works)
         self.updates = [0] * len(works)
         self.best_epochs: list[int | None] = [None] * len(works)
         self.stopped: list[int | None] = [None] * len(works)
@@ -112,16 +71,8 @@ class Stack:
         self.scalings: list[LossScaling | None] = [None] * len(works)
         self._held: Weights | Apart = weights
         self._before: Weights | Apart = weights  # the latest update
-        self._latest: _Update | None = None
-        self._is_own = isinstance(works[0].config.optimizer, PythonOptimizer)
-        self._family = optimizers.name_family(works[0].config.optimizer)
-        self._regularizing = Regularizing(works, flat)
+        self._latest: Update | None = None
         self.begin_epoch()
-
-    @property
-    def runs(self) -> list[int]:
-        """The run whose data each row sees; padding repeats its neighbour."""
-        return [run if run != PADDING else self.rows[0] for run in self.rows]
 
     @property
     def epoch_loss(self) -> Tensor:
@@ -137,12 +88,12 @@ class Stack:
     @property
     def weights(self) -> Weights:
         """As they stand; a copy where the runs train one by one."""
-        return _join(self._held)
+        return self._held.join()
 
     @property
     def before(self) -> Tensor:
         """`[row, total]` parameters that the last gradient was taken at."""
-        return _join(self._before).flat
+        return self._before.flat
 
     def end_epoch(self, watched: Tensor, epoch: int, update: int) -> None:
         """Let schedules and early stopping see what an epoch came to; runs that have waited too long for progress are closed.
@@ -152,7 +103,7 @@ class Stack:
             epoch: counted from 1.
             update: its last one.
         """
-        self._pace = self._pace.observe(watched, update)
+        self._optimizing.observe(watched, update)
         if self._stopping is None:
             return
         self._stopping = self._stopping.observe(watched, epoch, self.weights, self.before)
@@ -167,16 +118,18 @@ class Stack:
     def advance(self, program: Program, batches: Sequence[Batch], update: int) -> Step | None:
         """One update of every row, on the mean gradient of some batches; None if nobody looks at it."""
         self._latest = None  # the next gradients get its memory
-        rate = self._pace.find_rates(self._clock(update))
-        rates = rate.to(self._like)[:, None]
-        columns = {**self._columns, "lr": rates if self._scales is None else rates * self._scales}
-        # Under a loss scale the state before the step may be needed again; each tensor by itself takes one rate a run
-        is_simple = self._scaling is None and self._scales is None and not self._is_own
-        if isinstance(program, OneByOne) and is_simple and self._like.is_cpu:
-            latest = self._advance_apart(program, batches, update, columns)
+        self._before = self._held
+        rate, scaling = self._optimizing.find_rates(update), self._scaling
+        given = (batches, update, self.runs, self._optimizing, self._regularizing)
+        if isinstance(program, OneByOne) and self._optimizing.takes_pieces:
+            latest = advance_apart(program, self._held, *given, is_seen=self._is_seen(update))
         else:
-            latest = self._advance_together(program, batches, update, columns)
-        self._latest = latest
+            latest = advance_together(program, self.weights, *given, None if scaling is None else scaling.scale)
+        self._latest, self._held, told = latest, latest.after, latest.loss
+        if scaling is not None and latest.skipped is not None and latest.raw is not None:
+            missed = self._follow(scaling, latest.skipped, latest.raw, latest.loss)
+            told, self._missed = torch.where(missed, 0.0, told), self._missed + missed * latest.samples
+        self._loss, self.seen = self._loss + told * latest.samples, self.seen + latest.samples
         if latest.raw is None or latest.used is None:
             return None
         return Step(
@@ -190,152 +143,12 @@ class Stack:
             rate=rate,
         )
 
-    def _advance_together(self, program: Program, batches: Sequence[Batch], update: int, columns: optimizers.Columns) -> _Update:
-        self._before = weights = self.weights
-        before = weights.flat
-        samples = [batch.inputs.shape[1] for batch in batches]
-        scale = None if self._scaling is None else self._scaling.scale
-        losses, gradients, drawn = [], [], []
-        random = weights.random
-        masks: dict[str, Tensor] = {}
-        for batch in batches:
-            random = weights.random
-            masks, noise, given = self._regularizing.draw(self.runs, batch, lambda: before)
-            noisy = replace(weights, flat=before if noise is None else before + noise, fixed=weights.fixed | masks)
-            drawn.append((noisy, given))
-            loss, gradient, moved = self._backpropagate(program, noisy, given, range(len(self.rows)), scale)
-            weights = replace(weights, random=moved.random)
-            losses.append(loss)
-            gradients.append(gradient)
-        loss, raw = sum_weighted(losses, samples), sum_weighted(gradients, samples)
-        skipped = None
-        if scale is not None:
-            raw = raw / scale[:, None]
-            skipped = ~torch.isfinite(raw).all(dim=1)
-            raw = self._see_skipped(program, drawn, raw, skipped & torch.isfinite(loss), scale)
-        used = self._clip(raw)
-        held = self._state
-        if self._is_own:
-            after, self._state = self._step(before, used, held, columns)
-        else:
-            after, self._state = optimizers.step_in_blocks(self._step, before, used, held, columns)
-        after = self._regularizing.constrain(self.runs, after, self._state, columns)
-        told = loss
-        if self._scaling is not None and skipped is not None:
-            after, self._state = torch.where(skipped[:, None], before, after), self._state.hold(skipped[:, None], held)
-            missed = self._follow(self._scaling, skipped, raw, loss)
-            told, self._missed = torch.where(missed, 0.0, loss), self._missed + missed * sum(samples)
-        self._held = replace(weights, flat=after)
-        self._loss, self.seen = self._loss + told * sum(samples), self.seen + sum(samples)
-        return _Update(
-            number=update,
-            batch=batches[-1],
-            masks=masks,
-            random=random,
-            loss=loss,
-            total=after.sum(dim=1),
-            raw=raw,
-            used=used,
-            find_raw=lambda: raw,
-        )
-
-    def _advance_apart(self, program: OneByOne, batches: Sequence[Batch], update: int, columns: optimizers.Columns) -> _Update:
-        """The same where no row is beside another: gradients are taken as they lie, and become the new weights.
-
-        They are copied only where somebody looks on, or where a run is clipped or constrained as a whole.
-        """
-        layout = self.works[0].layout
-        weights = take_apart(self._held, layout) if isinstance(self._held, Weights) else self._held
-        self._before = before = weights
-        samples = [batch.inputs.shape[1] for batch in batches]
-        losses, gradients, drawn = [], [], []
-        random = weights.random
-        masks: dict[str, Tensor] = {}
-        for batch in batches:
-            random = weights.random
-            masks, noise, given = self._regularizing.draw(self.runs, batch, lambda: lay_out(before.parameters))
-            noisy = replace(weights, fixed=weights.fixed | masks)
-            if noise is not None:
-                noisy = replace(noisy, parameters=split_rows(lay_out(weights.parameters) + noise, layout))
-            given = self._regularizing.attack(self.runs, given, functools.partial(program.input_gradient, noisy, given))
-            drawn.append((noisy, given))
-            loss, gradient, moved = program.differentiate(noisy, given)
-            weights = replace(weights, random=moved)
-            losses.append(loss)
-            gradients.append(gradient)
-        slopes, raw, used = gradients[0], None, None
-        is_seen, is_whole = self._is_seen(update), len(batches) > 1 or any(each is not None for each in self._limits.values())
-        if is_seen or is_whole:
-            raw = sum_weighted([lay_out(each) for each in gradients], samples)
-            used = self._clip(raw)
-        if used is not None and is_whole:
-            slopes = split_rows(used.clone() if is_seen else used, layout)
-        gradients.clear()
-        after, totals, self._state = optimizers.step_apart(self._family, before.parameters, slopes, self._state, columns)
-        total = self._like.new_tensor(totals)
-        if self._regularizing.constrains:
-            flat = self._regularizing.constrain(self.runs, lay_out(after), self._state, columns)
-            after, total = split_rows(flat, layout), flat.sum(dim=1)
-        loss = sum_weighted(losses, samples)
-        self._held = replace(weights, parameters=after)
-        self._loss, self.seen = self._loss + loss * sum(samples), self.seen + sum(samples)
-
-        def find_raw() -> Tensor:
-            """Once more, for who asks afterwards; running statistics must not see the samples twice."""
-            still = [
-                (replace(noisy, fixed={name: each.clone() for name, each in noisy.fixed.items()}), own) for noisy, own in drawn
-            ]
-            return sum_weighted([lay_out(program.differentiate(noisy, own)[1]) for noisy, own in still], samples)
-
-        return _Update(
-            number=update,
-            batch=batches[-1],
-            masks=masks,
-            random=random,
-            loss=loss,
-            total=total,
-            raw=raw if is_seen else None,
-            used=used if is_seen else None,
-            find_raw=find_raw,
-        )
-
-    def _clock(self, update: int) -> schedules.Clock:
-        work = self.works[0]
-        return schedules.Clock(update=update - 1, updates=work.updates, per_epoch=work.updates_per_epoch)
-
-    def _see_skipped(
-        self, program: Program, drawn: Sequence[tuple[Weights, Batch]], raw: Tensor, wanted: Tensor, scale: Tensor
-    ) -> Tensor:
-        """The gradient `[row, total]`; that of the rows `wanted`, which has overflowed, under the largest scale that holds it.
-
-        For whoever looks on, no update is made of it. A row that no scale saves stays as it is.
-        """
-        seen = raw
-        while True:
-            scale = scale * BACKOFF
-            wanted = wanted & (scale >= SMALLEST)
-            rows = _list_true(wanted)
-            if not rows:
-                return seen
-            found = []
-            for weights, batch in drawn:
-                part = Batch(
-                    inputs=batch.inputs[rows],
-                    target=None if batch.target is None else batch.target[rows],
-                    soft=None if batch.soft is None else batch.soft[rows],
-                )
-                found.append(self._backpropagate(program, weights.select(rows), part, rows, scale[rows])[1])
-            gradient = found[0] if len(found) == 1 else sum_weighted(found, [batch.inputs.shape[1] for _, batch in drawn])
-            again = seen.clone()
-            again[rows] = gradient / scale[rows, None]
-            seen, wanted = again, wanted & ~torch.isfinite(again).all(dim=1)
-
     def _follow(self, scaling: Scaling, skipped: Tensor, raw: Tensor, loss: Tensor) -> Tensor:
         """Move the loss scale; bool `[row]`: losses that are no numbers and that their runs get over."""
         lost = skipped & ~torch.isfinite(raw).all(dim=1)
         self._scaling = scaling = scaling.follow(skipped, lost)
         hopeless = scaling.lost >= min(HOPELESS, self.works[0].updates)
-        self._hopeless, self._spared = set(_list_true(hopeless)), set(_list_true(lost & ~hopeless))
+        self._hopeless, self._spared = set(list_true(hopeless)), set(list_true(lost & ~hopeless))
         return lost & ~hopeless & ~torch.isfinite(loss)
 
     @property
@@ -349,36 +162,18 @@ class Stack:
         """Of the positions that an update has broken, those whose runs end there: under a loss scale, when no hope is left."""
         return sorted({position for position in broken if position not in self._spared} | self._hopeless)
 
-    def _backpropagate(
-        self, program: Program, noisy: Weights, batch: Batch, rows: Sequence[int], scale: Tensor | None
-    ) -> tuple[Tensor, Tensor, Weights]:
-        """See `Program.loss_and_gradient`; of some rows, on the samples that the adversary makes of theirs."""
-        runs = self.runs  # made anew each time it is asked for
-        attacked = self._regularizing.attack(
-            [runs[row] for row in rows], batch, lambda: program.input_gradient(noisy, batch, scale)
-        )
-        return program.loss_and_gradient(noisy, attacked, scale)
-
-    def _clip(self, gradient: Tensor) -> Tensor:
-        value, norm = self._limits["value"], self._limits["norm"]
-        if value is not None:
-            gradient = clipping.clip_by_value(gradient, value)
-        if norm is not None:
-            gradient = clipping.clip_by_norm(gradient, norm_rows(gradient)[:, None], norm)
-        return gradient
-
     def only(self, positions: Sequence[int]) -> list[int]:
         """The rows, all but those at `positions` made padding."""
         return [run if position in positions else PADDING for position, run in enumerate(self.rows)]
 
     def find_ended(self) -> list[int]:
-        """Positions whose runs the latest update has ended. One look, at one number a run."""
+        """Positions whose runs the latest update has ended."""
         latest = self._latest
         assert latest is not None
-        if bool(torch.isfinite(latest.loss + latest.total).all()):
+        if latest.is_finite:
             return self._confirm([])
         bad = ~(torch.isfinite(latest.loss) & torch.isfinite(self.weights.flat).all(dim=1))  # a sum may overflow without any NaN
-        return self._confirm(_list_true(bad))
+        return self._confirm(list_true(bad))
 
     def end(self, positions: Sequence[int]) -> None:
         """Take the runs at `positions`, which the latest update has ended, out of the stack: they cost nothing from here on."""
@@ -395,6 +190,7 @@ class Stack:
     def _remove(self, positions: Sequence[int]) -> None:
         alive = [position for position, run in enumerate(self.rows) if run != PADDING and position not in positions]
         self.rows = self._room.pad([self.rows[position] for position in alive])
+        self.runs = _fill(self.rows)
         if alive:
             self._select(alive + alive[:1] * (len(self.rows) - len(alive)))
 
@@ -411,21 +207,21 @@ class Stack:
         if self._scaling is not None:
             skipped, scale = int(self._scaling.skipped[position]), float(self._scaling.scale[position])
             self.scalings[run] = LossScaling(skipped=skipped, scale=scale)
-        self.final[run], self.last[run] = _join(self._held.select([position])), _join(self._before.select([position])).flat
+        self.final[run], self.last[run] = self._held.select([position]), self._before.select([position])
         if self._stopping is not None and self._stopping.keeps_best(position):
-            self.final[run] = self._stopping.weights.select([position])
-            self.last[run] = self._stopping.before[position : position + 1].clone()
+            best = self._stopping.weights.select([position])
+            self.final[run], self.last[run] = best, replace(best, flat=self._stopping.before[position : position + 1].clone())
             self.best_epochs[run] = int(self._stopping.epoch[position])
 
-    def _examine(self, position: int, latest: _Update, raw: Tensor, before: Tensor, after: Tensor) -> NonFinite:
+    def _examine(self, position: int, latest: Update, raw: Tensor, before: Tensor, after: Tensor) -> NonFinite:
         """Why the run at `position` has ended; the last three are rows of their own, `[total]`."""
         work = self.works[self.rows[position]]
         parameters = {name: each.squeeze(0) for name, each in work.layout.unflatten(before[None]).items()}
         return find_nonfinite(
             work.model,
-            {**parameters, **{name: each[position] for name, each in (self._held.fixed | latest.masks).items()}},
+            {**parameters, **{name: each[position] for name, each in latest.at.fixed.items()}},
             Batch(inputs=latest.batch.inputs[position], target=None),
-            latest.random[position],
+            latest.at.random[position],
             update=latest.number - (0 if self._scaling is None else max(int(self._scaling.lost[position]) - 1, 0)),
             loss=latest.loss[position],
             raw=raw,
@@ -442,32 +238,9 @@ class Stack:
         if self._scaling is not None:
             self._scaling = self._scaling.select(on_device)
             self._missed = self._missed[on_device] if isinstance(self._missed, Tensor) else self._missed
-        self._state, self._pace = self._state.select(index), self._pace.select(index)
+        self._optimizing.select(index)
         self._stopping = self._stopping and self._stopping.select(positions)
-        self._columns = {name: each[index.to(each.device)] for name, each in self._columns.items()}
-        self._scales = None if self._scales is None else self._scales[on_device]
-        self._limits = {mode: None if each is None else each[on_device] for mode, each in self._limits.items()}
 
 
-def _join(held: Weights | Apart) -> Weights:
-    return held.join() if isinstance(held, Apart) else held
-
-
-def sum_weighted(parts: Sequence[Tensor], samples: Sequence[int]) -> Tensor:
-    """The mean over all samples of what is a mean over each batch."""
-    if len(parts) == 1:
-        return parts[0]
-    total = parts[0] * (samples[0] / sum(samples))
-    for part, size in zip(parts[1:], samples[1:], strict=True):
-        total = total + part * (size / sum(samples))
-    return total
-
-
-def _list_true(rows: Tensor) -> list[int]:
-    return [int(row) for row in rows.nonzero()[:, 0]]
-
-
-def _limit(clips: Sequence[object], mode: str, like: Tensor) -> Tensor | None:
-    """Thresholds `[row, 1]`, infinite for runs that do not clip this way; None if none does."""
-    thresholds = [clip.threshold if isinstance(clip, ClipBy) and clip.mode == mode else math.inf for clip in clips]
-    return None if all(map(math.isinf, thresholds)) else torch.tensor(thresholds, dtype=torch.float64).to(like)[:, None]
+def _fill(rows: Sequence[int]) -> list[int]:
+    return [run if run != PADDING else rows[0] for run in rows]

@@ -21,6 +21,7 @@ from trainlab.engine._precision import is_mixed
 from trainlab.engine._programs import Program, choose_program
 from trainlab.engine._rows import ALONE, Rows, choose_rows
 from trainlab.engine._work import Work
+from trainlab.losses import OwnLoss, name_loss
 from trainlab.step import Batch
 
 HEAVY = 25_000_000
@@ -63,7 +64,7 @@ def find_room(work: Work, program: Program, sizes: Iterable[int]) -> Rows:
     """The rows that a stack must have where so many samples are computed together."""
     if isinstance(program, OneByOne):
         return ALONE
-    return choose_own_rows(work, sizes) if work.is_own else choose_rows(work.model, work.loss, work.train.inputs, sizes)
+    return choose_own_rows(work, sizes) if work.is_own else choose_rows(work.model, name_loss(work.loss), work.train.inputs, sizes)
 
 
 def count_products(model: nn.Module, sample: Tensor) -> int:
@@ -89,7 +90,7 @@ def count_products(model: nn.Module, sample: Tensor) -> int:
 
 def _choose(work: Work) -> Way:
     precision = work.config.train.precision
-    network = None if is_mixed(precision) or not isinstance(work.loss, str) else read_network(work.model, work.layout)
+    network = None if is_mixed(precision) or isinstance(work.loss, OwnLoss) else read_network(work.model, work.layout)
     if (
         not is_mixed(precision)
         and work.train.inputs.is_cpu
@@ -97,8 +98,8 @@ def _choose(work: Work) -> Way:
     ):
         alone = OneByOne(work.model, work.layout, work.loss, "one run fills the processor, stacked they would not be faster")
         return Way(alone, ALONE)
-    if network is not None and isinstance(work.loss, str) and work.train.inputs.dim() == 2:
-        room = choose_rows(work.model, work.loss, work.train.inputs, work.batch_sizes)
+    if network is not None and work.train.inputs.dim() == 2:
+        room = choose_rows(work.model, name_loss(work.loss), work.train.inputs, work.batch_sizes)
         return Way(HandWritten(network, work.layout, work.loss, room), room)
     train = work.train
     batch = Batch(inputs=train.inputs[: work.batch_size], target=None if train.target is None else train.target[: work.batch_size])

@@ -27,6 +27,15 @@ class Weights:
     fixed: dict[str, Tensor]
     random: tuple[RandomState, ...]
 
+    def move(self, noise: Tensor | None, masks: dict[str, Tensor], random: tuple[RandomState, ...]) -> Weights:
+        """With noise `[run, total]` on the parameters, with masks beside what is fixed, and with streams that have gone on."""
+        flat = self.flat if noise is None else self.flat + noise
+        return Weights(flat=flat, fixed=self.fixed | masks if masks else self.fixed, random=random)
+
+    def join(self) -> Weights:
+        """See Apart."""
+        return self
+
     def select(self, rows: list[int]) -> Weights:
         """A copy of some rows."""
         index = torch.tensor(rows, device=self.flat.device)
@@ -65,6 +74,27 @@ class Apart:
     fixed: dict[str, Tensor]
     random: tuple[RandomState, ...]
 
+    @property
+    def flat(self) -> Tensor:
+        """`[run, total]`, a copy."""
+        return lay_out(self.parameters)
+
+    def move(self, noise: Tensor | None, masks: dict[str, Tensor], random: tuple[RandomState, ...]) -> Apart:
+        """See Weights."""
+        parameters = self.parameters
+        if noise is not None:
+            sizes = [part.numel() for part in parameters[0]]
+            parameters = [
+                [part + moved.view(part.shape) for part, moved in zip(own, row.split_with_sizes(sizes), strict=True)]
+                for own, row in zip(parameters, noise, strict=True)
+            ]
+        return Apart(parameters=parameters, fixed=self.fixed | masks if masks else self.fixed, random=random)
+
+    def copy_fixed(self) -> Apart:
+        """With a copy of what is moved in place."""
+        fixed = {name: each.clone() for name, each in self.fixed.items()}
+        return Apart(parameters=self.parameters, fixed=fixed, random=self.random)
+
     def join(self) -> Weights:
         """Side by side, which copies them."""
         return Weights(flat=lay_out(self.parameters), fixed=self.fixed, random=self.random)
@@ -93,3 +123,13 @@ def lay_out(pieces: Pieces) -> Tensor:
     """`[run, total]`, a copy."""
     rows = [torch.cat([each.reshape(-1) for each in own]) for own in pieces]
     return rows[0][None] if len(rows) == 1 else torch.stack(rows)  # large runs, alone, are copied once less
+
+
+def sum_weighted(parts: Sequence[Tensor], samples: Sequence[int]) -> Tensor:
+    """The mean over all samples of what is a mean over each batch."""
+    if len(parts) == 1:
+        return parts[0]
+    total = parts[0] * (samples[0] / sum(samples))
+    for part, size in zip(parts[1:], samples[1:], strict=True):
+        total = total + part * (size / sum(samples))
+    return total

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from trainlab import data, losses, models, optimizers, targets
 from trainlab.config import Config
-from trainlab.config.data import PythonData
+from trainlab.config.data import PythonData, Source
 from trainlab.config.model import PythonModel
 from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, ConstantSchedule, EarlyStopping, NoClip, PlateauSchedule, PythonLoss, PythonOptimizer
@@ -45,7 +45,7 @@ class Work:
         outputs: of the network.
         batch_size: samples a batch; all of them for the full batch.
         updates: updates in all.
-        loss: what is minimised: a name, or a function of the user's own.
+        loss: what is minimised: a name, one with weights for the classes, or a function of the user's own.
         per_epoch: samples an epoch, those of the training part unless a DataLoader says otherwise.
         shuffle: each epoch has an order of its own.
         draw: what draws that order from a run's stream, where a DataLoader has a sampler of its own.
@@ -77,7 +77,7 @@ class Work:
     @property
     def is_own(self) -> bool:
         """Whether network or loss are the user's own, which may do anything."""
-        return isinstance(self.config.model, PythonModel) or not isinstance(self.loss, str)
+        return isinstance(self.config.model, PythonModel) or isinstance(self.loss, losses.OwnLoss)
 
     @property
     def batch_sizes(self) -> set[int]:
@@ -135,7 +135,9 @@ def prepare(config: Config, device: torch.device) -> Work:
     """
     if config.regularize.label_smoothing and config.loss not in SMOOTHED:
         raise UserError(f"needs classes and one of the losses {', '.join(SMOOTHED)}", key="regularize.label_smoothing")
-    start = replace(config, optimizer=SGD(), schedule=ConstantSchedule(), clip=NoClip(), regularize=Regularize(), rules={}, vs=[])
+    start = replace(
+        config, optimizer=SGD(), schedule=ConstantSchedule(), clip=NoClip(), regularize=Regularize(), rules={}, vs=[], vary={}
+    )
     start = replace(start, train=replace(config.train, early_stopping=EarlyStopping()))
     own = list_targets(config)
     key = (f"{start!r} {targets.note_place()}" if own else repr(start), str(device))
@@ -230,6 +232,8 @@ def _prepare(config: Config, device: torch.device) -> Work:
     loss: str | losses.Loss = named or ""
     if isinstance(config.loss, PythonLoss):
         loss = losses.OwnLoss(losses.load_loss(config.loss, device, dtype), *_tell_loss(model, output, dataset))
+    if isinstance(config.data, Source) and config.data.class_weights is not None:
+        loss = _weigh(named, config.data, dataset, output.shape[-1], train.inputs.device, dtype)
     kinds = {name: type(module).__name__ for name, module in model.named_modules() if not list(module.children())}
     if isinstance(config.model, PythonModel) or not named:
         trial = Batch(inputs=first, target=None if train.target is None else train.target[:batch_size])
@@ -267,6 +271,25 @@ def _adapt(model: nn.Module, spec: PythonModel, seed: int, dataset: data.Dataset
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, "lazy weights"))
         models.wake_lazy_modules(model, first)
+
+
+def _weigh(
+    loss: str | None, spec: Source, dataset: data.Dataset, outputs: int, device: torch.device, dtype: torch.dtype
+) -> losses.WeightedLoss:
+    """The loss with the weights of `data.class_weights`; outputs beyond the classes, which an own network may have, weigh 1.
+
+    Raises:
+        UserError: the loss knows no classes.
+    """
+    if loss is None or loss == "sum":
+        which = "the loss sum reads no classes" if loss else "a loss of your own weighs its classes itself"
+        raise UserError(f"must be left out: {which}", key="data.class_weights")
+    given, classes = spec.class_weights, dataset.classes
+    assert dataset.train[1] is not None
+    known = losses.balance(dataset.train[1], classes) if given == "balanced" else torch.tensor(given, dtype=torch.float64)
+    weights = torch.ones(max(classes, outputs), dtype=torch.float64)
+    weights[:classes] = known
+    return losses.WeightedLoss(name=loss, weights=weights.to(device=device, dtype=dtype))
 
 
 def _tell_loss(model: nn.Module, output: Tensor, dataset: data.Dataset) -> tuple[Structure, Structure | None]:

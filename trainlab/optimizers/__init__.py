@@ -21,18 +21,20 @@ from trainlab import plugins
 from trainlab.config.training import Optimizer, PythonOptimizer
 from trainlab.optimizers._blocks import step_in_blocks
 from trainlab.optimizers._groups import find_scales, list_unmatched
-from trainlab.optimizers._state import Columns, Pieces, State, Step
+from trainlab.optimizers._state import Columns, Pieces, Settings, State, Step, read_settings
 from trainlab.step import Layout
 
 __all__ = [
     "Columns",
     "Pieces",
+    "Settings",
     "State",
     "Step",
     "find_scales",
     "find_stride",
     "list_unmatched",
     "name_family",
+    "read_settings",
     "start",
     "step_apart",
     "step_in_blocks",
@@ -75,7 +77,7 @@ def start(
 
 
 def step_apart(
-    family: str, parameters: Pieces, gradients: Pieces, state: State, columns: Columns
+    family: str, parameters: Pieces, gradients: Pieces, state: State, columns: Columns, settings: Sequence[Settings]
 ) -> tuple[list[list[Tensor]], list[float], State]:
     """The step of runs that train one by one on a CPU, on each tensor as it lies: laid side by side they would be copied first.
 
@@ -89,6 +91,7 @@ def step_apart(
         gradients: contiguous, none of them part of another; of no use afterwards.
         state: rows `[run, size]`, the parameters of a run one behind the other; only the state returned is of use afterwards.
         columns: `[run, 1]`.
+        settings: what `read_settings` reads there, which takes longer than a small step: the same while the columns are.
 
     Returns:
         after: the new parameters.
@@ -96,7 +99,7 @@ def step_apart(
         state: after the step.
     """
     kind: ModuleType = _load(family)
-    settings, moved = kind.plan_alone(state, columns)
+    plans, moved = kind.plan_alone(state, columns, settings)
     rows = {name: each for name, each in state.rows.items() if name not in moved}
     after: list[list[Tensor]] = []
     totals: list[float] = []
@@ -109,9 +112,9 @@ def step_apart(
         moves: list[Tensor] = []
         total = 0.0
         for part, slope, memory in zip(parts, slopes, held or [{}] * len(parts), strict=True):
-            new: Tensor = kind.step_alone(part.view(-1), slope.view(-1), memory, settings[row])
-            total += float(new.sum())
-            moves.append(new.view(part.shape))
+            new: Tensor = kind.step_alone(part, slope, memory, plans[row])
+            total += new.sum().item()
+            moves.append(new)
         after.append(moves)
         totals.append(total)
     return after, totals, State({**state.rows, **moved}, state.updates + 1)

@@ -32,5 +32,5 @@ def step_in_blocks(step: Step, parameters: Tensor, gradient: Tensor, state: Stat
 
 
 def cut(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Tensors of one length in pieces of the same place, as views."""
-    yield from zip(*(torch.split(each, BLOCK) for each in tensors), strict=True)
+    """Tensors of one size in pieces of the same place, as flat views."""
+    yield from zip(*(torch.split(each.view(-1), BLOCK) for each in tensors), strict=True)

@@ -22,7 +22,6 @@ from trainlab.optimizers._state import (
     add_decay_alone,
     make_column,
     make_decay,
-    read_settings,
 )
 
 
@@ -47,9 +46,8 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     return parameters - change, State({"total": total}, state.updates + 1)
 
 
-def plan_alone(state: State, columns: Columns) -> tuple[list[Settings], dict[str, Tensor]]:
+def plan_alone(state: State, _columns: Columns, settings: Sequence[Settings]) -> tuple[Sequence[Settings], dict[str, Tensor]]:
     """See `trainlab.optimizers.step_apart`."""
-    settings = read_settings(columns)
     return [{**each, "stride": each["lr"] / (1 + int(state.updates) * each["lr_decay"])} for each in settings], {}
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from trainlab.config.training import Adam
 from trainlab.optimizers._moments import advance_moments, advance_powers, divide_root, start_moments
-from trainlab.optimizers._state import Columns, Settings, State, Step, make_column, read_settings
+from trainlab.optimizers._state import Columns, Settings, State, Step, make_column
 
 
 def start(specs: Sequence[Adam], like: Tensor) -> tuple[Step, State, Columns]:
@@ -39,9 +39,9 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     return parameters.addcdiv(change, divisor, value=-1), State(rows, state.updates + 1)
 
 
-def plan_alone(state: State, columns: Columns) -> tuple[list[Settings], dict[str, Tensor]]:
+def plan_alone(state: State, columns: Columns, settings: Sequence[Settings]) -> tuple[Sequence[Settings], dict[str, Tensor]]:
     """See `trainlab.optimizers.step_apart`."""
-    return [{**each, "updates": int(state.updates) + 1} for each in read_settings(columns)], advance_powers(state, columns)
+    return [{**each, "updates": int(state.updates) + 1} for each in settings], advance_powers(state, columns)
 
 
 def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: Settings) -> Tensor:
@@ -51,8 +51,8 @@ def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], se
     step = torch._fused_adamw_ if apart else torch._fused_adam_
     after = parameters.clone()  # one pass over the memory takes less than the operations of a step that needs none
     step(
-        [after],
-        [gradient],
+        [after.view(-1)],
+        [gradient.view(-1)],
         [held["mean"]],
         [held["square"]],
         [held["largest"]] if keeps_largest else [],

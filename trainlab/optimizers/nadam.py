@@ -32,13 +32,13 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     return parameters - change.div_(rows["square"].sqrt().div_(scale).add_(columns["eps"])), State(rows, state.updates + 1)
 
 
-def plan_alone(state: State, columns: Columns) -> tuple[list[Settings], dict[str, Tensor]]:
+def plan_alone(state: State, columns: Columns, settings: Sequence[Settings]) -> tuple[Sequence[Settings], dict[str, Tensor]]:
     """See `trainlab.optimizers.step_apart`."""
     powers = advance_powers(state, columns)
     looked, weigh_gradient, weigh_mean = _look_ahead(state, columns)
     scale = (1 - powers["power2"]).sqrt()
     added = {"scale": scale, "weigh_gradient": weigh_gradient, "weigh_mean": weigh_mean}
-    return read_settings({**columns, **added}), {**powers, **looked}
+    return [{**own, **more} for own, more in zip(settings, read_settings(added), strict=True)], {**powers, **looked}
 
 
 def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: Settings) -> Tensor:

@@ -33,11 +33,12 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     return parameters - (stride * rows["mean"]).div_(divisor), State(rows, updates)
 
 
-def plan_alone(state: State, columns: Columns) -> tuple[list[Settings], dict[str, Tensor]]:
+def plan_alone(state: State, columns: Columns, settings: Sequence[Settings]) -> tuple[Sequence[Settings], dict[str, Tensor]]:
     """See `trainlab.optimizers.step_apart`."""
     powers = advance_powers(state, columns)
     is_long, held = _hold_back(powers["power2"], state.updates + 1, columns)
-    return read_settings({**columns, "is_long": is_long, "factor": held / (1 - powers["power1"])}), powers
+    added = read_settings({"is_long": is_long, "factor": held / (1 - powers["power1"])})
+    return [{**own, **more} for own, more in zip(settings, added, strict=True)], powers
 
 
 def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: Settings) -> Tensor:

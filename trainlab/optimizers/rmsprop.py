@@ -19,8 +19,10 @@ from trainlab.optimizers._state import (
     add_decay_alone,
     make_column,
     make_decay,
-    read_settings,
 )
+
+_LATE = torch.tensor(float("inf"))
+"""A number of updates from which on Adam corrects nothing."""
 
 
 def start(specs: Sequence[RMSProp], like: Tensor) -> tuple[Step, State, Columns]:
@@ -54,13 +56,15 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     return parameters - columns["lr"] * change, State(rows, state.updates + 1)
 
 
-def plan_alone(_state: State, columns: Columns) -> tuple[list[Settings], dict[str, Tensor]]:
+def plan_alone(_state: State, _columns: Columns, settings: Sequence[Settings]) -> tuple[Sequence[Settings], dict[str, Tensor]]:
     """See `trainlab.optimizers.step_apart`."""
-    return read_settings(columns), {}
+    return settings, {}
 
 
 def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: Settings) -> Tensor:
     """See `trainlab.optimizers.step_apart`."""
+    if not settings.get("centered") and not settings.get("momentum"):
+        return _step_fused(parameters, gradient.view(-1), held["square"], settings)
     names = ["square", *(["mean"] if settings.get("centered") else []), *(["speed"] if settings.get("momentum") else [])]
     for part, given, *rows in cut(parameters, gradient, *(held[name] for name in names)):
         own = dict(zip(names, rows, strict=True))
@@ -76,6 +80,27 @@ def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], se
         else:
             torch.addcdiv(part, slope, divisor, value=-settings["lr"], out=given)
     return gradient
+
+
+def _step_fused(parameters: Tensor, gradient: Tensor, square: Tensor, settings: Settings) -> Tensor:
+    """In one pass over the memory, as Adam's with beta1 = 0, whose running mean is the gradient, after its bias corrections."""
+    after = parameters.clone()
+    torch._fused_adam_(
+        [after.view(-1)],
+        [gradient],
+        [gradient],
+        [square],
+        [],
+        [_LATE],
+        lr=settings["lr"],
+        beta1=0.0,
+        beta2=1 - settings["take"],
+        weight_decay=settings.get("weight_decay", 0.0),
+        eps=settings["eps"],
+        amsgrad=False,
+        maximize=False,
+    )
+    return after
 
 
 def _find_spread(rows: dict[str, Tensor], columns: Columns) -> Tensor:

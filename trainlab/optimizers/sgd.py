@@ -17,7 +17,6 @@ from trainlab.optimizers._state import (
     add_decay_alone,
     make_column,
     make_decay,
-    read_settings,
 )
 
 
@@ -56,17 +55,17 @@ def _step_with_speed(parameters: Tensor, gradient: Tensor, state: State, columns
     return parameters - columns["lr"] * direction, State({"speed": speed}, state.updates + 1)
 
 
-def plan_alone(state: State, columns: Columns) -> tuple[list[Settings], dict[str, Tensor]]:
+def plan_alone(state: State, _columns: Columns, settings: Sequence[Settings]) -> tuple[Sequence[Settings], dict[str, Tensor]]:
     """See `trainlab.optimizers.step_apart`."""
-    return [{**each, "is_first": not state.updates} for each in read_settings(columns)], {}
+    return ([{**each, "is_first": True} for each in settings] if not state.updates else settings), {}
 
 
 def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: Settings) -> Tensor:
     """See `trainlab.optimizers.step_apart`."""
     direction = slope = add_decay_alone(parameters, gradient, settings)
     if momentum := settings.get("momentum"):
-        speed = held["speed"]
-        direction = speed.copy_(slope) if settings["is_first"] else speed.mul_(momentum).add_(slope, alpha=settings["intake"])
+        speed = held["speed"].view_as(slope)
+        direction = speed.copy_(slope) if "is_first" in settings else speed.mul_(momentum).add_(slope, alpha=settings["intake"])
         if settings.get("weigh_gradient"):
             direction = slope.add_(speed, alpha=momentum)
     return torch.add(parameters, direction, alpha=-settings["lr"], out=gradient)

@@ -34,7 +34,7 @@ def draw(report: Report) -> Figure:
             say_empty(course, "no run has a learning rate")
             say_empty(end, "")
             return figure
-        _draw_courses(course, rates)
+        _draw_courses(course, rates, report.answer.values)
         _draw_ends(end, rates, report.answer.values)
     return figure
 
@@ -49,7 +49,8 @@ def _group_by_rate(runs: Sequence[Run]) -> dict[float, list[Run]]:
     return dict(sorted(rates.items()))
 
 
-def _draw_courses(axes: Axes, rates: Mapping[float, Sequence[Run]]) -> None:
+def _draw_courses(axes: Axes, rates: Mapping[float, Sequence[Run]], values: Mapping[str, Any]) -> None:
+    """One curve a rate; those of rates beyond the band are faint: they swing across all the others."""
     curves = {rate: runs[0].series["loss"] for rate, runs in rates.items() if "loss" in runs[0].series}
     if not curves:
         say_empty(axes, "no loss was recorded")
@@ -58,8 +59,10 @@ def _draw_courses(axes: Axes, rates: Mapping[float, Sequence[Run]]) -> None:
     starts = find_finite([curve.values[0] for curve in curves.values() if len(curve.values)])
     seen = find_finite([value for curve in curves.values() for value in curve.values.tolist()])
     top = (median(starts) if starts else 1.0) * HEADROOM
+    unstable = ((values.get("band") or {}).get("first_unstable") or {}).get("rate") or math.inf
     for rate, curve in curves.items():
-        axes.plot(curve.at, curve.values, color=colors[rate], label=f"{rate:.3g}")
+        faint: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.35, "zorder": 1} if rate >= unstable else {}
+        axes.plot(curve.at, curve.values, color=colors[rate], label=f"{rate:.3g}", **faint)
     _scale(axes, [value for value in seen if value <= top or top <= 0])
     for rate, curve in curves.items():
         _mark_end(axes, curve.at.tolist(), curve.values.tolist(), colors[rate])

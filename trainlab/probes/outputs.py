@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from trainlab.losses import LOSSES, OwnLoss
+from trainlab.losses import LOSSES, Loss, OwnLoss
 from trainlab.models.activations import RANGES
 from trainlab.probes._facts import draw_samples, repeat
 from trainlab.step import Evaluation
@@ -45,7 +45,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
     facts = {
         "output_low": low,
         "output_high": high,
-        "reachable_loss": _reach(train.target, evaluation.loss, low, high, output.shape[-1]),
+        "reachable_loss": _reach(train.target, evaluation.loss, evaluation.judge, low, high, output.shape[-1]),
     }
     predicted, wanted = output[0], sample.target
     if isinstance(evaluation.judge, OwnLoss):
@@ -71,7 +71,7 @@ def _measure_pairing(loss: OwnLoss, output: Tensor, target: Tensor | None) -> di
     return {"paired": (others - own) / largest} if math.isfinite(largest) and largest > 0 else {}
 
 
-def _reach(target: Tensor, loss: str, low: float, high: float, outputs: int) -> float:
+def _reach(target: Tensor, loss: str, judge: Loss, low: float, high: float, outputs: int) -> float:
     """Each output by itself at its best within `low` and `high`; of classes, the right one high and the others low.
 
     NaN for a loss of the user's own, whose best outputs nobody knows.
@@ -83,8 +83,8 @@ def _reach(target: Tensor, loss: str, low: float, high: float, outputs: int) -> 
     lowest, highest = max(low, -FAR), min(high, FAR)
     if loss == "cross_entropy":
         right = torch.nn.functional.one_hot(target.flatten(), outputs).double()
-        return float(LOSSES[loss](lowest + right * (highest - lowest), target.flatten()))
+        return float(judge(lowest + right * (highest - lowest), target.flatten()))
     wanted = target.double()
     if loss == "bce_logits":
-        return float(LOSSES[loss](torch.where(wanted > 0.5, highest, lowest).double(), wanted))
-    return float(LOSSES[loss](wanted.clamp(low, high), wanted))
+        return float(judge(torch.where(wanted > 0.5, highest, lowest).double(), wanted))
+    return float(judge(wanted.clamp(low, high), wanted))

@@ -60,7 +60,7 @@ def _arrange(report: Report) -> dict[str, Any]:
         "environment": report.environment,
         "answer": {"text": report.answer.text, "values": report.answer.values},
         "runs": report.runs,
-        "tables": [_convert_table(table) for table in report.tables],
+        "tables": [_convert_table(table) for table in report.tables if not table.is_timed],
         "comparisons": [_convert_comparison(comparison) for comparison in report.comparisons],
         "findings": [_convert_finding(finding) for finding in report.findings],
         "skipped": [{"code": skipped.code, "run": skipped.run, "reason": skipped.reason} for skipped in report.skipped],
@@ -72,7 +72,11 @@ def _arrange(report: Report) -> dict[str, Any]:
             "fail_on": report.fail_on,
             "exit_code": report.exit_code,
         },
-        "timing": {"total_s": math.fsum(report.seconds.values()), **report.seconds},
+        "timing": {
+            "total_s": math.fsum(report.seconds.values()),
+            **report.seconds,
+            **({"tables": timed} if (timed := [_convert_table(table) for table in report.tables if table.is_timed]) else {}),
+        },
     }
 
 

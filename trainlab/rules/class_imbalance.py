@@ -40,8 +40,9 @@ class ClassImbalance:
             trainlab overfit --quick --epochs 50 --set data.imbalance=30
 
     What to try:
-        More samples of the class, or each of its samples several times; weights for the classes in the loss; a threshold other than
-        one half. Judge by the recall of each class, not by the accuracy.
+        More samples of the class, or each of its samples several times; weights for the classes in the loss
+        (`data.class_weights: balanced`, torch's `weight=`), which `check` tries; a threshold other than one half. Judge by the
+        recall of each class, not by the accuracy.
 
     Sources:
         He & Garcia 2009; Cui et al. 2019; Newcombe 1998 (interval of a difference).
@@ -87,6 +88,8 @@ class ClassImbalance:
         low, high = newcombe((told[most] * sizes[most], sizes[most]), (told[worst] * sizes[worst], sizes[worst]))
         if low <= self.recall:
             return
+        weighted = getattr(trace.config.data, "class_weights", None) is not None
+        advice = "more samples of it" + ("" if weighted else ", or data.class_weights=balanced")
         severity: Severity = "error" if told[worst] == 0 else "warning"
         yield Finding(
             code=self.code,
@@ -95,8 +98,7 @@ class ClassImbalance:
             where=f"class {worst}",
             message=f"class {worst} has {counts[worst]:g} training samples, class {most} {say(counts[most] / counts[worst])} times "
             f"as many (limit {say(self.ratio)}), and {say(100 * told[worst])} % of it are told in {part}, of class {most} "
-            f"{say(100 * told[most])} % (limit of the difference {say(100 * self.recall)}); try more samples of it, or weigh it in "
-            "the loss",
+            f"{say(100 * told[most])} % (limit of the difference {say(100 * self.recall)}); try {advice}",
             evidence={
                 "class": worst,
                 "samples": int(counts[worst]),

@@ -21,7 +21,7 @@ def plan_runs(
 ) -> tuple[PlannedRun, ...]:
     """Every arm with every seed, the base first; `vs` has done its work and is left out."""
     return tuple(
-        PlannedRun(name=arm.name, patch=arm.patch, config=change(replace(arm.config, seed=seed, vs=[])))
+        PlannedRun(name=arm.name, patch=arm.patch, config=change(replace(arm.config, seed=seed, vs=[], vary={})))
         for arm in arms
         for seed in seeds
     )

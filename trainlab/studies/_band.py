@@ -316,7 +316,7 @@ def _say_edge(edge: Edge | None) -> tuple[float | None, str]:
 
 
 def tabulate_checks(checks: Mapping[str, Sequence[Check]]) -> Table:
-    """Fresh runs at multiples of each recommendation."""
+    """Fresh runs at multiples of each recommendation; of several where there is little room the recommendations themselves."""
     rows = [
         (
             *([name] if len(checks) > 1 else []),
@@ -341,4 +341,5 @@ def tabulate_checks(checks: Mapping[str, Sequence[Check]]) -> Table:
             Column(name="verdict", kind="verdict"),
         ),
         rows=tuple(rows),
+        shown=tuple(place for place, row in enumerate(rows) if row[1] == "1") if len(checks) > 1 else (),
     )

@@ -21,7 +21,7 @@ PROVES: dict[str, tuple[Kind, ...]] = {
 }
 """By the family of a rule: the kinds of change that would mend what it finds."""
 
-SINGLE = {"D003", "D004", "D005", "D006", "D008", "M003", "M008", "M011", "G009"}  # that no change of the config mends
+SINGLE = {"D003", "D004", "D005", "D006", "D008", "M003", "M008", "M011", "G009"}  # that no change tried here mends
 STARTS = {
     "symmetric": "the units of a layer start as copies of each other",
     "signal": "the initial weights lose the signal on its way",
@@ -29,6 +29,7 @@ STARTS = {
 }
 """What G007 found, by its kind."""
 
+FAR = 0.5  # of the gain of the best change: what mends the cause that a rule names by less than this does not mend the cause
 NEARLY = 0.85  # of the largest gain: a change that comes earlier in the order and gains this share of it is the first cause
 
 
@@ -60,7 +61,7 @@ class Cause:
         code: of the rule that names it; empty where only a trial shows it.
         kind: of the change that mends it; empty where none does.
         proof: the trial that gets furthest by mending it.
-        doubt: the code of a rule whose cause was tried to be mended, in vain.
+        doubt: the code of a rule whose cause was tried to be mended, and which gained far less.
     """
 
     words: str
@@ -73,7 +74,7 @@ class Cause:
 def find_cause(faults: Sequence[Finding], tried: Sequence[Tried]) -> Cause | None:
     """The first cause; None where neither a rule nor a trial names one.
 
-    What a rule names counts, the likeliest first, unless what would mend it was tried in vain and something else mends it: measured
+    What a rule names counts, the likeliest first, unless what would mend it was tried and something else mends far more: measured
     comes before suspected. A symptom names no cause: there the trials say what the cause is.
 
     Args:
@@ -89,7 +90,7 @@ def find_cause(faults: Sequence[Finding], tried: Sequence[Tried]) -> Cause | Non
     kinds = () if named.code in SINGLE else PROVES[named.code[0]]
     own = [each for each in tried if each.trial.kind in kinds]
     proof = choose(own)
-    if proof is None and own and best is not None:
+    if own and best is not None and (proof.gain if proof else 0.0) < FAR * best.gain:
         shown = name_trial(best)
         return Cause(words=shown.words, kind=shown.kind, proof=best, doubt=named.code)
     return Cause(words=say_rule(named), code=named.code, kind=proof.trial.kind if proof else "", proof=proof)

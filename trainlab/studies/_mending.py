@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from trainlab import causes
 from trainlab.config import Config, apply_patch, name_patch
@@ -84,10 +84,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What has been measured so far."""
+    """What has been measured so far.
+
+    Attributes:
+        score: see `Standing`.
+    """
 
     traces: Sequence[Trace]
     findings: Sequence[Finding]
+    score: Literal["correct", "balanced"] = "correct"
 
     def read(self, name: str) -> Standing | None:
         """An arm, if it was trained."""
@@ -96,7 +101,8 @@ class Measured:
             return None
         findings = _keep_usual([each for each in self.findings if each.run == name])
         counted = causes.count(findings)
-        return Standing(name=name, traces=traces, findings=findings, errors=counted["error"], warnings=counted["warning"])
+        errors, warnings = counted["error"], counted["warning"]
+        return Standing(name=name, traces=traces, findings=findings, errors=errors, warnings=warnings, score=self.score)
 
     @property
     def cost(self) -> float:
@@ -139,7 +145,7 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     """
     room = _Room(budget, config, len(seeds))
     held = _hold_back(config)
-    start = Change(name=CONTROL, patch={}, config=apply_patch(config, held).config)
+    start = Change(name=CONTROL, patch={}, config=config)
     queue = propose(start, start, findings)
     if not queue or room.left < 2 + 3 * FRESH:
         return Outcome()
@@ -257,8 +263,11 @@ def _again(change: Change) -> str:
 
 
 def _plan(change: Change, name: str, held: Patch, seeds: Sequence[int]) -> list[PlannedRun]:
-    patch = {**held, **change.patch}
-    return [PlannedRun(name=name, patch=patch, config=replace(change.config, seed=seed, vs=[])) for seed in seeds]
+    more = {key: value for key, value in held.items() if key not in change.patch}
+    config = apply_patch(change.config, more).config
+    return [
+        PlannedRun(name=name, patch={**more, **change.patch}, config=replace(config, seed=seed, vs=[], vary={})) for seed in seeds
+    ]
 
 
 def _hold_back(config: Config) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ SLOW = 3.0  # times the epochs of the quickest, and
 LATE = 0.1  # of all epochs: a rate that takes longer than both is too low
 MOVES = 1e-3  # a fall by less than this share of the loss is none
 POINTS = 200  # of a curve in the table
-BESIDE = 2  # rates shown on each side of the good ones where there is little room
+BESIDE = 1  # rates shown on each side of those that matter where there is little room
 CALM = 0.9  # share of the epochs that have to stay below a level once it is reached
 
 
@@ -241,7 +241,8 @@ def say_floor(sweep: Sweep, chosen: Rate | None, findings: Sequence[Finding]) ->
     return f" But no rate gets the loss below {min(rate.final for rate in sweep.rates):.5g}{beside}: the network underfits."
 
 
-def tabulate(sweeps: Sequence[Sweep]) -> Table:
+def tabulate(sweeps: Sequence[Sweep], told: Collection[float] = ()) -> Table:
+    """One row a rate; where there is little room those `told` of elsewhere and others that tell where the band lies."""
     longest = max(len(trace.series["loss"].values) for sweep in sweeps for rate in sweep.rates for trace in rate.traces)
     rows = [
         (
@@ -270,24 +271,25 @@ def tabulate(sweeps: Sequence[Sweep]) -> Table:
             Column(name="verdict", kind="verdict"),
         ),
         rows=tuple(rows),
-        shown=_choose_rows(sweeps),
+        shown=_choose_rows(sweeps, told),
     )
 
 
-def _choose_rows(sweeps: Sequence[Sweep]) -> tuple[int, ...]:
-    """Rows that tell where the band lies: of one arm its good rates, those beside them and the ends; of several, each best one."""
-    beside = BESIDE if len(sweeps) == 1 else 1
+def _choose_rows(sweeps: Sequence[Sweep], told: Collection[float]) -> tuple[int, ...]:
+    """Of one arm the ends, its own rate and those told; the best and both ends of the good ones with their neighbours.
+
+    Of several arms the best of each with its neighbours.
+    """
+    alone = len(sweeps) == 1
     chosen: set[int] = set()
     start = 0
     for sweep in sweeps:
         rates, last = sweep.rates, len(sweep.rates) - 1
-        kept = {place for place, rate in enumerate(rates) if rate is sweep.best or (len(sweeps) == 1 and rate.verdict == "good")}
-        around = {place + step for place in kept for step in range(-beside, beside + 1)}
-        ends = (
-            {0, last} | {place for place, rate in enumerate(rates) if rate.name == "base"}
-            if len(sweeps) == 1 or not kept
-            else set()
-        )
+        good = [place for place, rate in enumerate(rates) if rate.verdict == "good"] if alone else []
+        kept = {place for place, rate in enumerate(rates) if rate is sweep.best} | {*good[:1], *good[-1:]}
+        around = {place + step for place in kept for step in range(-BESIDE, BESIDE + 1)}
+        own = {place for place, rate in enumerate(rates) if rate.name == "base" or rate.lr in told}
+        ends = {0, last} | own if alone or not kept else set()
         chosen |= {start + min(max(place, 0), last) for place in around | ends}
         start += last + 1
     return tuple(sorted(chosen))

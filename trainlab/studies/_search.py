@@ -66,6 +66,12 @@ class Found:
                 return found.lr
         return None
 
+    @property
+    def final(self) -> float | None:
+        """The loss that the rate that stands ends at: in the search, or in the fresh runs where only those were made at it."""
+        finals = {check.lr: check.final for check in self.checks} | {rate.lr: rate.final for rate in self.sweep.rates}
+        return None if self.confirmed is None else finals.get(self.confirmed)
+
 
 def plan(arms: Sequence[Arm], options: Options) -> Plan:
     """Every arm at every rate of the grid and at its own, with every seed."""
@@ -149,7 +155,8 @@ def conclude(arms: Sequence[Arm], options: Options, traces: Sequence[Trace], fin
     found = _find(arms, options, traces)
     base, *others = found
     used = {each.sweep.name: next((rate for rate in each.sweep.rates if rate.lr == each.confirmed), None) for each in found}
-    about = {rate.name for rate in used.values() if rate} | ({"base"} if used[base.sweep.name] is None else set())
+    chosen = {make_arm(each.arm.config, {KEY: each.confirmed}, each.arm.patch).name for each in found if each.confirmed is not None}
+    about = chosen | {rate.name for rate in used.values() if rate} | ({"base"} if base.confirmed is None else set())
     kept = tuple(each for each in findings if each.run in about)
     values = _list_values(base)
     if others:
@@ -160,21 +167,22 @@ def conclude(arms: Sequence[Arm], options: Options, traces: Sequence[Trace], fin
         + say_floor(base.sweep, used[base.sweep.name], kept)
     )
     for each in others if len(others) <= FEW else ():
-        rate = used[each.sweep.name]
-        text += f" With {each.sweep.name}: " + (f"{rate.lr:g}, ending at {rate.final:.4g}." if rate else f"{_say_none(each)}.")
+        end = f"{each.confirmed:g}, ending at {each.final:.4g}." if each.final is not None else f"{_say_none(each)}."
+        text += f" With {each.sweep.name}: {end}"
     if others:
-        text += _say_winner(found, used)
+        text += _say_winner(found)
     confirmed = {each.sweep.name: each.confirmed for each in found}
     if others:
-        finals = {name: rate.final if rate else None for name, rate in used.items()}
+        finals = {each.sweep.name: each.final for each in found}
         tables = [_band.tabulate_bands({each.sweep.name: each.band for each in found}, confirmed, finals)]
     else:
         tables = [_band.tabulate_band(base.band, base.confirmed, len(list_seeds(options)))]
     if any(each.checks for each in found):
         tables.append(_band.tabulate_checks({each.sweep.name: each.checks for each in found if each.checks}))
-    return Conclusion(
-        answer=Answer(text=text, values=values), tables=(*tables, tabulate([each.sweep for each in found])), findings=kept
-    )
+    edges = (base.band.useful, base.band.unstable)
+    told = [rate for rate in (base.confirmed, *(edge.rate for edge in edges if edge)) if rate is not None]
+    rates = tabulate([each.sweep for each in found], told)
+    return Conclusion(answer=Answer(text=text, values=values), tables=(*tables, rates), findings=kept)
 
 
 def _list_values(found: Found) -> dict[str, Any]:
@@ -264,9 +272,9 @@ def _say_checks(found: Found) -> str:
     return f"{text}." if text and not text.endswith(".") else text
 
 
-def _say_winner(found: Sequence[Found], used: dict[str, Rate | None]) -> str:
+def _say_winner(found: Sequence[Found]) -> str:
     """Which arm, each at its own rate, ends lowest, if by more than what is no difference."""
-    ends = sorted((rate.final, name) for name, rate in used.items() if rate is not None)
+    ends = sorted((each.final, each.sweep.name) for each in found if each.final is not None)
     if len(ends) < 2:
         return ""
     tolerance = max(each.scale.tolerance for each in found)

@@ -26,6 +26,8 @@ class Standing:
     Attributes:
         errors: faults that are errors, without what follows from others.
         warnings: likewise.
+        score: by which it is compared where classes are told: `correct`; where a rare class is neglected `balanced`, by which all
+            classes count alike.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Standing:
     findings: tuple[Finding, ...]
     errors: int
     warnings: int
+    score: Literal["correct", "balanced"] = "correct"
 
     @property
     def faults(self) -> tuple[int, int]:
@@ -81,7 +84,7 @@ def compare(before: Standing, after: Standing) -> list[Effect]:
     pairs = _pair(before, after)
     if not pairs or pairs[0][0].task == "none":
         return []
-    same = pairs[0][0].config.loss == pairs[0][1].config.loss
+    same = _name_objective(pairs[0][0]) == _name_objective(pairs[0][1])
     loss = [_compare_losses(f"{part}_loss", pairs)] if same else []
     if pairs[0][0].task != "regression":
         return [*_compare_accuracy(part, before, after), *loss]
@@ -91,6 +94,11 @@ def compare(before: Standing, after: Standing) -> list[Effect]:
 def judge(effects: Sequence[Effect]) -> Verdict:
     """By the first measure that shows a difference."""
     return next((each.verdict for each in effects if each.verdict != "no difference"), "no difference")
+
+
+def _name_objective(trace: Trace) -> tuple[Any, ...]:
+    """What it minimises, without penalties."""
+    return trace.config.loss, getattr(trace.config.data, "class_weights", None)
 
 
 def _pair(before: Standing, after: Standing) -> list[tuple[Trace, Trace]]:
@@ -110,7 +118,7 @@ def _compare_accuracy(part: str, before: Standing, after: Standing) -> list[Effe
             scale="difference",
             verdict="no difference" if each.verdict == "no-difference" else each.verdict,
         )
-        for each in compare_accuracy([before.traces, after.traces], part)
+        for each in compare_accuracy([before.traces, after.traces], part, before.score)
     ]
 
 
@@ -185,7 +193,7 @@ def choose(standings: Sequence[Standing]) -> Standing:
     """
     heads = [each.traces[0] for each in standings]
     part = find_part(heads)
-    same = all(head.config.loss == heads[0].config.loss for head in heads)
+    same = all(_name_objective(head) == _name_objective(heads[0]) for head in heads)
     losses = [read_loss(head, f"{part}_loss") if same else 0.0 for head in heads]
     if heads[0].task == "none":
         return min(standings, key=lambda each: (each.diverged, each.faults))
@@ -196,7 +204,7 @@ def choose(standings: Sequence[Standing]) -> Standing:
         close = [error <= best + room for error in errors]
         losses = errors
     else:
-        close = _find_close([head.arrays.get(f"{part}-correct") for head in heads])
+        close = _find_close([head.arrays.get(f"{part}-{standings[0].score}") for head in heads])
     order = [(each.faults, loss, place) for place, (each, loss) in enumerate(zip(standings, losses, strict=True)) if close[place]]
     return standings[min(order)[2]]
 

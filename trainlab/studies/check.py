@@ -13,7 +13,7 @@ from trainlab.plan import Conclusion, Find, Options, Plan, PlannedRun
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
 from trainlab.studies._arms import by_arm, draw_loss, find_median, list_seeds, mean, plan_runs, say_seeds
-from trainlab.studies._mending import Measured, Outcome, follow, search
+from trainlab.studies._mending import AGAIN, ONCE, Measured, Outcome, follow, search
 from trainlab.studies._standing import read_loss
 from trainlab.studies._telling import say_outcome, suggest, tabulate_trials
 
@@ -61,13 +61,15 @@ def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) 
 def _search(
     config: Config, options: Options, traces: Sequence[Trace], findings: Sequence[Finding], *, last: bool
 ) -> list[PlannedRun] | Outcome:
-    if not goes_on(options) or not _list_faults(options, findings):
+    base = _list_new(_list_faults(options, findings))
+    if not goes_on(options) or not base:
         return Outcome()
-    base = [each for each in findings if each.run == _name(options)]
     arm = by_arm(traces)[_name(options)]
     seeds = [trace.seed for trace in sorted(arm, key=lambda trace: -read_loss(trace, "train_loss"))]  # tried where it is worst
-    measured = Measured(traces=traces, findings=findings)
-    found = follow(search(replace(config, vs=[]), base, seeds, options.budget), measured, last=last)
+    neglects = any(each.code == "D004" for each in base)  # what mends that may cost some accuracy
+    held = any("validation-balanced" in trace.arrays for trace in traces if trace.name.endswith((ONCE, AGAIN)))
+    measured = Measured(traces=traces, findings=findings, score="balanced" if neglects and held else "correct")
+    found = follow(search(replace(config, vs=[], vary={}), base, seeds, options.budget), measured, last=last)
     return replace(found, cost=measured.cost) if isinstance(found, Outcome) else found
 
 
@@ -79,6 +81,18 @@ def _name(options: Options) -> str:
 def _list_faults(options: Options, findings: Sequence[Finding]) -> list[Finding]:
     """What is wrong with the base."""
     return [each for each in findings if each.run == _name(options) and each.severity != "info"]
+
+
+def _list_new(faults: Sequence[Finding]) -> list[Finding]:
+    """Those that the baseline has not, and that follow from nothing it has; causes come before what follows from them."""
+    old: set[str] = set()
+    new = []
+    for each in faults:
+        if each.known or each.because in old:
+            old.add(each.code)
+        else:
+            new.append(each)
+    return new
 
 
 def conclude(
@@ -95,9 +109,9 @@ def conclude(
     own = [each for each in findings if each.run in names]
     answer = _answer(next(iter(arms.values())), own, skipped)
     trials: tuple[Table, ...] = ()
-    if isinstance(outcome, Outcome) and goes_on(options) and not answer.values["healthy"]:
+    if isinstance(outcome, Outcome) and goes_on(options) and (new := _list_new(_list_faults(options, own))):
         base = next(iter(arms))
-        answer = say_outcome(answer, outcome, [each for each in own if each.run == base])
+        answer = _say_own(say_outcome(answer, outcome, new), config)
         own = suggest(own, outcome, base)
         trials = tabulate_trials(outcome)
     return Conclusion(answer=answer, tables=(_tabulate(arms, own), *trials), findings=tuple(own), about=frozenset(names))
@@ -106,9 +120,14 @@ def conclude(
 def _answer(base: Sequence[Trace], findings: Sequence[Finding], skipped: Sequence[Skipped]) -> Answer:
     run = base[0].name
     own = [each for each in findings if each.run == run]
-    faults = [each for each in own if each.severity != "info"]
+    wrong = [each for each in own if each.severity != "info"]
+    faults = _list_new(wrong)
+    known = [each.code for each in wrong if each.known]
     silent = sorted({each.code for each in skipped if each.run == run and each.code != "run"})
-    values: dict[str, Any] = {"healthy": not faults, "cause": None, "judged": len(RULES) - len(silent), "not_judged": silent}
+    values: dict[str, Any] = {"healthy": not wrong, "cause": None, "judged": len(RULES) - len(silent), "not_judged": silent}
+    if known and not faults:
+        values["cause"] = wrong[0].code
+        return Answer(text=f"Nothing new: {_say_known(known)} {_say_reached(base)}".rstrip(), values=values)
     if not faults:
         return Answer(text=f"Healthy: {_say_judged(values)}. {_say_reached(base)}".rstrip(), values=values)
     cause = faults[0]
@@ -116,8 +135,20 @@ def _answer(base: Sequence[Trace], findings: Sequence[Finding], skipped: Sequenc
     title = next(page.title for page in read_rules() if page.name == cause.name)
     where = f" at {cause.where}" if cause.where else ""
     seeds = say_seeds("", cause.seeds["held"], cause.seeds["of"])
+    before = f"{_say_known(known)} " if known else ""
     text = f"The likeliest cause of what is wrong{where}{seeds}: {title[0].lower()}{title[1:].rstrip('.')} ({cause.code})."
-    return Answer(text=f"{text} {_say_rest(faults)}{_say_reached(base)}".rstrip(), values=values)
+    return Answer(text=f"{text} {_say_rest(faults)}{before}{_say_reached(base)}".rstrip(), values=values)
+
+
+def _say_own(answer: Answer, config: Config) -> Answer:
+    """And what no patch can reach, since it is code."""
+    parts = {"network": config.model.kind, "loss": getattr(config.loss, "name", ""), "optimizer": config.optimizer.name}
+    own = [f"the {name}{' beyond its rate' * (name == 'optimizer')}" for name, kind in parts.items() if kind == "python"]
+    return replace(answer, text=f"{answer.text} Your own code, so not changed: {', '.join(own)}.") if own else answer
+
+
+def _say_known(codes: Sequence[str]) -> str:
+    return f"{_join(codes)} {'stands' if len(set(codes)) == 1 else 'stand'} in the baseline."
 
 
 def _say_judged(values: Mapping[str, Any]) -> str:

@@ -223,7 +223,10 @@ def _answer(
     settles = float(np.median([each for each in settled if each is not None])) if None not in settled else None
     subset = _find_outcome(tried, base)
     underfits = any(each.code == "F002" for each in own)
-    verdict = "hindered" if cause else "unexplained" if underfits else "limited" if level < HALF else "healthy"
+    outgrown = cause is not None and _is_outgrown(cause, level, own)
+    verdict = (
+        "limited" if outgrown else "hindered" if cause else "unexplained" if underfits else "limited" if level < HALF else "healthy"
+    )
     values: dict[str, Any] = {
         "verdict": verdict,
         "cause": cause.code or cause.kind if cause else None,
@@ -240,6 +243,8 @@ def _answer(
         text = "Nothing hinders it" if verdict == "healthy" else "Nothing that was tried gets it further"
         beyond = ", and none of {} changes gets it further: what is left is noise, or not in the inputs" if mends else ""
         return Answer(text=f"{text}: {reached}{beyond.format(len(mends))}.", values=values)
+    if cause is not None and outgrown:
+        return Answer(text=f"Nothing hinders it but its size: {reached}.{_say_proof(base[0], cause, values)}", values=values)
     state = "It learns" if level >= LEARNED else "It learns less than it could" if level >= HALF else "It does not learn"
     if cause is None:
         text = f"{state} ({reached}), and none of {len(mends)} changes tried mends it."
@@ -251,6 +256,12 @@ def _answer(
     return Answer(text=text, values=values)
 
 
+def _is_outgrown(cause: Cause, level: float, findings: Sequence[Finding]) -> bool:
+    """Only a larger network gets further, the base at least half as far, and no rule finds a fault: so it is with most networks."""
+    faultless = all(each.severity == "info" for each in findings)
+    return faultless and cause.kind == "capacity" and cause.proof is not None and level >= HALF * (level + cause.proof.gain)
+
+
 def _say_proof(trace: Trace, cause: Cause, values: dict[str, Any]) -> str:
     if cause.proof is None:
         return ""
@@ -258,7 +269,7 @@ def _say_proof(trace: Trace, cause: Cause, values: dict[str, Any]) -> str:
     score = read_mean(cause.proof.arm, f"train_{measure}")
     name = cause.proof.arm[0].name
     values["proof"] = {"patch": dict(cause.proof.arm[0].patch), f"train_{measure}": score, "gain": cause.proof.gain}
-    doubt = f" {cause.doubt} was mended in vain." if cause.doubt else ""
+    doubt = f" To mend {cause.doubt} alone gains less than half of that." if cause.doubt else ""
     return f" With {name}: {say_score(trace, score)}{'' if trace.task == 'regression' else ' right'}.{doubt}"
 
 

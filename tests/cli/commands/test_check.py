@@ -126,3 +126,83 @@ def test_help_says_when_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_threshold_of_the_config_counts(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = carry_out(capsys, *QUICK, "--set", "rules={F001: {gap: -0.5}}", "--select", "F001")
     assert "F001" in outcome.out
+
+
+def test_only_what_is_new_beside_the_baseline_is_mended(capsys: pytest.CaptureFixture[str], broken: Path, tmp_path: Path) -> None:
+    known = tmp_path / "known.json"
+    carry_out(capsys, "check", str(broken), "--diagnose", "--format", f"json:{known}")
+    codes = [each["code"] for each in json.loads(known.read_text(encoding="utf-8"))["findings"]]
+    assert codes[0] == "L001"
+    written = tmp_path / "mended.yaml"
+    document = report(capsys, "check", str(broken), "--baseline", str(known), "--write", str(written))
+    assert document["answer"]["text"].startswith("Nothing new: L001")
+    assert [run["name"] for run in document["runs"]] == ["base"]
+    assert (document["answer"]["values"]["healthy"], document["summary"]["exit_code"]) == (False, 0)
+    assert not written.exists()
+    noisy = ("--set", "data.label_noise=0.4", "--fail-on", "never")
+    document = report(capsys, "check", str(broken), *noisy, "--baseline", str(known))
+    assert document["answer"]["values"]["cause"] == "D003"
+    assert "L001 stands in the baseline." in document["answer"]["text"]
+    assert "No remedy was tried: for D003 there is no patch" in document["answer"]["text"]
+
+
+def test_a_rare_class_is_given_weight(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path, written = tmp_path / "rare.yaml", tmp_path / "mended.yaml"
+    path.write_text(
+        "model: {kind: mlp, layers: 2, width: 16}\n"
+        "data: {name: classification, samples: 1000, features: 10, informative: 4, imbalance: 40}\n"
+        "loss: cross_entropy\noptimizer: {name: adam, lr: 0.01}\ntrain: {epochs: 20, batch_size: 64}\n",
+        encoding="utf-8",
+    )
+    document = report(capsys, "check", str(path), "--write", str(written), "--budget", "20x")
+    assert document["answer"]["values"]["cause"] == "D004"
+    assert document["answer"]["values"]["mended"]["data.class_weights"] == "balanced"
+    assert "class_weights: balanced" in written.read_text(encoding="utf-8")
+    (kept, *_) = [row for row in find_table(document, "remedies") if row["verdict"] == "helps"]
+    assert kept["validation balanced accuracy"] > 0.65
+
+
+OWN = """\
+import torch
+from sklearn.datasets import load_wine
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(13, 16), nn.Tanh(), nn.Linear(16, 3))
+
+    def forward(self, x):
+        return self.layers(x)
+
+def load():
+    inputs, target = load_wine(return_X_y=True)
+    inputs = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
+    return torch.utils.data.TensorDataset(torch.tensor(inputs).float(), torch.tensor(target))
+"""
+
+
+def test_code_of_ones_own_is_mended_as_far_as_settings_go(capsys: pytest.CaptureFixture[str], broken: Path) -> None:
+    (broken.parent / "own.py").write_text(OWN, encoding="utf-8")
+    given = ("--set", "model={kind: python, target: './own.py:Net'}", "--set", "data={name: python, target: './own.py:load'}")
+    document = report(capsys, "check", "mine.yaml", *given, "--lr", "10", "--write", "fixed.yaml", "--budget", "20x")
+    values = document["answer"]["values"]
+    assert values["mended"].keys() <= {"optimizer.lr", "schedule"}
+    assert values["written"]["healthy"]
+    assert "Your own code, so not changed: the network." in document["answer"]["text"]
+    assert not any(name.startswith("model.") for run in document["runs"] for name in run["patch"])
+
+
+KINDS = {
+    "cnn": ("model={kind: cnn, width: 4, layers: 2, norm: batch}", "optimizer={name: sgd, lr: 0.05, momentum: 0.9}"),
+    "transformer": ("model={kind: transformer, width: 16, layers: 1, heads: 2}", "optimizer={name: adamw, lr: 0.01}"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sound_networks_of_other_kinds_are_left_alone(kind: str, capsys: pytest.CaptureFixture[str], broken: Path) -> None:
+    given = [part for each in (*KINDS[kind], "data={name: digits, standardize: true}") for part in ("--set", each)]
+    document = report(capsys, "check", "mine.yaml", *given, "--epochs", "12", "--write", "fixed.yaml")
+    assert document["answer"]["text"].startswith("Healthy: ")
+    assert {run["name"] for run in document["runs"]} == {"base"}
+    assert not (broken.parent / "fixed.yaml").exists()

@@ -6,6 +6,10 @@ import pytest
 
 from tests.cli.running import carry_out, find_table, report
 
+SMALL = ["--set", "data.samples=400", "--lr", "0.01", "--seeds", "1", "--quiet"]
+CNN = ["--model", "cnn", "--width", "8", "--epochs", "4", *SMALL]
+LSTM = ["--model", "lstm", "--width", "16", "--epochs", "6", *SMALL]
+
 
 def test_the_exploding_network(capsys: pytest.CaptureFixture[str]) -> None:
     document = report(capsys, "clip")
@@ -75,6 +79,9 @@ def test_every_threshold_is_tried_both_ways(capsys: pytest.CaptureFixture[str]) 
         ),
         (["--set", "model.init.gain=1", "--epochs", "100"], "Clipping is not needed: unclipped, the run survives its 100 updates"),
         (["gradients"], "Clipping is not needed: unclipped, the run survives its only update."),
+        (["check", "--epochs", "4"], "Clipping is not needed: unclipped, the run survives its 180 updates"),
+        (["check", *CNN], "Clipping is not needed: unclipped, the run survives its 40 updates"),
+        (["check", *LSTM], "Clipping is not needed: unclipped, the run survives its 60 updates"),
     ],
 )
 def test_healthy_networks_need_none(capsys: pytest.CaptureFixture[str], options: list[str], answer: str) -> None:
@@ -121,13 +128,39 @@ def test_a_long_sequence_explodes_at_once_and_is_saved_by_the_loosest_decade(cap
     assert [each["code"] for each in document["findings"] if each["run"] == "base"] == ["G006", "L003", "C002"]
 
 
-@pytest.mark.parametrize("length", [100, 1000])
-def test_other_lengths_explode_too(capsys: pytest.CaptureFixture[str], length: int) -> None:
-    options = ("--set", f"data.length={length}", "--set", "data.samples=64", "--epochs", "2", "--seeds", "2")
+def test_of_a_hundred_steps_clipped_at_a_norm_of_1_every_seed_learns(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--set", "data.length=100", "--epochs", "40", "--seeds", "3", "--threshold", "1")
+    document = report(capsys, "clip", "clip-rnn", *options, "--quiet")
+    assert [run["metrics"]["diverged_at"] for run in document["runs"] if run["name"] == "base"] == [2, 2, 2]
+    assert document["answer"]["values"]["recommended"] == "clip.mode=norm,clip.threshold=1.0"
+    clipped = [run["metrics"] for run in document["runs"] if run["name"] == "clip.mode=norm,clip.threshold=1.0"]
+    assert all(metrics["train_loss"] < 0.9 * metrics["constant_loss"] for metrics in clipped)
+
+
+def test_a_thousand_steps_explode_too(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--set", "data.length=1000", "--set", "data.samples=64", "--epochs", "2", "--seeds", "2")
     document = report(capsys, "clip", "clip-rnn", "--threshold", "1", *options, "--quiet")
     rows = {row["run"]: row for row in find_table(document, "arms")}
     assert rows["base"]["verdict"] == "diverged"
     assert rows["clip.mode=norm,clip.threshold=1.0"]["verdict"] == "survives"
+
+
+def test_a_bounded_network_collapses_and_clipping_does_not_help(capsys: pytest.CaptureFixture[str]) -> None:
+    document = report(capsys, "clip", "clip-tanh", "--threshold", "1", "--epochs", "3", "--seeds", "3", "--quiet")
+    answer = document["answer"]
+    assert answer["text"].startswith(
+        "Clipping does not help: unclipped, the run survives a giant step collapsed (L008) and ends at"
+    )
+    assert answer["values"]["needed"] is False
+    assert "A learning rate of 0.0001 without clipping does not help, though." in answer["text"]
+    (collapse,) = [each for each in document["findings"] if each["code"] == "L008"]
+    assert (collapse["run"], collapse["seeds"]) == ("base", {"held": 3, "of": 3})
+    assert collapse["evidence"]["update"] == 2
+    assert "C002" not in {each["code"] for each in document["findings"]}
+    for run in document["runs"]:
+        assert run["metrics"]["diverged_at"] is None
+        assert run["metrics"]["train_loss"] > 0.9 * run["metrics"]["constant_loss"]  # none has learned anything
+    assert len(document["runs"]) == 12  # unclipped, both ways, and a tenth of the rate
 
 
 def test_far_off_targets_throw_the_weights_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -129,6 +129,69 @@ def test_parameter_groups_keep_their_ratios(capsys: pytest.CaptureFixture[str]) 
     assert values["band"]["first_unstable"]["rate"] > alone["band"]["first_unstable"]["rate"]  # the slow layer damps it
 
 
+def test_a_group_of_all_parameters_moves_the_whole_band(capsys: pytest.CaptureFixture[str]) -> None:
+    """At a tenth of the rate for every parameter each edge lies at ten times the rate, to the last digit."""
+    options = ("--set", "vs=[]", "--epochs", "60", "--seeds", "2", "--points", "8")
+    plain = report(capsys, "lr-sweep", *options, "--from", "1e-3", "--to", "1")["answer"]["values"]
+    scaled = ("--set", 'optimizer.groups=[{match: "*", lr_scale: 0.1}]', "--set", "optimizer.lr=0.1")
+    moved = report(capsys, "lr-sweep", *options, *scaled, "--from", "1e-2", "--to", "10")["answer"]["values"]
+    for name, edge in plain["band"].items():
+        assert {key: rate / 10 for key, rate in moved["band"][name].items()} == pytest.approx(edge), name
+    assert moved["recommended"] / 10 == pytest.approx(plain["recommended"])
+
+
+@pytest.mark.parametrize(
+    ("options", "inside"), [("clip --set clip=none --epochs 100", True), ("lr-sweep", False), ("clip-outliers", False)]
+)
+def test_whether_adams_default_lies_in_the_band(capsys: pytest.CaptureFixture[str], options: str, inside: bool) -> None:
+    """As the page on Adam says: 0.001 is a good first guess and no more."""
+    grid = "--set vs=[] --optimizer adam --from 1e-5 --to 1 --points 11 --seeds 1 --quiet"
+    band = report(capsys, "lr-sweep", *options.split(), *grid.split())["answer"]["values"]["band"]
+    unstable = band["first_unstable"]
+    assert unstable is None or unstable["rate"] is None or unstable["rate"] > 0.01
+    assert (band["lowest_useful"]["rate"] <= 0.001) == inside
+
+
+def test_a_rate_that_is_right_early_and_too_high_late(capsys: pytest.CaptureFixture[str]) -> None:
+    """A straight line in so much noise that single samples throw it about: the quickest rate hovers above the lowest loss."""
+    line = "model.layers=1,model.output=none,model.init=auto,model.bias=true,data.noise=2,vs=[]"
+    options = "--batch-size 1 --epochs 10 --seeds 1 --from 1e-4 --to 1 --points 9 --quiet"
+    document = report(capsys, "lr-sweep", "--set", line, *options.split())
+    values, text = document["answer"]["values"], document["answer"]["text"]
+    assert "is ahead of it early and too high late: lowered along a cosine it ends at" in text
+    (lowered,) = [run for run in document["runs"] if run["patch"].get("schedule.name") == "cosine"]
+    early = lowered["patch"]["optimizer.lr"]
+    assert early > values["recommended"]
+    steady = [run for run in document["runs"] if run["seed"] == 0 and run is not lowered]
+    losses = {run["config"]["optimizer"]["lr"]: run["series"]["loss"]["values"] for run in steady}
+    ahead, used = losses[early], losses[values["recommended"]]
+    assert ahead[1] < used[1]
+    assert max(lowered["series"]["loss"]["values"][-1], used[-1]) < ahead[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "verdict"),
+    [
+        # A linear model of features up to 1,700, by Adam: each step undoes the last, far above the loss of a constant.
+        (
+            "--set data.name=wine --set model.layers=1 --lr 3 --epochs 200 --batch-size 200 --set data.samples=100",
+            "swinging",
+            "too high",
+        ),
+        # Ten sigmoid layers: no gradient reaches the input, and the loss stands at that of a constant.
+        ("--act sigmoid --layers 10 --optimizer sgd --lr 0.01 --epochs 20 --set data.samples=300", "critical-point", "good"),
+    ],
+)
+def test_a_loss_that_stands_still_with_a_gradient_that_swings_and_without_one(
+    capsys: pytest.CaptureFixture[str], options: str, kind: str, verdict: str
+) -> None:
+    document = report(capsys, "lr-sweep", "check", *options.split(), "--quiet")
+    (stalled,) = [each for each in document["findings"] if each["code"] == "L004"]
+    assert (stalled["severity"], stalled["evidence"]["kind"]) == ("error", kind)
+    (row,) = list_rates(document).values()
+    assert row["verdict"] == verdict
+
+
 def test_a_budget_ends_the_search(capsys: pytest.CaptureFixture[str]) -> None:
     document = report(capsys, "lr-sweep", "overfit", "--set", "vs=[]", "--epochs", "5", "--budget", "60x", "--points", "12")
     assert len(document["runs"]) == 60

@@ -19,8 +19,7 @@ from trainlab.engine._alone import OneByOne
 from trainlab.engine._precision import cast
 from trainlab.engine._random import fork_random, note_random
 from trainlab.engine._regularizing import Regularizing
-from trainlab.engine._stack import sum_weighted
-from trainlab.engine._weights import lay_out, stack_networks
+from trainlab.engine._weights import lay_out, stack_networks, sum_weighted
 from trainlab.engine._work import Work
 from trainlab.engine.ranks._meeting import Stage, note
 from trainlab.engine.ranks._norms import Seen, be_absent, synchronise

@@ -93,7 +93,7 @@ class TestPlan:
     def test_the_commands_options_are_the_bases(self) -> None:
         config = make_config(PLAIN)
         options = make_options(
-            config, {"distributed.ranks": 8}, {"optimizer.lr": 1.0}, ranks=2, sharding="strided", steps=3, timeout=7.0, time=True
+            config, {"distributed.ranks": 8}, {"optimizer.lr": 1.0}, ranks=2, sharding="strided", steps=3, timeout=7.0, timed=True
         )
         plan = first(config, options)
         found = {run.name: (run.config.distributed.ranks, run.config.distributed.sharding) for run in plan.runs}

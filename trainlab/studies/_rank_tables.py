@@ -218,7 +218,7 @@ def tabulate_work(shown: Mapping[str, Sequence[Trace]]) -> Table:
     )
 
 
-def tabulate_times(shown: Mapping[str, Sequence[Trace]]) -> Table:
+def tabulate_speed(shown: Mapping[str, Sequence[Trace]]) -> Table:
     rows = []
     for name, arm in shown.items():
         step, meeting, alone = (float(np.median([trace.metrics[key] or np.nan for trace in arm])) for key in _TIMES)

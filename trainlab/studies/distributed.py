@@ -20,7 +20,7 @@ from trainlab.studies._rank_tables import (
     tabulate_arms,
     tabulate_causes,
     tabulate_layers,
-    tabulate_times,
+    tabulate_speed,
     tabulate_updates,
     tabulate_work,
 )
@@ -47,7 +47,7 @@ def first(config: Config, options: Options) -> Plan:  # noqa: ARG001  # the base
     named = {run.name for run in runs}
     more = plan_runs([arm for arm in beside if arm.name not in named], options.seeds, shorten)
     runs += tuple(PlannedRun(name=run.name, patch=run.patch, config=run.config, judged=False) for run in more)
-    ranks = Ranks(steps=steps, timeout=options.chosen.get("timeout", TIMEOUT), timed="time" in options.chosen)
+    ranks = Ranks(steps=steps, timeout=options.chosen.get("timeout", TIMEOUT), timed="timed" in options.chosen)
     return Plan(runs=runs, probes=PROBES, rules=RULES, ranks=ranks)
 
 
@@ -82,7 +82,7 @@ def conclude(
     tables = [tabulate_arms(shown, verdicts), tabulate_causes(effects, arms, base)]
     tables += [tabulate_layers(base), tabulate_updates(base), tabulate_work(shown)]
     if "step_s" in base[0].metrics:
-        tables.append(tabulate_times(shown))
+        tables.append(tabulate_speed(shown))
     return Conclusion(
         answer=_answer(base, effects, arms, verdicts),
         tables=tuple(tables),

@@ -39,5 +39,5 @@ def distributed(
         "sharding": sharding,
         "steps": None if steps is None else parse_count(steps, "--steps"),
         "timeout": parse_positive_number(timeout, "--timeout"),
-        "time": time or None,
+        "timed": time or None,  # `time` would have every run timed by itself
     }

@@ -22,13 +22,15 @@ def draw(report: Report) -> Figure:
         figure, [[axes]] = make_figure(report)
         told = {row[0] for table in report.tables if table.name == "arms" for row in table.rows}
         arms = {name: runs for name, runs in group_arms(report).items() if name in told and SERIES in runs[0].series}
-        if not arms:
+        worst = {name: np.max([run.series[SERIES].values for run in runs], axis=0) for name, runs in arms.items()}
+        if not any(np.isfinite(each).any() for each in worst.values()):
             say_empty(axes, "nothing was measured")
             return figure
         for place, (name, runs) in enumerate(arms.items()):
             at = runs[0].series[SERIES].at
-            worst = np.max([run.series[SERIES].values for run in runs], axis=0)
-            axes.plot(range(1, len(at) + 1), np.maximum(worst, LEAST), marker="o", label=shorten_name(name), **choose_line(place))
+            axes.plot(
+                range(1, len(at) + 1), np.maximum(worst[name], LEAST), marker="o", label=shorten_name(name), **choose_line(place)
+            )
         longest = max((runs[0].series[SERIES].at for runs in arms.values()), key=len)
         axes.set_xticks(range(1, len(longest) + 1), [str(number) for number in longest])
         axes.set_yscale("log")

@@ -242,7 +242,19 @@ def make_diff(rows=METRICS):
     return replace(make_report("diff", "Worse: test loss 0.6 -> 0.9 (+0.3, limit 0.012).", []), tables=(table,))
 
 
+def make_distributed(arms=(("base", (1e-16, 0.0, 2e-16)), ("distributed.reduction=sum", (3.0, 3.0, 3.0))), beside=()):
+    """Errors at updates 1, 2 and 25 of the runs that a table shows, and runs beside them."""
+    at = np.array([1, 2, 25])
+    runs = [
+        make_run(name, series={"gradient-error-float64": Series(per="update", at=at, values=np.array(each))}) for name, each in arms
+    ]
+    table = Table(name="arms", title="", columns=(Column(name="run"),), rows=tuple((name,) for name, _ in arms))
+    report = make_report("distributed", "4 ranks do not compute what one does.", [*runs, *map(make_run, beside)])
+    return replace(report, tables=(table,))
+
+
 ALL = {
+    "distributed": make_distributed,
     "compare": make_compare,
     "check": make_check,
     "gradients": make_gradients,

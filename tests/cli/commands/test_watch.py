@@ -14,6 +14,7 @@ import sys
 import termios
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -204,6 +205,27 @@ class TestInProcess:
         (tmp_path / "code.py").write_text("import sys; sys.exit(5)")
         with pytest.raises(SystemExit, match="5"):
             self.run(capsys, "--fail-on", "error", str(tmp_path / "code.py"))
+
+    def test_what_is_known_neither_fails_nor_stops_it(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        known = tmp_path / "known.json"
+
+        def watch(*options: str) -> tuple[int, dict[str, Any]]:
+            written = ("--format", f"json:{tmp_path / 'r.json'}")
+            code = self.run(capsys, "--fail-on", "error", *options, *written, str(SCRIPTS / "log_of_zero.py")).code
+            return code, json.loads((tmp_path / "r.json").read_text())
+
+        first, document = watch()
+        known.write_text(json.dumps(document))
+        options = ("--baseline", str(known), "--stop-on", "error")
+        again, later = watch(*options)
+        assert (first, again) == (1, 0)
+        assert {each["known"] for each in later["findings"]} == {True}
+        assert later["complete"]
+        for each in document["findings"]:
+            each["severity"] = "warning"
+        known.write_text(json.dumps(document))
+        worse, stopped = watch(*options)
+        assert (worse, stopped["complete"]) == (1, False)
 
     def test_the_report_goes_where_it_is_wanted(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         file = tmp_path / "r.json"

@@ -93,7 +93,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
 
                 report = write_mended(report, source, config, options, check)
     except UserError as error:
-        raise locate(error, sources) from error
+        raise locate(error, {**sources, "weights": "--weights"} if "weights" in options.chosen else sources) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))
     write_report(report, destinations, sys.argv[1:], verbose=shared.verbose, full_series=shared.full_series)
     if shared.plot is not None:

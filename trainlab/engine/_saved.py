@@ -59,7 +59,7 @@ def _read(path: Path, given: str) -> Mapping[str, Any]:
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", key=KEY, value=given) from None
     except Exception as error:  # torch and pickle raise many kinds; all of them say that this is no file of weights alone
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         message = f"is no file of weights alone, as `torch.save(model.state_dict(), file)` writes it: {reason[:120]}"
         raise UserError(message, key=KEY, value=given) from None
     if isinstance(held, Mapping):

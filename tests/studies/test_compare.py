@@ -105,6 +105,7 @@ class TestGrid:
                 {"model.width": list(range(1, 12)), "optimizer.lr": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]},
                 "11 x 6 = 66 combinations are too many",
             ),
+            ({"seed": [0, 1]}, "seed: is what every run is repeated with"),
             ({"optimizer.name": ["sgd", "adam"], "optimizer.momentum": [0.0, 0.9]}, "`adam` has no `momentum`"),
         ],
     )
@@ -280,6 +281,9 @@ class TestUpdates:
         rows = read_rows(found, "cells")
         assert [row["updates to 0.5"] for row in rows] == [56, None]
         assert found.answer.values["best"] == "model.activation=tanh"
+
+    def test_nobody_gets_there(self) -> None:
+        assert self.make(1000, 1000).answer.text == "Nothing to choose by: no run gets to a loss of 0.5."
 
 
 class TestEqualUpdates:

@@ -19,7 +19,7 @@ from trainlab.cli.exits import ExitCode
 from trainlab.cli.options import Chosen, Shared
 from trainlab.cli.reporting import read_report, write_report
 from trainlab.cli.values import MOST, parse_count
-from trainlab.config import Config, apply_patch, find_config, load, name_patch, parse_patch, parse_value, validate
+from trainlab.config import Config, apply_patch, find_config, load, name_patch, parse_patch, parse_value, refuse_seed, validate
 from trainlab.errors import Problem, UserError, check_choice, find_source
 from trainlab.plan import Arm, Options
 
@@ -236,6 +236,8 @@ def make_arms(config: Config, sources: Mapping[str, str], vs: Sequence[str]) -> 
     for source, change in given or listed:
         with collect(problems):
             patch = parse_patch(change, source) if isinstance(change, str) else change
+            if wrong := refuse_seed(patch, source):
+                raise UserError(wrong)
             patched = apply_patch(config, patch, source)
             name = name_patch(patch)
             if any(arm.name == name for arm in arms):
@@ -336,7 +338,7 @@ def write_cost(cost: Estimate, destinations: list[streams.Destination]) -> None:
         f"runs     {least}{cost.runs}",
         f"updates  {least}{cost.updates}",
         f"memory   {least}{cost.bytes / 2**20:.3g} MiB beside torch and the data",
-        f"time     {least}{cost.seconds:.2g} s",
+        f"time     {least}{cost.seconds:.2g} s of training",
         *(f"skipped  {each.run}: {each.reason}" for each in cost.skipped),
     ]
     skipped = [{"run": each.run, "reason": each.reason} for each in cost.skipped]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trainlab.config import Config, apply_patch, format_value, name_patch, to_values
+from trainlab.config import Config, apply_patch, format_value, name_patch, refuse_seed, to_values
 from trainlab.errors import Problem, UserError
 from trainlab.plan import Arm, Options
 from trainlab.studies._arms import make_arm
@@ -81,9 +81,7 @@ def _cross(base: Arm, factors: Mapping[str, Sequence[Any]], source: str | None =
         for key, values in factors.items()
         if len(values) < 2
     ]
-    if "seed" in factors:
-        message = "is what every run is repeated with, no change to compare: leave it out, --seeds N says how many"
-        problems.append(Problem(message=message, key="seed", source=source))
+    problems += refuse_seed(factors, source)
     count = math.prod(map(len, factors.values()))
     if count > MOST:
         sizes = " x ".join(str(len(values)) for values in factors.values())

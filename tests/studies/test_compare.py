@@ -174,6 +174,12 @@ class TestWinner:
         assert found.answer.values["best"] is None
         assert [row["verdict"] for row in read_rows(found, "cells")] == [None, "the base"]
 
+    def test_seeds_that_are_lacking_are_told(self) -> None:
+        options = cross(ACTS)
+        traces = make_cell(options, {"base": (0.5, 0.5, 0.5), "model.activation=tanh": (0.9, 0.9, 0.9)})
+        assert conclude(options, traces).tables[0].title == "side by side, means over 3 seeds"
+        assert conclude(options, traces[:-2]).tables[0].title == "side by side, means over 1 to 3 seeds"
+
     def test_a_run_that_left_the_numbers_got_nothing_right(self) -> None:
         options = cross(ACTS)
         traces = make_cell(options, {"base": (0.9, 0.9, 0.9), "model.activation=tanh": (0.95, 0.95, 0.95)})

@@ -184,7 +184,7 @@ def _title(text: str, story: Story) -> str:
 
 def _tabulate_entrants(story: Story, findings: Sequence[Finding]) -> Table:
     contest, grid = story.contest, story.grid
-    measure, seeds = contest.measure, max(len(each.runs) for each in contest.entrants)
+    measure, seeds = contest.measure, sorted({len(each.runs) for each in contest.entrants})
     kind = "r2" if any(trace.task == "regression" for trace in contest.entrants[0].runs) else "accuracy"
     shown: Literal["number", "percent"] = "number" if kind == "r2" else "percent"
     parts = [
@@ -217,7 +217,9 @@ def _tabulate_entrants(story: Story, findings: Sequence[Finding]) -> Table:
             )
         )
     label = kind.replace("r2", "R2")
-    title = _title("side by side", story) + f", means over {seeds} seeds" * (seeds > 1)
+    title = _title("side by side", story) + f", means over {' to '.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} seeds" * (
+        seeds[-1] > 1
+    )
     return Table(
         name=_name("cells", story),
         title=title,

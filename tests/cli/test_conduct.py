@@ -163,7 +163,9 @@ class TestDryRun:
     def test_says_what_it_would_take_and_trains_nothing(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         outcome = carry_out(capsys, "overfit", "--quick", "--dry-run", "--seeds", "3", "--plot", "p.png")
         assert outcome.code == 0
-        assert re.match(r"runs     6\nupdates  2400\nmemory   \S+ MiB beside torch and the data\ntime     \S+ s\n", outcome.out)
+        assert re.match(
+            r"runs     6\nupdates  2400\nmemory   \S+ MiB beside torch and the data\ntime     \S+ s of training\n", outcome.out
+        )
         assert list(here.iterdir()) == []
 
     @pytest.mark.parametrize("command", ["check", "overfit", "underfit"])

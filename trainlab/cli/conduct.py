@@ -20,7 +20,7 @@ from trainlab.cli.exits import ExitCode
 from trainlab.cli.options import Chosen, Shared
 from trainlab.cli.reporting import check_beside, read_report, write_beside, write_report
 from trainlab.cli.values import MOST, parse_count, parse_percent
-from trainlab.config import Config, apply_patch, find_config, load, name_patch, parse_patch, parse_value, validate
+from trainlab.config import Config, apply_patch, find_config, load, name_patch, parse_patch, parse_value, refuse_seed, validate
 from trainlab.errors import Problem, UserError, check_choice, find_source
 from trainlab.plan import Arm, Options
 
@@ -118,7 +118,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
 
                 report = write_mended(report, source, config, options, check)
     except UserError as error:
-        raise locate(error, sources) from error
+        raise locate(error, {**sources, "weights": "--weights"} if "weights" in options.chosen else sources) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))
     if command == "distributed" and os.environ.get("RANK", "0") != "0":
         return report.exit_code  # torchrun has started one that reports for all
@@ -247,6 +247,8 @@ def make_arms(config: Config, sources: Mapping[str, str], vs: Sequence[str]) -> 
     for source, change in given or listed:
         with collect(problems):
             patch = parse_patch(change, source) if isinstance(change, str) else change
+            if wrong := refuse_seed(patch, source):
+                raise UserError(wrong)
             patched = apply_patch(config, patch, source)
             name = name_patch(patch)
             if any(arm.name == name for arm in arms):
@@ -358,7 +360,7 @@ def write_cost(cost: Estimate, destinations: list[streams.Destination]) -> None:
         f"runs     {least}{cost.runs}",
         f"updates  {least}{cost.updates}",
         f"memory   {least}{cost.bytes / 2**20:.3g} MiB beside torch and the data",
-        f"time     {least}{cost.seconds:.2g} s",
+        f"time     {least}{cost.seconds:.2g} s of training",
         *(f"skipped  {each.run}: {each.reason}" for each in cost.skipped),
     ]
     skipped = [{"run": each.run, "reason": each.reason} for each in cost.skipped]

@@ -181,7 +181,8 @@ def _shared(  # read, never called
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     seed: Annotated[str | None, typer.Option(metavar="N", help="Seed of the first run, instead of the config's.")] = None,
     seeds: Annotated[
-        str | None, typer.Option(metavar="N", help="Runs of each kind, with seeds seed .. seed+N-1.  [default: 1]")
+        str | None,
+        typer.Option(metavar="N", help="Runs of each kind, with seeds seed .. seed+N-1.  [default: 1 to 5, as the question needs]"),
     ] = None,
     threads: Annotated[str, typer.Option(metavar="N", help="Threads of torch.")] = "1",
     processes: Annotated[

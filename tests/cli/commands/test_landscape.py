@@ -141,6 +141,7 @@ def test_saved_weights_are_looked_at_and_not_trained(
     assert outcome.code == 2
     assert "model.0.weight is [3, 1] there and [1, 1] in this network" in outcome.err
     assert carry_out(capsys, "landscape", "--weights", "valey.pt").err.endswith("did you mean 'valley.pt'?\n")
+    assert outcome.errors[0].startswith("trainlab: error: --weights: weights: does not fit: ")
 
 
 @pytest.mark.parametrize(("option", "value"), [("--radius", "0"), ("--radius", "wide")])

@@ -42,6 +42,21 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ranks:
+    """How runs are computed by several processes each, and compared with one.
+
+    Attributes:
+        steps: updates to compute.
+        timeout: seconds in which some process must move on.
+        timed: measure times too.
+    """
+
+    steps: int
+    timeout: float
+    timed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Runs to train together, probes and rules by name.
 
@@ -50,12 +65,14 @@ class Plan:
         probes: names of `trainlab.probes`, beside those that the rules need.
         rules: names of `trainlab.rules`.
         groups: of runs of this plan, or of an earlier one.
+        ranks: each run is computed by the ranks of its section `distributed` in place of being trained; None to train.
     """
 
     runs: tuple[PlannedRun, ...]
     probes: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
+    ranks: Ranks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from trainlab.device import count_cores
 from trainlab.engine import Elsewhere, Progress, Work, Workers
 from trainlab.errors import UserError
 from trainlab.judging import choose_exit_code, choose_rules, judge
-from trainlab.plan import Conclusion, Group, Options, PlannedRun
+from trainlab.plan import Conclusion, Group, Options, Plan, PlannedRun
 from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
 
@@ -107,8 +107,8 @@ def _run(
     began = time.perf_counter()
     study = plugins.load("trainlab.studies", command)
     torch.set_num_threads(settings.threads)
-    device = engine.choose_device(settings.device)
     plan = study.first(config, options)
+    device = _choose_device(settings.device, plan)
     rules, reported, skipped = choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
     probes = [name for rule in rules for name in rule.needs if name not in engine.ALWAYS]
     begun: list[PlannedRun] = []
@@ -139,15 +139,10 @@ def _run(
         begun += runs
         groups += plan.groups
         judging |= {each.name for each in runs if each.judged}
-        for judged_ones in (True, False):
-            here = [position for position, each in enumerate(runs) if each.judged == judged_ones]
-            if not here or stopped:
-                continue
-            asked = [*plan.probes, *(probes if judged_ones else ())]
-            try:
-                traces += engine.train([runs[at] for at in here], [works[at] for at in here], asked, heed, workers)
-            except (MemoryError, RuntimeError) as error:
-                raise _explain_memory(error) from error
+        try:
+            traces += _measure(plan, runs, works, probes, settings, device, heed, workers, lambda: not stopped)
+        except (MemoryError, RuntimeError) as error:
+            raise _explain_memory(error) from error
         plan = None if stopped or then is None else then(config, options, traces, find)
     trained = time.perf_counter()
     measured = [trace for trace in traces if trace.updates or not trace.planned]
@@ -182,6 +177,39 @@ def _run(
         exit_code=choose_exit_code(kept, judged, settings.fail_on),
         seconds={"train_s": trained - began, "judge_s": time.perf_counter() - trained},
     )
+
+
+def _measure(
+    plan: Plan,
+    runs: Sequence[PlannedRun],
+    works: Sequence[Work],
+    probes: Sequence[str],
+    settings: Settings,
+    device: torch.device,
+    listen: engine.Listen,
+    workers: Workers | Elsewhere,
+    is_going: Callable[[], bool],
+) -> list[Trace]:
+    """Traces of runs of a plan; `probes` are those that the rules need, of the runs that are judged."""
+    if plan.ranks is not None:
+        from trainlab.engine.ranks import train_on_ranks
+
+        return train_on_ranks(runs, works, plan.ranks, device, settings.threads, listen)
+    traces: list[Trace] = []
+    for judged_ones in (True, False):
+        here = [position for position, each in enumerate(runs) if each.judged == judged_ones]
+        if here and is_going():
+            asked = [*plan.probes, *(probes if judged_ones else ())]
+            traces += engine.train([runs[at] for at in here], [works[at] for at in here], asked, listen, workers)
+    return traces
+
+
+def _choose_device(name: str, plan: Plan) -> torch.device:
+    if plan.ranks is None:
+        return engine.choose_device(name)
+    from trainlab.engine.ranks import choose_rank_device
+
+    return choose_rank_device(name, max(run.config.distributed.ranks for run in plan.runs))
 
 
 def _mark(findings: Sequence[Finding], known: Collection[tuple[str, str, str]]) -> list[Finding]:
@@ -282,8 +310,8 @@ def estimate(command: str, config: Config, options: Options, settings: Settings)
     """
     study = plugins.load("trainlab.studies", command)
     torch.set_num_threads(settings.threads)
-    device = engine.choose_device(settings.device)
     plan = study.first(config, options)
+    device = _choose_device(settings.device, plan)
     choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
     runs, works, skipped = prepare(plan.runs, device)
     runs, works, _, left_out = _afford(runs, works, 0.0, settings.trainings, max(works[0].updates, 1))
@@ -371,7 +399,7 @@ def _explain_skips(traces: Sequence[Trace]) -> tuple[str, ...]:
 def _explain_fallbacks(traces: Sequence[Trace]) -> tuple[str, ...]:
     slow: dict[str, Any] = {}
     for trace in traces:
-        if trace.how != "stacked":
+        if trace.how.startswith("one by one"):
             slow.setdefault(trace.how, []).append(trace.name)
     return tuple(f"trained {how} ({_list_few(list(dict.fromkeys(names)))})" for how, names in slow.items())
 

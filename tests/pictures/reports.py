@@ -213,7 +213,19 @@ def make_compare():
     return replace(report, tables=(table, grid))
 
 
+def make_distributed(arms=(("base", (1e-16, 0.0, 2e-16)), ("distributed.reduction=sum", (3.0, 3.0, 3.0))), beside=()):
+    """Errors at updates 1, 2 and 25 of the runs that a table shows, and runs beside them."""
+    at = np.array([1, 2, 25])
+    runs = [
+        make_run(name, series={"gradient-error-float64": Series(per="update", at=at, values=np.array(each))}) for name, each in arms
+    ]
+    table = Table(name="arms", title="", columns=(Column(name="run"),), rows=tuple((name,) for name, _ in arms))
+    report = make_report("distributed", "4 ranks do not compute what one does.", [*runs, *map(make_run, beside)])
+    return replace(report, tables=(table,))
+
+
 ALL = {
+    "distributed": make_distributed,
     "compare": make_compare,
     "check": make_check,
     "gradients": make_gradients,

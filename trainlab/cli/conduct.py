@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
 import sys
@@ -95,6 +96,8 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
     except UserError as error:
         raise locate(error, sources) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))
+    if command == "distributed" and os.environ.get("RANK", "0") != "0":
+        return report.exit_code  # torchrun has started one that reports for all
     write_report(report, destinations, sys.argv[1:], verbose=shared.verbose, full_series=shared.full_series)
     if shared.plot is not None:
         from trainlab.pictures._save import save

@@ -41,7 +41,7 @@ class Settings:
         select: prefixes of rule codes that are reported; all of the study's if empty.
         ignore: prefixes of rule codes that are not.
         fail_on: least severity that makes the exit code 1, or `never`.
-        baseline: `(code, run, where)` of findings that are known and do not count.
+        baseline: `(code, run, where, severity)` of findings that are known and do not count.
         trainings: how many trainings of the base it may cost; None for any number.
         seconds: how long it may take; None for as long as it takes.
     """
@@ -52,7 +52,7 @@ class Settings:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     fail_on: str = "never"
-    baseline: frozenset[tuple[str, str, str]] = field(default_factory=frozenset)
+    baseline: frozenset[tuple[str, str, str, str]] = field(default_factory=frozenset)
     trainings: float | None = None
     seconds: float | None = None
 
@@ -212,9 +212,9 @@ def _choose_device(name: str, plan: Plan) -> torch.device:
     return choose_rank_device(name, max(run.config.distributed.ranks for run in plan.runs))
 
 
-def _mark(findings: Sequence[Finding], known: Collection[tuple[str, str, str]]) -> list[Finding]:
+def _mark(findings: Sequence[Finding], known: Collection[tuple[str, str, str, str]]) -> list[Finding]:
     """The same, with those marked that the baseline has."""
-    return [replace(each, known=(each.code, each.run, each.where) in known) for each in findings]
+    return [replace(each, known=(each.code, each.run, each.where, each.severity) in known) for each in findings]
 
 
 def _time(study: ModuleType, runs: Sequence[PlannedRun], device: torch.device, traces: Sequence[Trace]) -> tuple[Table, ...]:

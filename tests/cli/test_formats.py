@@ -31,10 +31,10 @@ from trainlab.renderers._target import Target
 from trainlab.report import Report
 
 STUDIES = {
-    "check": "--lr 0.3 --epochs 2 --budget 6x",
+    "check": "--lr 0.3 --epochs 3 --budget 12x --set data.samples=300",
     "clip": "--epochs 2",
     "compare": "--seeds 2 --epochs 1 --set data.samples=100",
-    "distributed": "--ranks 2 --epochs 1",
+    "distributed": "--ranks 2 --steps 1 --vs distributed.reduction=sum",
     "gradients": "--layers 20 --vs model.activation=relu",
     "landscape": "--epochs 3",
     "lr-sweep": "--points 4 --epochs 5",
@@ -116,6 +116,9 @@ def read_markdown(text: str, report: Report) -> None:
 def read_html(text: str, report: Report) -> None:
     page = Page(text)
     assert page.open == []
+    tried = [each for finding in report.findings for each in finding.suggestions if each.measured]
+    assert bool(tried) == (report.command == "check")
+    assert all(f"--set {name}={value}" in page.text for each in tried for name, value in each.patch.items())
     assert ("svg" in {tag for tag, _ in page.elements}) == bool(report.runs or report.tables)
     told = [report.answer.text, "To repeat it trainlab x", *(["The config, completely"] if report.runs else [])]
     places = [page.text.index(" ".join(each.split())) for each in told]

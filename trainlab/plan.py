@@ -20,12 +20,14 @@ class PlannedRun:
         patch: what differs from the base.
         config: whole, seed included.
         judged: by the rules. What is only set beside the base is not, and is spared what they need measured.
+        probes: names of those beside the ones of its plan.
     """
 
     name: str
     patch: Patch
     config: Config
     judged: bool = True
+    probes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

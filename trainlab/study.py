@@ -140,7 +140,7 @@ def _run(
         groups += plan.groups
         judging |= {each.name for each in runs if each.judged}
         try:
-            traces += _measure(plan, runs, works, probes, settings, device, heed, workers, lambda: not stopped)
+            traces += _measure(plan, runs, works, probes, settings, device, heed, workers)
         except (MemoryError, RuntimeError) as error:
             raise _explain_memory(error) from error
         plan = None if stopped or then is None else then(config, options, traces, find)
@@ -188,20 +188,15 @@ def _measure(
     device: torch.device,
     listen: engine.Listen,
     workers: Workers | Elsewhere,
-    is_going: Callable[[], bool],
 ) -> list[Trace]:
-    """Traces of runs of a plan; `probes` are those that the rules need, of the runs that are judged."""
+    """Traces of runs of a plan, first of those that are judged; `probes` are those that the rules need, of these."""
     if plan.ranks is not None:
         from trainlab.engine.ranks import train_on_ranks
 
         return train_on_ranks(runs, works, plan.ranks, device, settings.threads, listen)
-    traces: list[Trace] = []
-    for judged_ones in (True, False):
-        here = [position for position, each in enumerate(runs) if each.judged == judged_ones]
-        if here and is_going():
-            asked = [*plan.probes, *(probes if judged_ones else ())]
-            traces += engine.train([runs[at] for at in here], [works[at] for at in here], asked, listen, workers)
-    return traces
+    order = sorted(range(len(runs)), key=lambda place: not runs[place].judged)
+    asked = [replace(runs[place], probes=tuple(probes)) if runs[place].judged else runs[place] for place in order]
+    return engine.train(asked, [works[place] for place in order], plan.probes, listen, workers)
 
 
 def _choose_device(name: str, plan: Plan) -> torch.device:

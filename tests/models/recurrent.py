@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.func import functional_call
 
 from trainlab.device import derive_seed
 
-from .networks import draw, make
+from .networks import draw, draw_tokens, make
 
 TORCH: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 FEATURES, WIDTH = 3, 5
@@ -65,3 +66,30 @@ def assert_last_is_enough(kind: str, **model: Any) -> None:
     found, wanted = (torch.autograd.grad((each * slope).sum(), [inputs, *ours.parameters()]) for each in outputs)
     for one, other in zip(found, wanted, strict=True):
         assert torch.allclose(one, other, rtol=0, atol=1e-12)
+
+
+STACKED: dict[str, dict[str, Any]] = {
+    "one layer": {},
+    "residual, without a bias": {"layers": 3, "residual": True, "bias": False},
+    "mean, and an activation": {"read": "mean", "output": "tanh"},
+    "every step of tokens": {"read": "every", "layers": 2, "tokens": 9},
+}
+
+
+def assert_stacks(kind: str, **model: Any) -> None:
+    """A stack of two runs has the outputs and the gradients of each run by itself."""
+    network = make((5,) if "tokens" in model else (5, 3), kind=kind, width=4, **model)
+    assert network.can_stack
+    weights = {name: torch.stack([each.detach(), 0.7 * each.detach() + 0.1]) for name, each in network.named_parameters()}
+    weights = {name: each.requires_grad_() for name, each in weights.items()}
+    inputs = draw_tokens(9, 2, 6, 5) if "tokens" in model else draw(2, 6, 5, 3).requires_grad_()
+    leaves = [*weights.values(), *([inputs] if inputs.requires_grad else [])]
+    together = network.forward_stacked(weights, inputs)
+    alone = torch.stack(
+        [functional_call(network, {name: each[run] for name, each in weights.items()}, (inputs[run],)) for run in range(2)]
+    )
+    assert torch.allclose(together, alone, rtol=0, atol=1e-12)
+    slope = draw(*alone.shape, seed=1)
+    found, wanted = (torch.autograd.grad((each * slope).sum(), leaves) for each in (together, alone))
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=1e-11)

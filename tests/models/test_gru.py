@@ -5,7 +5,7 @@ import torch
 from torch.func import functional_call, vmap
 
 from .networks import draw, make
-from .recurrent import assert_equals_torch, assert_last_is_enough
+from .recurrent import STACKED, assert_equals_torch, assert_last_is_enough, assert_stacks
 
 
 @pytest.mark.parametrize("model", [{}, {"layers": 1}, {"layers": 3, "bias": False}])
@@ -36,3 +36,13 @@ def test_runs_side_by_side_are_runs_by_themselves():
 @pytest.mark.parametrize("model", [{}, {"residual": True}, {"dropout": 0.5}])
 def test_the_last_state_has_the_gradients_that_it_has_among_all(model):
     assert_last_is_enough("gru", **model)
+
+
+@pytest.mark.parametrize("name", STACKED)
+def test_a_stack_computes_what_each_run_does(name):
+    assert_stacks("gru", **STACKED[name])
+
+
+@pytest.mark.parametrize("model", [{"layers": 2, "dropout": 0.1}, {"output": "prelu"}])
+def test_what_has_to_be_mapped(model):
+    assert not make((5, 3), kind="gru", **model).can_stack

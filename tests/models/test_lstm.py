@@ -7,7 +7,7 @@ from torch.func import functional_call, vmap
 from trainlab.models.lstm import LSTMLayers
 
 from .networks import draw, list_names, make
-from .recurrent import assert_equals_torch, assert_last_is_enough, measure_growth
+from .recurrent import STACKED, assert_equals_torch, assert_last_is_enough, assert_stacks, measure_growth
 
 
 @pytest.mark.parametrize("model", [{}, {"layers": 1}, {"layers": 3, "bias": False}])
@@ -86,3 +86,13 @@ def test_autocast_lowers_every_layer(lower):
 @pytest.mark.parametrize("model", [{}, {"residual": True}, {"dropout": 0.5}])
 def test_the_last_state_has_the_gradients_that_it_has_among_all(model):
     assert_last_is_enough("lstm", **model)
+
+
+@pytest.mark.parametrize("name", STACKED)
+def test_a_stack_computes_what_each_run_does(name):
+    assert_stacks("lstm", **STACKED[name])
+
+
+@pytest.mark.parametrize("model", [{"layers": 2, "dropout": 0.1}, {"output": "prelu"}])
+def test_what_has_to_be_mapped(model):
+    assert not make((5, 3), kind="lstm", **model).can_stack

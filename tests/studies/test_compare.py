@@ -174,6 +174,11 @@ class TestWinner:
         assert found.answer.values["best"] is None
         assert [row["verdict"] for row in read_rows(found, "cells")] == [None, "the base"]
 
+    def test_of_two_seeds_more_are_asked_for(self) -> None:
+        options = replace(cross(ACTS), seeds=(0, 1))
+        found = conclude(options, make_cell(options, {"base": (0.3, 0.5), "model.activation=tanh": (0.7, 0.6)}))
+        assert found.answer.text.endswith("2 seeds; more tell more: try --seeds 5).")
+
     def test_seeds_that_are_lacking_are_told(self) -> None:
         options = cross(ACTS)
         traces = make_cell(options, {"base": (0.5, 0.5, 0.5), "model.activation=tanh": (0.9, 0.9, 0.9)})

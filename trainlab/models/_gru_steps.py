@@ -27,12 +27,13 @@ class GRUSteps(Steps):
         steps = len(entered) - 1
         parts = inputs.new_empty(steps, len(weights), 4 * width, inputs.shape[2])
         states = entered[:, :, :width].unbind()
-        news, gates, olds = (each.unbind() for each in parts.split_with_sizes([width, 2 * width, width], dim=2))
-        for step, (whole, each) in enumerate(zip(entered.unbind(), parts.unbind(), strict=False)):
-            torch.bmm(weights, whole, out=each)
-            reset, stay = gates[step].sigmoid_().chunk(2, dim=1)
-            new = news[step].addcmul_(reset, olds[step]).tanh_()
-            torch.lerp(new, states[step], stay, out=states[step + 1])
+        news, gates, resets, stays, olds = _divide(parts)
+        with torch.inference_mode():  # nothing in here is looked at by autograd, which each operation would ask again
+            for step, (whole, each) in enumerate(zip(entered.unbind(), parts.unbind(), strict=False)):
+                torch.bmm(weights, whole, out=each)
+                gates[step].sigmoid_()
+                new = news[step].addcmul_(resets[step], olds[step]).tanh_()
+                torch.lerp(new, states[step], stays[step], out=states[step + 1])
         return *show(entered, width), entered, parts
 
     @staticmethod
@@ -47,27 +48,28 @@ class GRUSteps(Steps):
             weights[:, : 3 * width, width:-1].mT.contiguous(),
         )
         at_parts = torch.empty_like(parts[0])
-        at_new, at_gates, at_old = at_parts.split_with_sizes([width, 2 * width, width], dim=1)
-        at_reset, at_stay = at_gates.chunk(2, dim=1)
+        (at_new,), (at_gates,), (at_reset,), (at_stay,), (at_old,) = _divide(at_parts[None])
+        turned, behind_input, behind_state = at_parts.mT, at_parts[:, : 3 * width], at_parts[:, width:]
         states = entered[:, :, :width].unbind()
-        news, gates, olds = (each.unbind() for each in parts.split_with_sizes([width, 2 * width, width], dim=2))
-        resets, stays = (each.unbind() for each in parts[:, :, width : 3 * width].chunk(2, dim=2))
+        news, gates, resets, stays, olds = _divide(parts)
         lying, slope = entered.unbind(), slopes.unbind(len(parts))
         at_state = slopes.begin(at_new)
         spare = torch.empty_like(at_state)
-        for step in range(len(parts) - 1, -1, -1):
-            if (more := slope[step]) is not None:
-                at_state.add_(more)
-            torch.sub(states[step], news[step], out=at_stay).mul_(at_state)
-            torch.mul(at_state, stays[step], out=spare)
-            aten.tanh_backward(torch.sub(at_state, spare, out=at_new), news[step], grad_input=at_new)
-            torch.mul(at_new, resets[step], out=at_old)
-            torch.mul(at_new, olds[step], out=at_reset)
-            aten.sigmoid_backward(at_gates, gates[step], grad_input=at_gates)
-            at_weights.baddbmm_(lying[step], at_parts.mT)
-            if at_entered is not None:
-                torch.bmm(from_input, at_parts[:, : 3 * width], out=at_entered[step])
-            at_state, spare = spare.baddbmm_(from_state, at_parts[:, width:]), at_state
+        with torch.inference_mode():
+            for step in range(len(parts) - 1, -1, -1):
+                if (more := slope[step]) is not None:
+                    at_state.add_(more)
+                new = news[step]
+                torch.sub(states[step], new, out=at_stay).mul_(at_state)
+                torch.mul(at_state, stays[step], out=spare)
+                aten.tanh_backward.grad_input(torch.sub(at_state, spare, out=at_new), new, grad_input=at_new)
+                torch.mul(at_new, resets[step], out=at_old)
+                torch.mul(at_new, olds[step], out=at_reset)
+                aten.sigmoid_backward.grad_input(at_gates, gates[step], grad_input=at_gates)
+                at_weights.baddbmm_(lying[step], turned)
+                if at_entered is not None:
+                    torch.bmm(from_input, behind_input, out=at_entered[step])
+                at_state, spare = spare.baddbmm_(from_state, behind_state), at_state
         return at_entered, at_weights.mT
 
     @staticmethod
@@ -83,3 +85,11 @@ class GRUSteps(Steps):
             state = new + stay.sigmoid() * (state - new)
             states.append(state)
         return torch.stack(states, dim=1)
+
+
+def _divide(parts: Tensor) -> tuple[tuple[Tensor, ...], ...]:
+    """Of `[step, run, 4 * width, sample]` those of each step: the new state, both gates, r, z, and the state's part."""
+    width = parts.shape[2] // 4
+    new, gates, old = parts.split_with_sizes([width, 2 * width, width], dim=2)
+    reset, stay = gates.chunk(2, dim=2)
+    return new.unbind(), gates.unbind(), reset.unbind(), stay.unbind(), old.unbind()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -20,6 +21,8 @@ from trainlab.config.model import RNN, Gated
 from trainlab.models._parts import apply, build_dropout, build_output, count_units, gather
 from trainlab.models._sequences import build_embedding, choose_read, read_steps
 from trainlab.models._sizes import Sizes
+from trainlab.models._stacked import Stacked, apply_linear, look_up
+from trainlab.models.dropout import Dropout
 from trainlab.models.initializers import fill, fill_bias, fill_recurrent
 
 Spec = RNN | Gated
@@ -44,9 +47,11 @@ class RecurrentLayers(nn.Module, ABC):
 
     Attributes:
         GATES: matrices that lie on top of each other in each weight.
+        STACKS: whether `scan` takes many runs at once, with one more dimension in front of all.
     """
 
     GATES: ClassVar[int]
+    STACKS: ClassVar[bool] = False
 
     def __init__(self, features: int, width: int, *, layers: int, bias: bool, dropout: float, residual: bool) -> None:
         super().__init__()
@@ -62,23 +67,30 @@ class RecurrentLayers(nn.Module, ABC):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The hidden state of the last layer after every step."""
-        return self._take(inputs)[0]
+        return self._take(inputs, self._find)[0]
 
     def find_last(self, inputs: Tensor) -> Tensor:
         """That after the last step only, `[sample, width]`, whose gradient costs less."""
-        return self._take(inputs)[1]
+        return self._take(inputs, self._find)[1]
 
-    def _take(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        hidden, last = inputs, inputs[:, -1]
+    def take_stacked(self, weights: Stacked, name: str, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Both, `[run, sample, step, width]` and `[run, sample, width]`, for all runs; without dropout."""
+        return self._take(inputs, lambda each: weights.get(f"{name}.{each}"))
+
+    def _find(self, name: str) -> Tensor | None:
+        return getattr(self, name, None)
+
+    def _take(self, inputs: Tensor, find: Callable[[str], Tensor | None]) -> tuple[Tensor, Tensor]:
+        hidden, last = inputs, inputs[..., -1, :]
         for layer in range(self.layers):
             if layer and self.drops is not None:
                 hidden = self.drops[layer - 1](hidden)
-                last = hidden[:, -1]
-            weights = LayerWeights(*(getattr(self, f"{name}_l{layer}", None) for name in LayerWeights._fields))  # type: ignore[arg-type]  # only biases may be missing
-            states, end = self.scan(hidden.transpose(0, 1), weights)
-            adds = self.residual and hidden.shape[2] == self.width
+                last = hidden[..., -1, :]
+            weights = LayerWeights(*(find(f"{name}_l{layer}") for name in LayerWeights._fields))  # type: ignore[arg-type]  # only biases may be missing
+            states, end = self.scan(hidden.transpose(-3, -2), weights)
+            adds = self.residual and hidden.shape[-1] == self.width
             last = last + end if adds else end
-            hidden = hidden + states.transpose(0, 1) if adds else states.transpose(0, 1)
+            hidden = hidden + states.transpose(-3, -2) if adds else states.transpose(-3, -2)
         return hidden, last
 
     @abstractmethod
@@ -115,6 +127,21 @@ class Recurrent(nn.Module):
         else:
             left = read_steps(self.recurrent(entered), self.read)
         return apply(self.output, self.head(left))
+
+    @property
+    def can_stack(self) -> bool:
+        """Whether `forward_stacked` knows all of it."""
+        return self.recurrent.STACKS and not any(isinstance(module, Dropout | nn.PReLU) for module in self.modules())
+
+    def forward_stacked(self, weights: Stacked, inputs: Tensor) -> Tensor:
+        """What `forward` gives for each run, `[run, sample, ...]` to the same, from the weights of all, `{name: [run, ...]}`."""
+        runs, samples = inputs.shape[:2]
+        states, last = self.recurrent.take_stacked(
+            weights, "recurrent", inputs if self.embed is None else look_up(weights, "embed", inputs)
+        )
+        read = last if self.read == "last" else read_steps(states.flatten(0, 1), self.read)
+        left = apply(self.output, apply_linear(weights, "head", read.reshape(runs, -1, read.shape[-1])))
+        return left.view(runs, samples, *(states.shape[2:3] if self.read == "every" else ()), -1)
 
 
 def _initialize(recurrent: RecurrentLayers, spec: Spec, activation: str) -> None:

@@ -17,6 +17,8 @@ from torch import Tensor
 def take_steps(steps: type[Steps], inputs: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """The state after each step `[step, sample, width]` and after the last, from `[step, sample, feature]`, beginning with zeros.
 
+    For many runs at once all of them, weights too, have one more dimension in front.
+
     Args:
         steps: of which kind of layer.
         inputs: of all steps.
@@ -26,8 +28,9 @@ def take_steps(steps: type[Steps], inputs: Tensor, weights: Tensor) -> tuple[Ten
     if torch.is_autocast_enabled(inputs.device.type):  # which has to see each operation
         states = steps.take_plainly(inputs[None], weights[None])[0]
         return states, states[-1]
-    found: tuple[Tensor, ...] = steps.apply(inputs[None], weights[None])  # type: ignore[no-untyped-call]
-    return found[0][0], found[1][0]
+    is_stack = weights.dim() == 3
+    found: tuple[Tensor, ...] = steps.apply(*((inputs, weights) if is_stack else (inputs[None], weights[None])))  # type: ignore[no-untyped-call]
+    return (found[0], found[1]) if is_stack else (found[0][0], found[1][0])
 
 
 def enter(inputs: Tensor, width: int) -> Tensor:

@@ -18,11 +18,12 @@ class LSTMLayers(RecurrentLayers):
     """c_t = f c_(t-1) + i tanh(g), h_t = o tanh(c_t), with the gates i, f, o in 0 to 1, as `torch.nn.LSTM`."""
 
     GATES = 4
+    STACKS = True
 
     def scan(self, inputs: Tensor, weights: LayerWeights) -> tuple[Tensor, Tensor]:
         """See RecurrentLayers."""
-        bias = weights.weight_hh.new_zeros(4 * self.width) if weights.bias is None else weights.bias
-        return take_steps(LSTMSteps, inputs, torch.cat([weights.weight_hh, weights.weight_ih, bias[:, None]], dim=1))
+        bias = weights.weight_hh.new_zeros(weights.weight_hh.shape[:-1]) if weights.bias is None else weights.bias
+        return take_steps(LSTMSteps, inputs, torch.cat([weights.weight_hh, weights.weight_ih, bias[..., None]], dim=-1))
 
 
 def build(spec: Gated, sizes: Sizes) -> nn.Module:

@@ -18,6 +18,7 @@ from trainlab.studies._grid import Grid, say_level
 WORST = {"diverged": {"G006", "L003"}, "collapsed": {"L008"}, "underfits": {"F002"}}
 WORDS: Mapping[str, str] = {"helps": "better", "harms": "worse", "no-difference": "no difference"}
 FEW = 3  # cells named in the answer
+ENOUGH = 3  # seeds: with fewer, Student's interval holds nearly everything
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,8 @@ def _say_contest(story: Story) -> str:
         worse = [each.cell.label for each in contest.entrants if each not in contest.tied]
         last = max(contest.tied, key=lambda each: -each.value if measure.higher else each.value)
         ends = dict.fromkeys((say_value(measure, best.value), say_value(measure, last.value)))
-        span = f"{say_measure(measure)} {' to '.join(ends)}, {seeds} seeds"
+        advice = "; more tell more: try --seeds 5" if seeds < ENOUGH else ""
+        span = f"{say_measure(measure)} {' to '.join(ends)}, {seeds} seeds{advice}"
         text = f"{start}no clear winner: {_join([each.cell.label for each in contest.tied])} cannot be told apart ({span})"
         rest = _join(worse) if len(worse) <= FEW else f"the other {len(worse)}"
         text += f"; {rest} {'is' if len(worse) == 1 else 'are'} worse." if worse else "."

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from trainlab.diffing import compare_reports
+from trainlab.diffing import compare_reports, judge_against
+from trainlab.report import Answer, Report, Run
 
 
 def make_finding(code: str = "F001", severity: str = "warning", run: str = "base", where: str = "") -> dict[str, Any]:
@@ -119,3 +120,44 @@ def test_runs_without_a_counterpart() -> None:
 def test_a_metric_without_a_value_is_not_compared() -> None:
     report = compare(make_document(GOOD), make_document({**GOOD, "train_loss": None}))
     assert "train loss" not in {row[1] for row in list_rows(report, "metrics")}
+
+
+def make_report(*metrics: dict[str, Any], name: str = "base", fail_on: str = "error", exit_code: int = 0) -> Report:
+    runs = [
+        Run(name=name, patch={}, seed=seed, config={}, metrics=each, layers=(), modules=(), series={})
+        for seed, each in enumerate(metrics)
+    ]
+    answer = Answer(text="Healthy.", values={"healthy": True})
+    return Report(
+        command="check", complete=True, environment={}, answer=answer, runs=tuple(runs), fail_on=fail_on, exit_code=exit_code
+    )
+
+
+def test_the_base_is_set_beside_what_it_was() -> None:
+    worse = judge_against(make_report({**GOOD, "test_accuracy": 0.8}), make_document(GOOD), 0.02)
+    assert worse.answer.text == "Healthy. Worse than the baseline: test accuracy 0.9 -> 0.8 (-0.1, limit 0.018)."
+    assert worse.answer.values == {"healthy": True, "worse_metrics": ["base: test_accuracy"]}
+    assert worse.exit_code == 1
+    assert [(row[1], row[-1]) for row in list_rows(worse, "baseline")] == [
+        ("train loss", "same"),
+        ("test accuracy", "worse"),
+        ("test r2", "same"),
+    ]
+
+
+def test_what_is_not_worse_is_let_pass() -> None:
+    same = make_report(GOOD)
+    assert judge_against(same, make_document(GOOD), 0.02) is same
+    better = judge_against(make_report({**GOOD, "train_loss": 0.4}), make_document(GOOD), 0.02)
+    assert (better.exit_code, better.answer) == (0, same.answer)
+    assert list_rows(better, "baseline")[0][-1] == "better"
+    other = make_report({**GOOD, "train_loss": 9.0}, name="model.norm=batch")
+    assert judge_against(other, make_document(GOOD), 0.02) is other, "only the base is set beside it"
+    lost = make_report({**GOOD, "train_loss": float("inf")})
+    assert judge_against(lost, make_document(GOOD), 0.02) is lost
+
+
+@pytest.mark.parametrize(("fail_on", "before", "after"), [("never", 0, 0), ("warning", 0, 1), ("error", 1, 1), ("error", 4, 4)])
+def test_what_is_worse_fails_only_where_something_may(fail_on: str, before: int, after: int) -> None:
+    report = make_report({"train_loss": 9.0}, fail_on=fail_on, exit_code=before)
+    assert judge_against(report, make_document(GOOD), 0.02).exit_code == after

@@ -77,6 +77,10 @@ print(*sorted(name for name in sys.modules if name.startswith("trainlab.rules.")
         assert reported == {code for code in list_rules() if code.startswith(("G00", "L003"))}
         assert {rule.code for rule in rules} == {*reported, "F001"}
 
+    def test_several_prefixes_between_commas(self) -> None:
+        _, reported, _ = choose_rules([], {}, select=["G001,G002", "L003"], ignore=["G002,F"])
+        assert reported == {"G001", "L003"}
+
     def test_ignoring_wins_over_selecting(self) -> None:
         assert choose_rules([], {}, select=["G001", "G002"], ignore=["G001"])[1] == {"G002"}
 
@@ -92,6 +96,7 @@ print(*sorted(name for name in sys.modules if name.startswith("trainlab.rules.")
     @pytest.mark.parametrize(
         ("given", "key", "message", "nearest"),
         [
+            ({"select": ["G,X"]}, "--select", "no rule's code begins with this", None),
             ({"select": ["X"]}, "--select", "no rule's code begins with this", None),
             ({"ignore": ["g001"]}, "--ignore", "no rule's code begins with this", "G001"),
             ({"select": ["vanishing-gradient"]}, "--select", "no rule's code begins with this", "G001"),

@@ -14,6 +14,7 @@ import yaml
 from draw_terminal import COMMAND, PICTURE, draw
 from terminal import run_in_terminal
 
+from trainlab import plugins
 from trainlab.config import validate
 
 ROOT = Path(__file__).parent.parent
@@ -121,6 +122,17 @@ JOBS = [block for block in BLOCKS if "pip install" in block]
 
 
 HOOKS = [block for block in BLOCKS if "hooks:" in block]
+
+
+def test_every_command_has_its_place_in_the_list_and_every_link_leads_somewhere() -> None:
+    anchors = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in re.findall(r"^#+ (.*)", README, re.MULTILINE)}
+    links = re.findall(r"\]\(#([^)]*)\)", README)
+    assert set(links) <= anchors
+    listed = re.findall(r"^\| \[(.*?)\]\(#.*?\) \| `(\S+)` \|", README, re.MULTILINE)
+    assert [question for question, _ in listed] == re.findall(r"^### (.*\?)$", README, re.MULTILINE)
+    assert sorted([*(name for _, name in listed), "diff", "explain", "config"]) == sorted(
+        plugins.list_names("trainlab.cli.commands")
+    )
 
 
 def test_the_config_shown_is_valid() -> None:

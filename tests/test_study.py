@@ -76,10 +76,12 @@ class TestRun:
 
     def test_what_stands_in_the_baseline_does_not_count(self) -> None:
         first = run("gradients", CHAIN, settings={"fail_on": "error"})
-        known = frozenset((each.code, each.run, each.where) for each in first.findings)
+        known = frozenset((each.code, each.run, each.where, each.severity) for each in first.findings)
         again = run("gradients", CHAIN, settings={"fail_on": "error", "baseline": known})
         assert (again.exit_code, [each.known for each in again.findings]) == (0, [True])
-        other = run("gradients", CHAIN, settings={"fail_on": "error", "baseline": frozenset({("G001", "base", "elsewhere")})})
+        other = run(
+            "gradients", CHAIN, settings={"fail_on": "error", "baseline": frozenset({("G001", "base", "elsewhere", "error")})}
+        )
         assert other.exit_code == 1
 
     def test_a_config_may_set_thresholds_and_ignore(self) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trainlab.causes import SEVERITIES
-from trainlab.report import Answer, Column, Finding, Report, Table
+from trainlab.report import Answer, Column, Finding, Number, Report, Table
 
 JUDGED = re.compile(r"(train|validation|test)_(loss|accuracy|r2)")
 NOTHING_COMPARED = 4
+BASE = "base"
 Document = Mapping[str, Any]
 """A JSON report, as it was read."""
 
@@ -82,6 +84,35 @@ def compare_reports(old: Document, new: Document, tolerance: float) -> Report:
         findings=tuple(worse.values()),
         exit_code=int(broken) if common else NOTHING_COMPARED,
     )
+
+
+def judge_against(report: Report, old: Document, tolerance: float) -> Report:
+    """The same report, with what the base was worth in an earlier one beside it.
+
+    Args:
+        report: what is.
+        old: what was.
+        tolerance: as in `compare_reports`.
+
+    Returns:
+        A report whose answer and table say what is worse, and whose exit code is 1 for it, unless nothing is to fail it.
+    """
+    runs = [{"name": BASE, "metrics": _keep_finite(run.metrics)} for run in report.runs if run.name == BASE]
+    changes = list(_list_changes(old, {"runs": runs}, tolerance))
+    if all(each.verdict == "same" for each in changes):
+        return report
+    answer, table = report.answer, replace(_tabulate_metrics(changes), name="baseline", title="the base next to the baseline")
+    if declined := [each for each in changes if each.verdict == "worse"]:
+        more = f", and {len(declined) - 2} more" if len(declined) > 2 else ""
+        text = f"{answer.text} Worse than the baseline: {'; '.join(map(_say, declined[:2]))}{more}."
+        answer = Answer(text=text, values={**answer.values, "worse_metrics": [f"{each.run}: {each.metric}" for each in declined]})
+    failed = declined and report.fail_on != "never" and report.exit_code == 0
+    return replace(report, answer=answer, tables=(*report.tables, table), exit_code=1 if failed else report.exit_code)
+
+
+def _keep_finite(metrics: Mapping[str, Number]) -> dict[str, Number]:
+    """As JSON has them."""
+    return {name: value if value is not None and math.isfinite(value) else None for name, value in metrics.items()}
 
 
 def _read_findings(document: Document) -> dict[tuple[str, str, str], Finding]:

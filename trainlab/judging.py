@@ -37,8 +37,8 @@ def choose_rules(
     Args:
         names: what the study asks for.
         thresholds: the config's `rules` section.
-        select: prefixes of codes; if there are any, only these rules are reported.
-        ignore: prefixes of codes that are not reported.
+        select: prefixes of codes, also several between commas; if there are any, only these rules are reported.
+        ignore: prefixes of codes that are not reported, likewise.
 
     Returns:
         rules: in order of code: those that the study builds its answer on, and those selected beside them.
@@ -48,6 +48,7 @@ def choose_rules(
     Raises:
         UserError: an unknown code, an unknown threshold, or a threshold that is no number.
     """
+    select, ignore = ([code for text in texts for code in text.split(",")] for texts in (select, ignore))
     # To import them all takes longer than a short study: they are asked for only where a code is to be looked up.
     known = list_rules(None if select or ignore or thresholds else names)
     problems = [

@@ -20,12 +20,14 @@ class PlannedRun:
         patch: what differs from the base.
         config: whole, seed included.
         judged: by the rules. What is only set beside the base is not, and is spared what they need measured.
+        probes: names of those beside the ones of its plan.
     """
 
     name: str
     patch: Patch
     config: Config
     judged: bool = True
+    probes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,21 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ranks:
+    """How runs are computed by several processes each, and compared with one.
+
+    Attributes:
+        steps: updates to compute.
+        timeout: seconds in which some process must move on.
+        timed: measure times too.
+    """
+
+    steps: int
+    timeout: float
+    timed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Runs to train together, probes and rules by name.
 
@@ -50,12 +67,14 @@ class Plan:
         probes: names of `trainlab.probes`, beside those that the rules need.
         rules: names of `trainlab.rules`.
         groups: of runs of this plan, or of an earlier one.
+        ranks: each run is computed by the ranks of its section `distributed` in place of being trained; None to train.
     """
 
     runs: tuple[PlannedRun, ...]
     probes: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
+    ranks: Ranks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

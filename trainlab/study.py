@@ -20,7 +20,7 @@ from trainlab.device import count_cores
 from trainlab.engine import Elsewhere, Progress, Work, Workers
 from trainlab.errors import UserError
 from trainlab.judging import choose_exit_code, choose_rules, judge
-from trainlab.plan import Conclusion, Group, Options, PlannedRun
+from trainlab.plan import Conclusion, Group, Options, Plan, PlannedRun
 from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
 
@@ -41,7 +41,7 @@ class Settings:
         select: prefixes of rule codes that are reported; all of the study's if empty.
         ignore: prefixes of rule codes that are not.
         fail_on: least severity that makes the exit code 1, or `never`.
-        baseline: `(code, run, where)` of findings that are known and do not count.
+        baseline: `(code, run, where, severity)` of findings that are known and do not count.
         trainings: how many trainings of the base it may cost; None for any number.
         seconds: how long it may take; None for as long as it takes.
     """
@@ -52,7 +52,7 @@ class Settings:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     fail_on: str = "never"
-    baseline: frozenset[tuple[str, str, str]] = field(default_factory=frozenset)
+    baseline: frozenset[tuple[str, str, str, str]] = field(default_factory=frozenset)
     trainings: float | None = None
     seconds: float | None = None
 
@@ -107,8 +107,8 @@ def _run(
     began = time.perf_counter()
     study = plugins.load("trainlab.studies", command)
     torch.set_num_threads(settings.threads)
-    device = engine.choose_device(settings.device)
     plan = study.first(config, options)
+    device = _choose_device(settings.device, plan)
     rules, reported, skipped = choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
     probes = [name for rule in rules for name in rule.needs if name not in engine.ALWAYS]
     begun: list[PlannedRun] = []
@@ -139,15 +139,10 @@ def _run(
         begun += runs
         groups += plan.groups
         judging |= {each.name for each in runs if each.judged}
-        for judged_ones in (True, False):
-            here = [position for position, each in enumerate(runs) if each.judged == judged_ones]
-            if not here or stopped:
-                continue
-            asked = [*plan.probes, *(probes if judged_ones else ())]
-            try:
-                traces += engine.train([runs[at] for at in here], [works[at] for at in here], asked, heed, workers)
-            except (MemoryError, RuntimeError) as error:
-                raise _explain_memory(error) from error
+        try:
+            traces += _measure(plan, runs, works, probes, settings, device, heed, workers)
+        except (MemoryError, RuntimeError) as error:
+            raise _explain_memory(error) from error
         plan = None if stopped or then is None else then(config, options, traces, find)
     trained = time.perf_counter()
     measured = [trace for trace in traces if trace.updates or not trace.planned]
@@ -184,9 +179,37 @@ def _run(
     )
 
 
-def _mark(findings: Sequence[Finding], known: Collection[tuple[str, str, str]]) -> list[Finding]:
+def _measure(
+    plan: Plan,
+    runs: Sequence[PlannedRun],
+    works: Sequence[Work],
+    probes: Sequence[str],
+    settings: Settings,
+    device: torch.device,
+    listen: engine.Listen,
+    workers: Workers | Elsewhere,
+) -> list[Trace]:
+    """Traces of runs of a plan, first of those that are judged; `probes` are those that the rules need, of these."""
+    if plan.ranks is not None:
+        from trainlab.engine.ranks import train_on_ranks
+
+        return train_on_ranks(runs, works, plan.ranks, device, settings.threads, listen)
+    order = sorted(range(len(runs)), key=lambda place: not runs[place].judged)
+    asked = [replace(runs[place], probes=tuple(probes)) if runs[place].judged else runs[place] for place in order]
+    return engine.train(asked, [works[place] for place in order], plan.probes, listen, workers)
+
+
+def _choose_device(name: str, plan: Plan) -> torch.device:
+    if plan.ranks is None:
+        return engine.choose_device(name)
+    from trainlab.engine.ranks import choose_rank_device
+
+    return choose_rank_device(name, max(run.config.distributed.ranks for run in plan.runs))
+
+
+def _mark(findings: Sequence[Finding], known: Collection[tuple[str, str, str, str]]) -> list[Finding]:
     """The same, with those marked that the baseline has."""
-    return [replace(each, known=(each.code, each.run, each.where) in known) for each in findings]
+    return [replace(each, known=(each.code, each.run, each.where, each.severity) in known) for each in findings]
 
 
 def _time(study: ModuleType, runs: Sequence[PlannedRun], device: torch.device, traces: Sequence[Trace]) -> tuple[Table, ...]:
@@ -282,8 +305,8 @@ def estimate(command: str, config: Config, options: Options, settings: Settings)
     """
     study = plugins.load("trainlab.studies", command)
     torch.set_num_threads(settings.threads)
-    device = engine.choose_device(settings.device)
     plan = study.first(config, options)
+    device = _choose_device(settings.device, plan)
     choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
     runs, works, skipped = prepare(plan.runs, device)
     runs, works, _, left_out = _afford(runs, works, 0.0, settings.trainings, max(works[0].updates, 1))
@@ -371,7 +394,7 @@ def _explain_skips(traces: Sequence[Trace]) -> tuple[str, ...]:
 def _explain_fallbacks(traces: Sequence[Trace]) -> tuple[str, ...]:
     slow: dict[str, Any] = {}
     for trace in traces:
-        if trace.how != "stacked":
+        if trace.how.startswith("one by one"):
             slow.setdefault(trace.how, []).append(trace.name)
     return tuple(f"trained {how} ({_list_few(list(dict.fromkeys(names)))})" for how, names in slow.items())
 

@@ -98,6 +98,7 @@ CASES = [
     ),
     ("gradients --set seed=1 --set seed=2", "--set seed=2: seed: is set already by --set seed=1"),
     ("gradients --vs model.layers", "--vs model.layers: must be `key=value`"),
+    ("gradients --vs seed=3", "--vs seed=3: seed: is what every run is repeated with, no change to compare"),
     ("gradients --vs model.layers=3 --vs model.layers=3", "--vs model.layers=3: the same change is given twice"),
     ("gradients --vs model.lyers=3", "--vs model.lyers=3: model.lyers: `mlp` has no `lyers`; did you mean 'model.layers'?"),
     ("gradients --norm batch", "--norm batch: model.norm: batch norm cannot train on one sample, and every batch has only one"),

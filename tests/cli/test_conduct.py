@@ -9,10 +9,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.cli.running import carry_out, report
+from tests.cli.running import carry_out, find_table, report
 from trainlab import plugins, study
 from trainlab.cli import progress
-from trainlab.cli.conduct import parse_budget, read_baseline
+from trainlab.cli.conduct import Baseline, parse_budget, read_baseline
 from trainlab.config import build_schema
 from trainlab.errors import UserError
 
@@ -163,7 +163,9 @@ class TestDryRun:
     def test_says_what_it_would_take_and_trains_nothing(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         outcome = carry_out(capsys, "overfit", "--quick", "--dry-run", "--seeds", "3", "--plot", "p.png")
         assert outcome.code == 0
-        assert re.match(r"runs     6\nupdates  2400\nmemory   \S+ MiB beside torch and the data\ntime     \S+ s\n", outcome.out)
+        assert re.match(
+            r"runs     6\nupdates  2400\nmemory   \S+ MiB beside torch and the data\ntime     \S+ s of training\n", outcome.out
+        )
         assert list(here.iterdir()) == []
 
     @pytest.mark.parametrize("command", ["check", "overfit", "underfit"])
@@ -210,10 +212,42 @@ class TestExitCodes:
         assert carry_out(capsys, *line, "--baseline", "known.json", "--layers", "20").code == 1  # another place: a new fault
 
     def test_baselines(self, here: Path) -> None:
-        assert read_baseline(None) == frozenset()
-        finding = {"code": "G001", "run": "base", "where": "model.0.weight", "message": "m"}
-        (here / "r.json").write_text(json.dumps({"schema": "trainlab.report/1", "findings": [finding]}))
-        assert read_baseline(here / "r.json") == {("G001", "base", "model.0.weight")}
+        assert read_baseline(None) == Baseline()
+        finding = {"code": "G001", "severity": "warning", "run": "base", "where": "model.0.weight", "message": "m"}
+        (here / "r.json").write_text(json.dumps({"schema": "trainlab.report/1", "findings": [finding], "runs": []}))
+        place = ("G001", "base", "model.0.weight")
+        assert read_baseline(here / "r.json") == Baseline(known=frozenset({(*place, "warning"), (*place, "info")}))
+
+    def test_what_is_worse_than_it_was_fails(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        line = ("overfit", "--quick", "--epochs", "3", "--format", "json:{}.json", "--fail-on", "error")
+
+        def check(name: str, *options: str) -> tuple[int, dict[str, Any]]:
+            code = carry_out(capsys, *(each.format(name) for each in line), *options).code
+            return code, read(f"{name}.json")
+
+        assert check("old")[0] == 0
+        same = check("same", "--baseline", "old.json")
+        assert (same[0], same[1]["answer"]) == (0, read("old.json")["answer"])
+        code, document = check("worse", "--baseline", "old.json", "--lr", "1e-4")
+        assert (code, document["summary"]["errors"], document["summary"]["exit_code"]) == (1, 0, 1)
+        assert " Worse than the baseline: train loss 0." in document["answer"]["text"]
+        assert "base: train_loss" in document["answer"]["values"]["worse_metrics"]
+        assert {row["run"] for row in find_table(document, "baseline")} == {"base"}
+        assert check("wide", "--baseline", "old.json", "--lr", "1e-4", "--tolerance", "900%")[0] == 0
+        assert (
+            carry_out(capsys, "overfit", "--tolerance", "much")
+            .errors[0]
+            .startswith("trainlab: error: --tolerance: must be a share")
+        )
+
+    def test_a_warning_that_has_become_an_error_is_new(self, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        line = ("gradients", "--fail-on", "error", "--format", "json:known.json", "--baseline", "known.json")
+        assert carry_out(capsys, *line[:-2]).code == 1
+        assert carry_out(capsys, *line).code == 0
+        document = read("known.json")
+        document["findings"][0]["severity"] = "warning"
+        Path("known.json").write_text(json.dumps(document))
+        assert carry_out(capsys, *line).code == 1
 
 
 class TestStopping:

@@ -57,7 +57,7 @@ def test_everything_at_its_default(seen: list[tuple[str, Chosen, Shared]]) -> No
         config=None, patches=(), set=(), vs=(), device="auto", seed=None, seeds=None, threads="1",
         processes="auto",
         executor=None, format=(), output=None, plot=None, tensorboard=None,
-        full_series=False, select=(), ignore=(), fail_on=None, baseline=None, budget=None,
+        full_series=False, select=(), ignore=(), fail_on=None, baseline=None, tolerance="2%", budget=None,
         dry_run=False, quiet=False, verbose=False,
     )  # fmt: skip
 
@@ -68,7 +68,7 @@ def test_every_option_at_once(seen: list[tuple[str, Chosen, Shared]]) -> None:
         "--batch-size full --epochs 5 --weight-decay 0.1 --dropout 0.2 --set a=1 --set b=2 --vs c=3 --vs d=4 --device cpu --seed 4 "
         "--seeds 2 --threads 2 --processes 3 --executor a.b:c "
         "--format json --format table:t --output o --plot p.png --tensorboard d --full-series --select G --select L "
-        "--ignore G001 --fail-on error --baseline b.json --budget 3x --dry-run --quiet --verbose"
+        "--ignore G001 --fail-on error --baseline b.json --tolerance 5% --budget 3x --dry-run --quiet --verbose"
     )
     carry_out(*options.split())
     _, chosen, shared = seen[0]
@@ -89,6 +89,7 @@ def test_every_option_at_once(seen: list[tuple[str, Chosen, Shared]]) -> None:
     assert (shared.set, shared.vs, shared.select, shared.ignore) == (("a=1", "b=2"), ("c=3", "d=4"), ("G", "L"), ("G001",))
     assert (shared.format, shared.output, shared.plot) == (("json", "table:t"), Path("o"), Path("p.png"))
     assert (shared.seed, shared.seeds, shared.threads, shared.budget) == ("4", "2", "2", "3x")
+    assert shared.tolerance == "5%"
     assert (shared.processes, shared.executor) == ("3", "a.b:c")
     assert shared.dry_run
     assert shared.quiet

@@ -9,6 +9,7 @@ from trainlab.config import data as data_sections
 from trainlab.config import model as model_sections
 from trainlab.config import training as training_sections
 from trainlab.config.activations import ACTIVATIONS
+from trainlab.config.distributed import Distributed
 from trainlab.config.types import Group
 
 finite = st.floats(-1e6, 1e6, allow_subnormal=False)
@@ -341,6 +342,16 @@ def configs() -> st.SearchStrategy[Config]:
             updates=st.none() | counts,
             early_stopping=st.builds(training_sections.EarlyStopping, patience=st.none() | counts, min_delta=non_negative),
             precision=st.sampled_from(["float32", "float64", "bf16", "fp16"]),
+        ),
+        distributed=st.builds(
+            Distributed,
+            ranks=counts,
+            sharding=st.sampled_from(["blocks", "strided"]),
+            remainder=st.sampled_from(["repeat", "drop", "uneven"]),
+            shares=st.none() | st.lists(counts, min_size=1, max_size=4).map(tuple),
+            reduction=st.sampled_from(["mean", "weighted", "sum"]),
+            dropout=st.sampled_from(["own", "same", "union"]),
+            same_start=st.booleans(),
         ),
         rules=st.dictionaries(codes, st.dictionaries(st.text(max_size=8), finite, max_size=2)),
     )

@@ -17,13 +17,14 @@ DATA: dict[str, Any] = {
 }
 MODELS: dict[str, dict[str, Any]] = {
     "by hand": {"width": 8, "activation": "sigmoid"},
-    "stacked": {"width": 8, "norm": "batch"},
+    "batch norm by hand": {"width": 8, "norm": "batch"},
+    "stacked": {"width": 8, "norm": "layer"},
     "one by one": {"width": 8, "dropout": 0.3},
 }
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "rmsprop", "adam", "adamw", "nadam", "radam"])
-@pytest.mark.parametrize("name", ["by hand", "stacked"])
+@pytest.mark.parametrize("name", ["by hand", "batch norm by hand", "stacked"])
 def test_agrees_with_the_cpu(name, optimizer, monkeypatch):
     values = {
         **DATA,
@@ -73,7 +74,7 @@ def test_random_layers_do_not_read_or_move_the_stream_of_the_gpu():
     "values",
     [
         {**DATA, "model": MODELS["by hand"]},
-        {**DATA, "model": MODELS["stacked"]},
+        {**DATA, "model": MODELS["batch norm by hand"]},
         {**DATA, "model": {"width": 8, "output": "sigmoid"}, "loss": "bce"},
         {**DATA, "model": {"width": 8}, "loss": "sum"},
         {"data": {"name": "digits", "samples": 30}, "loss": "cross_entropy", "model": {"kind": "cnn"}},
@@ -94,7 +95,12 @@ def test_mixed_precision_stays_close_to_float32_there(values, precision, monkeyp
 
 
 def test_runs_have_their_own_scales_there():
-    values = {**DATA, "model": MODELS["stacked"], "loss": "sum", "train": {"epochs": 3, "batch_size": 8, "precision": "fp16"}}
+    values = {
+        **DATA,
+        "model": MODELS["batch norm by hand"],
+        "loss": "sum",
+        "train": {"epochs": 3, "batch_size": 8, "precision": "fp16"},
+    }
     rates = [{**values, "optimizer": {"name": "adam", "lr": rate}} for rate in (0.01, 1.0)]
     cuda = torch.device("cuda:0")
     for together, alone in zip(train(*rates, device=cuda), rates, strict=True):

@@ -126,13 +126,18 @@ def test_a_coupled_weight_decay_is_part_of_it_and_a_decoupled_one_is_not() -> No
     base = {"model": {"layers": 1}, "data": "iris"}
     plain, _ = make_surface(base)
     coupled, _ = make_surface({**base, "optimizer": {"name": "adam", "weight_decay": 0.3}})
-    decoupled, _ = make_surface({**base, "optimizer": {"name": "adamw", "weight_decay": 0.3}})
+    apart = (
+        {"name": "adamw"},
+        {"name": "nadam", "decoupled_weight_decay": True},
+        {"name": "radam", "decoupled_weight_decay": True},
+    )
+    decoupled = [make_surface({**base, "optimizer": {**each, "weight_decay": 0.3}})[0] for each in apart]
     at, one = plain.at, torch.eye(len(plain.at), dtype=torch.float64)
     assert coupled.is_exact  # not put right by differences
     assert coupled.measure(at) == pytest.approx(plain.measure(at) + 0.15 * float(at @ at))
     assert_agree(coupled.differentiate(at), plain.differentiate(at) + 0.3 * at)
     assert_agree(compute_hessian(coupled), compute_hessian(plain) + 0.3 * one)
-    assert decoupled.measure(at) == plain.measure(at)
+    assert [each.measure(at) for each in decoupled] == [plain.measure(at)] * 3
 
 
 def test_weights_of_classes_count_over_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

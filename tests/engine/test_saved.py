@@ -101,12 +101,16 @@ def test_a_file_that_is_none_of_weights(tmp_path: Path, monkeypatch: pytest.Monk
         def __reduce__(self) -> tuple[Any, ...]:
             return os.mkdir, (str(ran),)
 
-    assert "is no file of weights alone" in refuse(save(tmp_path / "bomb.pt", {"model.0.weight": Bomb()}))
+    told = refuse(save(tmp_path / "bomb.pt", {"model.0.weight": Bomb()}))
+    assert "is no file of weights alone" in told
+    assert "PyTorch" not in told  # which would have it read without a guard
     assert not ran.exists()  # nothing in a file is run
     assert "is no file of weights alone" in refuse(save(tmp_path / "whole.pt", nn.Linear(2, 2)))
     assert "holds no mapping from names to tensors" in refuse(save(tmp_path / "list.pt", [torch.zeros(2)]))
     (tmp_path / "text.pt").write_text("weights")
     assert "is no file of weights alone" in refuse({**BASE, "weights": str(tmp_path / "text.pt")})
+    (tmp_path / "short.pt").write_text("hi\n")
+    assert "writes it: KeyError: 10" in refuse({**BASE, "weights": str(tmp_path / "short.pt")})
     save(tmp_path / "net.pt", make_state())
     targets.set_home(tmp_path)
     try:

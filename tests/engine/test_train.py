@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from trainlab import engine
 from trainlab.config import validate
 from trainlab.data import load
 from trainlab.engine import _ways
+from trainlab.plan import PlannedRun
 
 from .plain import train_plain
-from .runs import see_weights, spy, train
+from .runs import prepare, see_weights, spy, train
 
 LINE = {"data": {"name": "linear", "samples": 40}, "loss": "mse"}
 CLASSES = {"data": {"name": "classification", "samples": 60, "features": 6, "standardize": True}, "loss": "cross_entropy"}
@@ -245,3 +247,14 @@ def test_data_are_not_changed_by_training():
     for name in ("mlp, full batch", "bce of many", "filters", "works in place", "dropout"):
         train({**CASES[name], **RANDOM, "train": {"epochs": 1}})
     assert torch.equal(load(spec).train[0], before)
+
+
+def test_a_run_may_be_measured_more_closely_than_others():
+    values = {"data": {"name": "random", "samples": 8, "features": 3, "classes": 2}, "loss": "cross_entropy"}
+    config = validate(values)
+    own = [(), ("gradient-norm",), (), ("gradient-norm",)]
+    runs = [PlannedRun(name=str(place), patch={}, config=config, probes=each) for place, each in enumerate(own)]
+    traces = engine.train(runs, [prepare(values)] * 4, ["accuracy"])
+    assert [trace.name for trace in traces] == ["0", "1", "2", "3"]
+    assert [set(trace.series) for trace in traces] == [{"loss", *each} for each in own]
+    assert all("train_accuracy" in trace.metrics for trace in traces)

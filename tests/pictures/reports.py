@@ -213,7 +213,48 @@ def make_compare():
     return replace(report, tables=(table, grid))
 
 
+def make_watch():
+    """Two models, one of which leaves the finite numbers."""
+    updates = np.arange(1, 41)
+    runs = []
+    for name, ends in (("Generator", 41), ("Critic", 31)):
+        loss = np.where(updates < ends, 2.0 / updates, np.nan)
+        norms = np.column_stack([3.0 / updates, 4.0 / updates])
+        series = {
+            "loss": Series(per="update", at=updates, values=loss),
+            "gradient-norm": Series(per="update", at=updates, values=norms),
+        }
+        runs.append(make_run(name, series=series, layers=make_layers([3.0, 4.0])))
+    return make_report("watch", "The likeliest cause of what is wrong: NaN or infinity appeared (G006).", runs)
+
+
+METRICS = (
+    ("base", "train loss", 0.5, 0.5, 0.0, 0.01, "same"),
+    ("base", "test loss", 0.6, 0.9, 0.3, 0.012, "worse"),
+    ("base", "test accuracy", 0.9, 0.8, -0.1, 0.018, "worse"),
+    ("model.norm=batch", "test accuracy", 0.9, 0.95, 0.05, 0.018, "better"),
+)
+
+
+def make_diff(rows=METRICS):
+    names = ("run", "metric", "old", "new", "change", "limit", "verdict")
+    table = Table(name="metrics", title="metrics", columns=tuple(Column(name=name) for name in names), rows=tuple(rows))
+    return replace(make_report("diff", "Worse: test loss 0.6 -> 0.9 (+0.3, limit 0.012).", []), tables=(table,))
+
+
+def make_distributed(arms=(("base", (1e-16, 0.0, 2e-16)), ("distributed.reduction=sum", (3.0, 3.0, 3.0))), beside=()):
+    """Errors at updates 1, 2 and 25 of the runs that a table shows, and runs beside them."""
+    at = np.array([1, 2, 25])
+    runs = [
+        make_run(name, series={"gradient-error-float64": Series(per="update", at=at, values=np.array(each))}) for name, each in arms
+    ]
+    table = Table(name="arms", title="", columns=(Column(name="run"),), rows=tuple((name,) for name, _ in arms))
+    report = make_report("distributed", "4 ranks do not compute what one does.", [*runs, *map(make_run, beside)])
+    return replace(report, tables=(table,))
+
+
 ALL = {
+    "distributed": make_distributed,
     "compare": make_compare,
     "check": make_check,
     "gradients": make_gradients,
@@ -221,5 +262,7 @@ ALL = {
     "overfit": make_overfit,
     "clip": make_clip,
     "underfit": make_underfit,
+    "watch": make_watch,
+    "diff": make_diff,
     "landscape": make_landscape,
 }

@@ -3,6 +3,7 @@ import dataclasses
 import math
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from trainlab import plugins
 from trainlab.errors import UserError
 from trainlab.pictures import _save
-from trainlab.pictures._save import check, save
+from trainlab.pictures._save import check, draw_svg, save
 from trainlab.report import Answer, Report
 
 from .reports import ALL, make_gradients
@@ -75,8 +76,20 @@ def test_the_title_is_the_answer(tmp_path):
 
 
 def test_dollars_are_dollars(tmp_path):
-    report = dataclasses.replace(make_gradients(), answer=Answer(text=r"costs $5 or $\undefined$ more_{than"))
+    report = dataclasses.replace(make_gradients(), answer=Answer(text=r"costs $\undefined{$ more_{than"))
     save(report, tmp_path / "picture.png")
+
+
+@pytest.mark.parametrize("evil", ["--><script>alert(1)</script>", "]]><script/>&lt;\"'", "</svg><img src=x onerror=alert(1)>"])
+@pytest.mark.parametrize("command", ["check", "gradients", "watch"])
+def test_names_stay_text(command, evil):
+    report = ALL[command]()
+    runs = (*report.runs[:1], *(dataclasses.replace(run, name=f"{evil}{run.name}") for run in report.runs[1:]))
+    text = draw_svg(dataclasses.replace(report, runs=runs, answer=Answer(text=evil)))
+    elements = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(text).iter()}
+    assert not elements & {"script", "img"}
+    assert "<script" not in text
+    assert "<img" not in text
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path):
@@ -85,7 +98,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
     text = str(caught.value)
     assert ".png, .svg, .pdf" in text
     assert "no such folder" in text
-    assert "explain has no picture. Choices: check, clip, compare, gradients" in text
+    assert "explain has no picture. Choices: check, clip, compare, " in text
 
 
 def test_without_matplotlib_it_says_how_to_install_it(tmp_path, monkeypatch):

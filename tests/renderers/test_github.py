@@ -3,7 +3,7 @@ import re
 
 from trainlab.renderers._target import Target
 from trainlab.renderers.github import render
-from trainlab.report import Finding
+from trainlab.report import Answer, Finding
 
 from .reports import make_empty, make_report
 
@@ -43,6 +43,13 @@ def test_signs_of_the_command_language_are_escaped():
     text = render(dataclasses.replace(make_report(), findings=(bad,)), Target())
     assert "::error title=L003 a%3Ab%2Cc::x,y: 100 %25 of it::error::no." in text.splitlines()[0]
     assert len(text.splitlines()) == 2
+
+
+def test_metrics_that_are_worse_are_an_error():
+    worse = Answer(text="Worse.", values={"worse_metrics": ["base: test_loss", "base: test_r2"]})
+    first, last = read(dataclasses.replace(make_empty(), answer=worse))
+    assert first == ("error", "2 metrics worse", "base: test_loss, base: test_r2")
+    assert last[0] == "notice"
 
 
 def test_a_report_of_nothing():

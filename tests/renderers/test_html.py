@@ -90,7 +90,22 @@ def test_long_tables_are_folded():
     assert sum(tag == "details" for tag, _ in page.elements) == 3
 
 
-@pytest.mark.parametrize(("make", "state"), [(make_report, "error"), (make_empty, "warning")])
+def test_what_paper_has_no_room_for_is_marked():
+    columns = (Column(name="run"), *(Column(name=str(each), priority=each) for each in range(1, 8)))
+    table = Table(name="t", title="t", columns=columns, rows=(("base", *("a" * 24 for _ in range(7))),))
+    page = Page(render(dataclasses.replace(make_empty(), tables=(table,)), Target()))
+    heads = [attributes["class"] for tag, attributes in page.elements if tag == "th"]
+    cells = [attributes["class"] for tag, attributes in page.elements if tag == "td"]
+    assert heads == ["text", "text", "text", "text", *["text spare"] * 4]
+    assert cells == heads
+
+
+def make_worse():
+    worse = Answer(text="Worse.", values={"worse_metrics": ["base: test_loss"]})
+    return dataclasses.replace(make_empty(), answer=worse, exit_code=1, complete=True)
+
+
+@pytest.mark.parametrize(("make", "state"), [(make_report, "error"), (make_empty, "warning"), (make_worse, "error")])
 def test_the_first_line_shows_how_bad_it_is(make, state):
     page = Page(render(make(), Target()))
     assert ("h1", {"class": state}) in page.elements

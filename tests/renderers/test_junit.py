@@ -4,6 +4,7 @@ from junitparser import Failure, JUnitXml, Skipped
 
 from trainlab.renderers._target import Target
 from trainlab.renderers.junit import render
+from trainlab.report import Answer
 
 from .reports import make_empty, make_report
 
@@ -45,6 +46,15 @@ def test_what_counts_for_the_exit_code_fails():
     assert not fails("error", "G004")
     assert fails("warning", "G004")
     assert not fails("warning", "F001"), "it is known"
+
+
+def test_a_metric_that_is_worse_fails():
+    worse = Answer(text="Worse.", values={"worse_metrics": ["base: test_loss"]})
+    suites = read(dataclasses.replace(make_empty(), answer=worse))
+    (failure,) = find(suites, "base", "base: test_loss").result
+    assert isinstance(failure, Failure)
+    assert (failure.type, failure.message) == ("worse", "Worse.")
+    assert (suites.tests, suites.failures) == (1, 1)
 
 
 def test_the_counts_are_those_of_the_cases():

@@ -105,6 +105,7 @@ class TestGrid:
                 {"model.width": list(range(1, 12)), "optimizer.lr": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]},
                 "11 x 6 = 66 combinations are too many",
             ),
+            ({"seed": [0, 1]}, "seed: is what every run is repeated with"),
             ({"optimizer.name": ["sgd", "adam"], "optimizer.momentum": [0.0, 0.9]}, "`adam` has no `momentum`"),
         ],
     )
@@ -172,6 +173,17 @@ class TestWinner:
         assert "one seed cannot tell whether that is chance" in found.answer.text
         assert found.answer.values["best"] is None
         assert [row["verdict"] for row in read_rows(found, "cells")] == [None, "the base"]
+
+    def test_of_two_seeds_more_are_asked_for(self) -> None:
+        options = replace(cross(ACTS), seeds=(0, 1))
+        found = conclude(options, make_cell(options, {"base": (0.3, 0.5), "model.activation=tanh": (0.7, 0.6)}))
+        assert found.answer.text.endswith("2 seeds; more tell more: try --seeds 5).")
+
+    def test_seeds_that_are_lacking_are_told(self) -> None:
+        options = cross(ACTS)
+        traces = make_cell(options, {"base": (0.5, 0.5, 0.5), "model.activation=tanh": (0.9, 0.9, 0.9)})
+        assert conclude(options, traces).tables[0].title == "side by side, means over 3 seeds"
+        assert conclude(options, traces[:-2]).tables[0].title == "side by side, means over 1 to 3 seeds"
 
     def test_a_run_that_left_the_numbers_got_nothing_right(self) -> None:
         options = cross(ACTS)
@@ -280,6 +292,9 @@ class TestUpdates:
         rows = read_rows(found, "cells")
         assert [row["updates to 0.5"] for row in rows] == [56, None]
         assert found.answer.values["best"] == "model.activation=tanh"
+
+    def test_nobody_gets_there(self) -> None:
+        assert self.make(1000, 1000).answer.text == "Nothing to choose by: no run gets to a loss of 0.5."
 
 
 class TestEqualUpdates:

@@ -14,6 +14,7 @@ from trainlab.config import Config, validate
 from trainlab.plan import PlannedRun
 from trainlab.report import Finding, Trace
 from trainlab.studies._mending import AGAIN, ONCE, STAGE, Change, Measured, Outcome, follow, propose, search
+from trainlab.studies._telling import tabulate_trials
 
 CONFIG = validate(
     {"data": {"name": "digits"}, "loss": "cross_entropy", "optimizer": {"lr": 3.0}, "train": {"epochs": 10, "batch_size": 32}}
@@ -79,6 +80,17 @@ def test_the_best_strength_is_kept_and_measured_with_fresh_seeds() -> None:
     assert sorted({run.config.seed for run in fresh}) == [1, 2, 3]
     assert {run.name for run in fresh} == {f"control{AGAIN}", f"optimizer.lr=0.03{AGAIN}", f"optimizer.lr=0.3{AGAIN}"}
     assert outcome.cost == len(made)
+
+
+def test_a_verdict_that_the_loss_decided_says_so() -> None:
+    outcome, _ = look(by_rate, too_high)
+    assert outcome.kept is not None
+    (accuracy, *_) = outcome.kept.effects
+    unclear = replace(accuracy, verdict="no difference")
+    lower = replace(accuracy, metric="validation_loss", scale="ratio", verdict="helps")
+    kept = replace(outcome.kept, effects=(unclear, lower))
+    (table,) = tabulate_trials(replace(outcome, trials=(outcome.kept, kept)))
+    assert [row[-1] for row in table.rows] == ["control", "helps", "helps the loss"]
 
 
 def test_arms_are_compared_on_a_validation_part_and_the_patch_has_none() -> None:

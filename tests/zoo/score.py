@@ -149,7 +149,7 @@ def tabulate_rules(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
     rows = []
     for code, rule in list_rules().items():
         if getattr(rule, "scope", "run") != "run":
-            continue  # only a loop that somebody wrote can break it, see tests/watch; or it needs more than a training
+            continue  # only a loop that somebody wrote, or ranks, can break it; or it needs more than a training
         faults = [each for each in counted if each.case.codes and each.case.codes[0] == code]
         found, first = sum(map(is_detected, faults)), sum(map(is_named_first, faults))
         false = sum(code in alarms(each) for each in clean)

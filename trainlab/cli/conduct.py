@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainlab import targets
-from trainlab.causes import FAIL_ON
+from trainlab.causes import FAIL_ON, SEVERITIES
 from trainlab.cli import streams
 from trainlab.cli.exits import ExitCode
 from trainlab.cli.options import Chosen, Shared
-from trainlab.cli.reporting import read_report, write_report
-from trainlab.cli.values import MOST, parse_count
-from trainlab.config import Config, apply_patch, find_config, load, name_patch, parse_patch, parse_value, validate
+from trainlab.cli.reporting import check_beside, read_report, write_beside, write_report
+from trainlab.cli.values import MOST, parse_count, parse_percent
+from trainlab.config import Config, apply_patch, find_config, load, name_patch, parse_patch, parse_value, refuse_seed, validate
 from trainlab.errors import Problem, UserError, check_choice, find_source
 from trainlab.plan import Arm, Options
 
@@ -30,6 +31,29 @@ if TYPE_CHECKING:
 
 Change = tuple[str, str, Any]
 """Where it was set, the key, the value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What was reported earlier.
+
+    Attributes:
+        report: the JSON report, if there is one and it has runs.
+        known: `(code, run, where, severity)` of its findings, and of the same as something milder.
+        tolerance: share of a metric's old size by which it may be worse.
+    """
+
+    report: Mapping[str, Any] | None = None
+    known: frozenset[tuple[str, str, str, str]] = frozenset()
+    tolerance: float = 0.0
+
+    def judge(self, report: Report) -> Report:
+        """The report of now, with what is worse."""
+        if self.report is None:
+            return report
+        from trainlab.diffing import judge_against
+
+        return judge_against(report, self.report, self.tolerance)
 
 
 def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
@@ -64,7 +88,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
             chosen={name: value for name, value in chosen.items() if value is not None},
         )
     with collect(problems):
-        settings = check_settings(shared)
+        settings, baseline = check_settings(shared)
     if problems:
         raise UserError(problems)
     options = replace(options, budget=settings["trainings"])
@@ -85,6 +109,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
             executor = stack.enter_context(open_executor(shared.executor)) if shared.executor is not None else None
             watcher = stack.enter_context(watch(quiet=shared.quiet))
             report = study.run(command, config, options, study.Settings(**settings), watcher, executor)
+            report = baseline.judge(report)
             if "write" in options.chosen:
                 from trainlab.cli.mending import write_mended
 
@@ -93,17 +118,12 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
 
                 report = write_mended(report, source, config, options, check)
     except UserError as error:
-        raise locate(error, sources) from error
+        raise locate(error, {**sources, "weights": "--weights"} if "weights" in options.chosen else sources) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))
+    if command == "distributed" and os.environ.get("RANK", "0") != "0":
+        return report.exit_code  # torchrun has started one that reports for all
     write_report(report, destinations, sys.argv[1:], verbose=shared.verbose, full_series=shared.full_series)
-    if shared.plot is not None:
-        from trainlab.pictures._save import save
-
-        save(report, shared.plot)
-    if shared.tensorboard is not None:
-        from trainlab.integrations import tensorboard
-
-        tensorboard.save(report, shared.tensorboard)
+    write_beside(report, shared.plot, shared.tensorboard)
     return report.exit_code
 
 
@@ -139,17 +159,8 @@ def plan_output(command: str, shared: Shared) -> list[streams.Destination]:
     destinations: list[streams.Destination] = []
     with collect(problems):
         destinations = streams.parse_destinations(list(shared.format), shared.output)
-    if shared.plot is not None:
-        from trainlab.pictures._save import check
-
-        with collect(problems):
-            check(command, shared.plot)
-            streams.check_writable(shared.plot, "--plot")
-    if shared.tensorboard is not None:
-        from trainlab.integrations import tensorboard
-
-        with collect(problems):
-            tensorboard.check(shared.tensorboard)
+    with collect(problems):
+        check_beside(command, shared.plot, shared.tensorboard)
     with collect(problems):
         streams.check_places([*(each.path for each in destinations), *([shared.plot] if shared.plot else [])])
     if problems:
@@ -236,6 +247,8 @@ def make_arms(config: Config, sources: Mapping[str, str], vs: Sequence[str]) -> 
     for source, change in given or listed:
         with collect(problems):
             patch = parse_patch(change, source) if isinstance(change, str) else change
+            if wrong := refuse_seed(patch, source):
+                raise UserError(wrong)
             patched = apply_patch(config, patch, source)
             name = name_patch(patch)
             if any(arm.name == name for arm in arms):
@@ -259,11 +272,10 @@ def make_seeds(config: Config, shared: Shared) -> tuple[int, ...]:
     return tuple(range(config.seed, config.seed + count))
 
 
-def check_settings(shared: Shared) -> dict[str, Any]:
-    """The shared options as `trainlab.study.Settings` takes them."""
+def check_settings(shared: Shared) -> tuple[dict[str, Any], Baseline]:
+    """The shared options as `trainlab.study.Settings` takes them, and what was reported earlier."""
     problems: list[Problem] = []
-    threads, processes, trainings, seconds = 1, None, None, None
-    baseline: frozenset[tuple[str, str, str]] = frozenset()
+    threads, processes, trainings, seconds, baseline = 1, None, None, None, Baseline()
     fail_on = shared.fail_on or "never"
     problems += check_choice("--fail-on", fail_on, FAIL_ON)
     with collect(problems):
@@ -273,20 +285,21 @@ def check_settings(shared: Shared) -> dict[str, Any]:
     with collect(problems):
         trainings, seconds = parse_budget(shared.budget)
     with collect(problems):
-        baseline = read_baseline(shared.baseline)
+        baseline = read_baseline(shared.baseline, shared.tolerance)
     if problems:
         raise UserError(problems)
-    return {
+    settings = {
         "device": shared.device,
         "threads": threads,
         "processes": processes,
         "select": shared.select,
         "ignore": shared.ignore,
         "fail_on": fail_on,
-        "baseline": baseline,
+        "baseline": baseline.known,
         "trainings": trainings,
         "seconds": seconds,
     }
+    return settings, baseline
 
 
 def parse_processes(shared: Shared) -> int | None:
@@ -312,13 +325,24 @@ def parse_budget(text: str | None) -> tuple[float | None, float | None]:
     return (amount, None) if match[2] == "x" else (None, amount * (60 if match[2] == "m" else 1))
 
 
-def read_baseline(path: Path | None) -> frozenset[tuple[str, str, str]]:
-    """What is already known: `(code, run, where)` of the findings of an earlier JSON report."""
+def read_baseline(path: Path | None, tolerance: str = "0%") -> Baseline:
+    """An earlier JSON report.
+
+    Raises:
+        UserError: it is none, or `tolerance` is no share in per cent.
+    """
+    share = parse_percent(tolerance, "--tolerance")
     if path is None:
-        return frozenset()
+        return Baseline()
+    report = read_report(path, "--baseline")
     try:
-        return frozenset((each["code"], each["run"], each["where"]) for each in read_report(path, "--baseline")["findings"])
-    except (KeyError, TypeError):
+        known = frozenset(
+            (each["code"], each["run"], each["where"], severity)
+            for each in report["findings"]
+            for severity in SEVERITIES[SEVERITIES.index(each["severity"]) :]
+        )
+        return Baseline(report=report if report["runs"] else None, known=known, tolerance=share)
+    except (KeyError, TypeError, ValueError):
         raise UserError("is no JSON report of trainlab's", key="--baseline", value=str(path)) from None
 
 
@@ -336,7 +360,7 @@ def write_cost(cost: Estimate, destinations: list[streams.Destination]) -> None:
         f"runs     {least}{cost.runs}",
         f"updates  {least}{cost.updates}",
         f"memory   {least}{cost.bytes / 2**20:.3g} MiB beside torch and the data",
-        f"time     {least}{cost.seconds:.2g} s",
+        f"time     {least}{cost.seconds:.2g} s of training",
         *(f"skipped  {each.run}: {each.reason}" for each in cost.skipped),
     ]
     skipped = [{"run": each.run, "reason": each.reason} for each in cost.skipped]

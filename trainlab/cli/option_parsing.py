@@ -21,6 +21,7 @@ FROM_ENVIRONMENT = (
     "ignore",
     "fail_on",
     "baseline",
+    "tolerance",
     "budget",
     "quiet",
     "verbose",

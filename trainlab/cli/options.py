@@ -17,6 +17,11 @@ FullSeries = Annotated[bool, typer.Option("--full-series", help="Do not thin ser
 Select = Annotated[list[str] | None, typer.Option(metavar="CODE", help="Report these rules only (prefixes). Repeatable.")]
 Ignore = Annotated[list[str] | None, typer.Option(metavar="CODE", help="Do not report these rules (prefixes). Repeatable.")]
 Baseline = Annotated[Path | None, typer.Option(metavar="REPORT.json", help="Findings that stand there do not count.")]
+Tolerance = Annotated[
+    str, typer.Option(metavar="P%", help="By how much of its old size a metric of the base may be worse than in --baseline.")
+]
+Plot = Annotated[Path | None, typer.Option(metavar="FILE.png|svg|pdf", help="Draw the report.")]
+Tensorboard = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the runs there as event files for TensorBoard.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show everything.")]
 Chosen = dict[str, Any]
 """What a command's own options ask of its study; those that were not given are None."""
@@ -63,6 +68,7 @@ class Shared:
     ignore: tuple[str, ...]
     fail_on: str | None
     baseline: Path | None
+    tolerance: str
     budget: str | None
     dry_run: bool
     quiet: bool
@@ -175,7 +181,8 @@ def _shared(  # read, never called
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     seed: Annotated[str | None, typer.Option(metavar="N", help="Seed of the first run, instead of the config's.")] = None,
     seeds: Annotated[
-        str | None, typer.Option(metavar="N", help="Runs of each kind, with seeds seed .. seed+N-1.  [default: 1]")
+        str | None,
+        typer.Option(metavar="N", help="Runs of each kind, with seeds seed .. seed+N-1.  [default: 1 to 5, as the question needs]"),
     ] = None,
     threads: Annotated[str, typer.Option(metavar="N", help="Threads of torch.")] = "1",
     processes: Annotated[
@@ -193,15 +200,14 @@ def _shared(  # read, never called
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the first format goes.")] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.png|svg|pdf", help="Draw the report.")] = None,
-    tensorboard: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the runs there as event files for TensorBoard.")
-    ] = None,
+    plot: Plot = None,
+    tensorboard: Tensorboard = None,
     full_series: FullSeries = False,
     select: Select = None,
     ignore: Ignore = None,
     fail_on: Annotated[str | None, typer.Option(metavar=FAIL_ON, help="Exit 1 at such findings.  [default: never]")] = None,
     baseline: Baseline = None,
+    tolerance: Tolerance = "2%",
     budget: Annotated[str | None, typer.Option(metavar="20x|30s", help=BUDGET)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and train nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no warnings.")] = False,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from trainlab import plugins
 from trainlab.cli import streams
-from trainlab.errors import UserError
+from trainlab.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from trainlab.report import Report
@@ -66,9 +66,51 @@ def _draw(report: Report) -> str:
     from trainlab.pictures._save import draw_svg
 
     try:
-        return draw_svg(report) if report.runs else ""
+        return draw_svg(report) if report.runs or report.tables else ""
     except UserError:
         return ""
+
+
+def check_beside(command: str, plot: Path | None, tensorboard: Path | None) -> None:
+    """Find out before the work begins that the picture or the event files could not be written.
+
+    Raises:
+        UserError: with all that is wrong with either.
+    """
+    problems: list[Problem] = []
+    if plot is not None:
+        from trainlab.pictures._save import check
+
+        try:
+            check(command, plot)
+            streams.check_writable(plot, "--plot")
+        except UserError as error:
+            problems += error.problems
+    if tensorboard is not None:
+        from trainlab.integrations.tensorboard import check as check_folder
+
+        try:
+            check_folder(tensorboard)
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        raise UserError(problems)
+
+
+def write_beside(report: Report, plot: Path | None, tensorboard: Path | None) -> None:
+    """The picture and the event files, where they were asked for.
+
+    Raises:
+        UserError: one of them could not be written.
+    """
+    if plot is not None:
+        from trainlab.pictures._save import save
+
+        save(report, plot)
+    if tensorboard is not None:
+        from trainlab.integrations.tensorboard import save as save_events
+
+        save_events(report, tensorboard)
 
 
 def read_report(path: Path, key: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import typer
 from trainlab.cli import streams
 from trainlab.cli.exits import ExitCode
 from trainlab.cli.option_parsing import Command
-from trainlab.cli.reporting import write_report
+from trainlab.cli.reporting import check_beside, write_beside, write_report
 from trainlab.cli.status_line import StatusLine
 from trainlab.cli.values import parse_count, parse_percent
 from trainlab.errors import UserError, check_choice
@@ -63,6 +64,11 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
         raise UserError("say what to run: a script, or -m and a module", key="SCRIPT")
     options = _read_options(given)
     written, streamed = _split(list(given["format"] or ["table"]), output)
+    # The script may change the working directory
+    written = [replace(each, path=each.path and each.path.absolute()) for each in written]
+    plot, tensorboard = (given[name] and given[name].absolute() for name in ("plot", "tensorboard"))
+    check_beside("watch", plot, tensorboard)
+    streams.check_places([*(each.path for each in written), *([plot] if plot else [])])
 
     from trainlab.watch import Script, judge, run
     from trainlab.watch._ranks import find_place
@@ -87,6 +93,7 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
         sys.stdout.flush()
     # stdout is the script's
     write_report(report, written, typed, stream=sys.stderr, verbose=given["verbose"], full_series=given["full_series"])
+    write_beside(report, plot, tensorboard)
     _end(ended, report)
 
 
@@ -136,7 +143,7 @@ def _read_options(given: dict[str, Any]) -> Options:
         ignore=tuple(given["ignore"] or ()),
         fail_on=given["fail_on"],
         stop_on=given["stop_on"],
-        baseline=read_baseline(given["baseline"]),
+        baseline=read_baseline(given["baseline"]).known,
     )
 
 

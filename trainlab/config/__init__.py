@@ -2,7 +2,7 @@
 
 from trainlab.config.config import Config
 from trainlab.config.load import Document, find_config, list_configs, load, parse_value
-from trainlab.config.patch import Patched, apply_patch, list_keys, name_patch, parse_patch, parse_values
+from trainlab.config.patch import Patched, apply_patch, list_keys, name_patch, parse_patch, parse_values, refuse_seed
 from trainlab.config.schema import build_schema
 from trainlab.config.validate import to_values, validate
 from trainlab.config.write import format_sections, format_value
@@ -23,6 +23,7 @@ __all__ = [
     "parse_patch",
     "parse_value",
     "parse_values",
+    "refuse_seed",
     "to_values",
     "validate",
 ]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 from trainlab.config.data import Data, Ones
+from trainlab.config.distributed import Distributed
 from trainlab.config.model import MLP, Model
 from trainlab.config.regularize import Regularize
 from trainlab.config.training import SGD, Clip, ConstantSchedule, Loss, NoClip, Optimizer, Schedule, Train
@@ -93,6 +94,7 @@ class Config(Setting):
         train: how long, in what portions.
         weights: what it starts from instead: a file that `torch.save` wrote of its `state_dict()`, in the folder of this config or
             else in the working directory; or all trained weights as one list of numbers, in the order of the parameters.
+        distributed: how several processes would share an update; every command but `distributed` trains in one.
         rules: thresholds by rule code, and `ignore: [{code: ..., reason: ...}]`.
         vs: changes to run beside the base, each like one `--vs`; empty in the config of a single run.
         vary: values by dotted key: `compare` runs every combination, as with `--vary`; empty in the config of a single run.
@@ -108,6 +110,7 @@ class Config(Setting):
     clip: Clip = field(default_factory=NoClip)
     train: Annotated[Train, OR_EMPTY] = field(default_factory=Train)
     weights: Weights = None
+    distributed: Annotated[Distributed, OR_EMPTY] = field(default_factory=Distributed)
     rules: Rules = field(default_factory=dict)
     vs: Vs = field(default_factory=list)
     vary: Vary = field(default_factory=dict)

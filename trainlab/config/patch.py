@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,12 @@ class Patched:
 
     config: Config
     dropped: tuple[str, ...] = ()
+
+
+def refuse_seed(keys: Iterable[str], source: str | None = None) -> list[Problem]:
+    """The problem with a comparison that changes the seed; none if it does not."""
+    message = "is what every run is repeated with, no change to compare: leave it out, --seeds N says how many"
+    return [Problem(message=message, key=key, source=source) for key in keys if key == "seed"]
 
 
 def parse_patch(text: str, source: str | None = None) -> dict[str, Any]:

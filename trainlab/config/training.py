@@ -263,6 +263,12 @@ class PythonOptimizer(Setting):
 
 Optimizer = Annotated[SGD | AdaGrad | RMSProp | Adam | NAdam | RAdam | PythonOptimizer, Tagged("name", "sgd")]
 
+
+def is_decoupled(optimizer: Optimizer) -> bool:
+    """Whether its weight decay shrinks the weights by themselves, and is no part of the loss."""
+    return optimizer.name == "adamw" or getattr(optimizer, "decoupled_weight_decay", False)
+
+
 Per = Literal["epoch", "update"]
 
 

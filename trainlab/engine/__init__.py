@@ -80,7 +80,7 @@ def train(
     Args:
         runs: what to train.
         works: the same, prepared by `prepare`.
-        probes: names of `trainlab.probes`.
+        probes: names of `trainlab.probes`, for all runs; each may have more of its own.
         listen: told of the progress before every update of a stack, and ten times a second while others train; when it answers
             False, training stops and what has been measured so far is returned (runs that had not begun are left out).
         workers: other processes, or an executor; without any, this process trains.
@@ -107,7 +107,7 @@ def train(
             course.note(positions, part)
         return shares
 
-    chunks = deque(group(works))
+    chunks = deque(_cut(runs, works))
     if isinstance(workers, Elsewhere):
         workers.train(runs, works, probes, workers.cut(chunks), course)
     elif workers is None:
@@ -122,6 +122,18 @@ def train(
     return [course.traces[position] for position in sorted(course.traces)]
 
 
+def _cut(runs: Sequence[PlannedRun], works: Sequence[Work]) -> list[list[int]]:
+    """Stacks of runs that are measured alike, by position: those of the first run before all others."""
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for position, run in enumerate(runs):
+        alike.setdefault(run.probes, []).append(position)
+    return [
+        [positions[place] for place in part]
+        for positions in alike.values()
+        for part in group([works[position] for position in positions])
+    ]
+
+
 def train_chunk(
     runs: Sequence[PlannedRun],
     works: Sequence[Work],
@@ -132,9 +144,9 @@ def train_chunk(
     """Train runs that can be one stack.
 
     Args:
-        runs: what to train.
+        runs: what to train; the probes of their own are the same.
         works: the same, prepared.
-        probes: names of `trainlab.probes`.
+        probes: names of `trainlab.probes`, beside those.
         tick: called with the number of each update before it begins; False ends the training there.
         recorder: filled, for who wants to look while it is.
 
@@ -142,7 +154,7 @@ def train_chunk(
         One trace a run, in order.
     """
     keep_freed_memory()
-    modules = {name: _load_probe(name) for name in dict.fromkeys(probes)}
+    modules = {name: _load_probe(name) for name in dict.fromkeys([*probes, *runs[0].probes])}
     return _train_group(runs, works, modules, tick, recorder or Recorder())
 
 

@@ -24,6 +24,11 @@ class OneByOne:
         self._holders = _find_holders(model)
         self._draws, self._is_known = _can_draw(model), _is_known(model) and isinstance(loss, str)
 
+    @property
+    def draws(self) -> bool:
+        """Whether a pass may draw from torch's global stream."""
+        return self._draws
+
     def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:
         """See Program."""
         loss, gradients, random = self.differentiate(take_apart(weights, self.layout), batch, scale)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from trainlab.config.training import SGD, AdaGrad, Adam, NAdam, RAdam, RMSProp
+from trainlab.config.training import PythonOptimizer, is_decoupled
 from trainlab.engine._random import fork_random
 from trainlab.engine._weights import Weights
 from trainlab.engine._work import Work
@@ -232,8 +232,7 @@ def _lead(pieces: Sequence[Batch], samples: int) -> list[Batch]:
 def _find_penalty(work: Work) -> float:
     """The weight decay that is part of what is minimised; a decoupled one is not, and pulls at the weights beside it."""
     optimizer = work.config.optimizer
-    is_coupled = isinstance(optimizer, SGD | AdaGrad | RMSProp | Adam | NAdam | RAdam) and optimizer.name != "adamw"
-    return optimizer.weight_decay if is_coupled else 0.0
+    return 0.0 if isinstance(optimizer, PythonOptimizer) or is_decoupled(optimizer) else optimizer.weight_decay
 
 
 def _take_gradient(loss: Tensor, leaf: Tensor, *, create_graph: bool = False) -> Tensor:

@@ -64,6 +64,11 @@ class Regularizing:
         return replace(batch, inputs=batch.inputs + length * find_gradient().sign())
 
     @property
+    def dropouts(self) -> tuple[str, ...]:
+        """Names of the layers whose masks are drawn."""
+        return tuple(self._dropouts)
+
+    @property
     def constrains(self) -> bool:
         """Whether anything comes after the optimizer's step."""
         return bool(self._strengths.keys() & {"l1", "max_norm"})

@@ -113,7 +113,7 @@ def find_inexact(model: nn.Module) -> str | None:
     return next((kind for kind in kinds if kind not in known), None)
 
 
-def choose_rows(model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int]) -> Rows:
+def choose_rows(model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int], *, by_hand: bool = False) -> Rows:
     """How many rows the stacks of a network need. A function of its shape alone: neither of weights nor of how many runs there are.
 
     Args:
@@ -121,6 +121,7 @@ def choose_rows(model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int
         loss: name of the loss.
         sample: `[sample, ...]` inputs, two of them at least where there are as many.
         sizes: how many samples are computed together: the batches of an epoch, say.
+        by_hand: see `trainlab.engine._mlp`: samples lie last, and batch norm takes each unit of each run by itself.
     """
     portions: list[int] = []  # numbers a row, of each tensor that must fill whole registers
     sizes = sorted(set(sizes))
@@ -131,7 +132,7 @@ def choose_rows(model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int
     def note(module: nn.Module, _arguments: object, output: Tensor) -> None:
         if type(module).__name__ in each:
             portions.extend(size * output[0].numel() for size in sizes)
-        elif isinstance(module, nn.BatchNorm1d):
+        elif isinstance(module, nn.BatchNorm1d) and not by_hand:
             portions.append(module.num_features)  # runs lie beside each other as channels
 
     hooks = [module.register_forward_hook(note) for module in model.modules() if not list(module.children())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,8 @@ def _read(path: Path, given: str) -> Mapping[str, Any]:
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", key=KEY, value=given) from None
     except Exception as error:  # torch and pickle raise many kinds; all of them say that this is no file of weights alone
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        message = f"is no file of weights alone, as `torch.save(model.state_dict(), file)` writes it: {reason[:120]}"
+        reason = "" if isinstance(error, pickle.UnpicklingError) else f": {type(error).__name__}: {error}".partition("\n")[0][:120]
+        message = f"is no file of weights alone, as `torch.save(model.state_dict(), file)` writes it{reason}"
         raise UserError(message, key=KEY, value=given) from None
     if isinstance(held, Mapping):
         inner = next((held[name] for name in HOLDERS if isinstance(held.get(name), Mapping)), held)

@@ -34,16 +34,25 @@ class Streams:
 
     def draw_mask(self, name: str, runs: list[int], shares: list[float], shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Masks `[row, *shape]` of 0 and 1/(1 - share) for the dropout layer `name`."""
+        masks = torch.empty((len(runs), *shape))
         drawn: dict[int, Tensor] = {}
-        for run in runs:
-            if run not in drawn:
-                drawn[run] = draw_kept(shape, 1 - shares[run], self._get(run, f"dropout/{name}"))
-        return torch.stack([drawn[run] for run in runs]).to(like)
+        for run, mask in zip(runs, masks, strict=True):
+            if run in drawn:
+                mask.copy_(drawn[run])
+            else:
+                drawn[run] = draw_kept(shape, 1 - shares[run], self._get(run, f"dropout/{name}"), mask)
+        return masks.to(like)
 
 
-def draw_kept(shape: tuple[int, ...], keep: float, stream: torch.Generator) -> Tensor:
-    """1/keep where `bernoulli_` would draw a 1, else 0, in less than half the time; `stream` ends where that would leave it."""
-    return (torch.rand(shape, generator=stream, dtype=torch.float64) < keep).float().div_(keep)
+def draw_kept(shape: tuple[int, ...], keep: float, stream: torch.Generator, room: Tensor | None = None) -> Tensor:
+    """1/keep where `bernoulli_` would draw a 1, else 0, in less than half the time; `stream` ends where that would leave it.
+
+    In `room`, float32, if that is given.
+    """
+    kept = torch.lt(
+        torch.rand(shape, generator=stream, dtype=torch.float64), keep, out=torch.empty(shape) if room is None else room
+    )
+    return kept.div_(keep)
 
 
 def find_dropouts(model: nn.Module, sample: Tensor) -> dict[str, tuple[int, ...]]:

@@ -64,7 +64,9 @@ def find_room(work: Work, program: Program, sizes: Iterable[int]) -> Rows:
     """The rows that a stack must have where so many samples are computed together."""
     if isinstance(program, OneByOne):
         return ALONE
-    return choose_own_rows(work, sizes) if work.is_own else choose_rows(work.model, name_loss(work.loss), work.train.inputs, sizes)
+    if work.is_own:
+        return choose_own_rows(work, sizes)
+    return choose_rows(work.model, name_loss(work.loss), work.train.inputs, sizes, by_hand=isinstance(program, HandWritten))
 
 
 def count_products(model: nn.Module, sample: Tensor) -> int:
@@ -99,7 +101,7 @@ def _choose(work: Work) -> Way:
         alone = OneByOne(work.model, work.layout, work.loss, "one run fills the processor, stacked they would not be faster")
         return Way(alone, ALONE)
     if network is not None and work.train.inputs.dim() == 2:
-        room = choose_rows(work.model, name_loss(work.loss), work.train.inputs, work.batch_sizes)
+        room = choose_rows(work.model, name_loss(work.loss), work.train.inputs, work.batch_sizes, by_hand=True)
         return Way(HandWritten(network, work.layout, work.loss, room), room)
     train = work.train
     batch = Batch(inputs=train.inputs[: work.batch_size], target=None if train.target is None else train.target[: work.batch_size])

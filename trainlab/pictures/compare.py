@@ -134,7 +134,7 @@ def _draw_losses(axes: Axes, cells: dict[str, list[Run]]) -> None:
     axes.set_yscale("log")
     axes.set_xlabel("update")
     axes.set_ylabel("training loss")
-    axes.legend(fontsize=9)
+    axes.legend(fontsize=10)
 
 
 def _draw_grid(axes: Axes, table: Table) -> None:

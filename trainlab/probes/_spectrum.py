@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from trainlab.numerics import norm_rows
-from trainlab.probes._lanczos import KEPT, draw_signs, find_density, find_ends, find_trace
+from trainlab.probes._lanczos import KEPT, Ends, draw_signs, find_density, find_ends, find_trace
 from trainlab.step import Objective
 
 WHOLE = 1000
@@ -56,10 +57,24 @@ class Spectrum:
 
 
 _known: WeakKeyDictionary[Objective, Spectrum] = WeakKeyDictionary()
+_defined: WeakKeyDictionary[Objective, bool] = WeakKeyDictionary()
+
+
+def is_defined(objective: Objective) -> bool:
+    """Whether weights, gradient and curvatures are finite at the point; those of a square root at 0 are not."""
+    if objective not in _defined:
+        _defined[objective] = all(bool(torch.isfinite(each).all()) for each in _list_derivatives(objective))
+    return _defined[objective]
+
+
+def _list_derivatives(objective: Objective) -> Iterator[Tensor]:
+    yield objective.at
+    yield objective.differentiate(objective.at)
+    yield objective.curve(_draw_start(objective)[None])
 
 
 def find_spectrum(objective: Objective) -> Spectrum:
-    """The spectrum at the point: all of it for a small network; of a large one both ends, density and trace."""
+    """The spectrum at the point, which is defined: all of it for a small network; of a large one both ends, density and trace."""
     if objective not in _known:
         _known[objective] = _compute_whole(objective) if len(objective.at) <= WHOLE else _estimate(objective)
     return _known[objective]
@@ -89,13 +104,24 @@ def _compute_whole(objective: Objective) -> Spectrum:
     )
 
 
+def search_ends(objective: Objective, *, tolerance: float, most: int) -> Ends:
+    """Both ends of the spectrum alone; see `find_ends`."""
+    return find_ends(objective.curve, _draw_start(objective), tolerance=tolerance, most=most, room=_count_room(objective))
+
+
+def _draw_start(objective: Objective) -> Tensor:
+    """`[total]`, the same every time."""
+    return torch.randn(len(objective.at), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(objective.at)
+
+
+def _count_room(objective: Objective) -> int:
+    return max(FEWEST, min(USUAL, ROOM // len(objective.at)))
+
+
 def _estimate(objective: Objective) -> Spectrum:
-    size = len(objective.at)
-    start = torch.randn(size, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(objective.at)
-    room = max(FEWEST, min(USUAL, ROOM // size))
-    ends = find_ends(objective.curve, start, tolerance=TOLERANCE, most=MOST, room=room)
+    ends = search_ends(objective, tolerance=TOLERANCE, most=MOST)
     signs = draw_signs(SIGNS, objective.at, seed=1)
-    values, shares = find_density(objective.curve, signs[:DRAWS], steps=min(STEPS, room))
+    values, shares = find_density(objective.curve, signs[:DRAWS], steps=min(STEPS, _count_room(objective)))
     trace, trace_error = find_trace(objective.curve, signs)
     order = values.flatten().argsort()
     return Spectrum(

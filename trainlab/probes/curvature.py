@@ -9,7 +9,7 @@ from torch import Tensor
 
 from trainlab.numerics import norm_rows
 from trainlab.probes._facts import gather
-from trainlab.probes._spectrum import find_scale, find_size, find_spectrum
+from trainlab.probes._spectrum import find_scale, find_size, find_spectrum, is_defined
 from trainlab.step import Evaluation, Objective
 
 DOUBLINGS = range(-2, 8)
@@ -39,7 +39,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
 
 
 def _measure(objective: Objective) -> dict[str, Tensor]:
-    if not torch.isfinite(objective.at).all():
+    if not is_defined(objective):
         return {"point_loss": torch.tensor(math.nan, dtype=torch.float64)}
     gradient = objective.differentiate(objective.at)
     norm = float(norm_rows(gradient[None])[0])

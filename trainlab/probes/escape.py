@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from trainlab.probes._facts import gather
-from trainlab.probes._spectrum import find_scale, find_size, find_spectrum, find_step
+from trainlab.probes._spectrum import find_scale, find_size, find_spectrum, find_step, is_defined
 from trainlab.step import Evaluation, Objective
 
 SIZES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -33,7 +33,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
 
 
 def _measure(objective: Objective, sizes: tuple[int, ...]) -> dict[str, Tensor]:
-    if not torch.isfinite(objective.at).all():
+    if not is_defined(objective):
         return {"escape_loss": torch.tensor(math.nan, dtype=torch.float64)}
     spectrum = find_spectrum(objective)
     direction = spectrum.low

@@ -7,8 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from trainlab.probes._lanczos import find_ends
-from trainlab.probes._spectrum import FEWEST, ROOM, USUAL, WHOLE, find_spectrum
+from trainlab.probes._spectrum import WHOLE, find_spectrum, is_defined, search_ends
 from trainlab.step import Evaluation, Objective
 
 TOLERANCE = 1e-3  # of the eigenvalue: the seeds of a run differ by far more
@@ -22,11 +21,8 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
 
 
 def _measure(objective: Objective) -> float:
-    size = len(objective.at)
-    if not torch.isfinite(objective.at).all():
+    if not is_defined(objective):
         return math.nan
-    if size <= WHOLE:
+    if len(objective.at) <= WHOLE:
         return find_spectrum(objective).highest
-    start = torch.randn(size, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(objective.at)
-    room = max(FEWEST, min(USUAL, ROOM // size))
-    return float(find_ends(objective.curve, start, tolerance=TOLERANCE, most=MOST, room=room).values[-1])
+    return float(search_ends(objective, tolerance=TOLERANCE, most=MOST).values[-1])

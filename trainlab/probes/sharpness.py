@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from trainlab.numerics import norm_rows
-from trainlab.probes._spectrum import find_size, find_spectrum
+from trainlab.probes._spectrum import find_size, find_spectrum, is_defined
 from trainlab.step import Evaluation, Objective
 
 RADIUS = 0.05
@@ -34,7 +34,7 @@ def evaluate(evaluation: Evaluation, number: float = RADIUS) -> dict[str, Tensor
 
 
 def _measure(objective: Objective, radius: float) -> dict[str, float]:
-    if not torch.isfinite(objective.at).all():
+    if not is_defined(objective):
         return dict.fromkeys(("sharp_radius", "sharp_random", "sharp_worst", "sharp_adversarial"), math.nan)
     length = radius * find_size(objective.at)
     drawn = torch.randn(DRAWS, len(objective.at), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(objective.at)

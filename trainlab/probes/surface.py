@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from trainlab.probes._facts import gather
-from trainlab.probes._spectrum import find_scale, find_size, find_spectrum, find_step
+from trainlab.probes._spectrum import find_scale, find_size, find_spectrum, find_step, is_defined
 from trainlab.report import Series
 from trainlab.step import Evaluation, Objective, Step
 
@@ -45,7 +45,7 @@ def condense(evaluation: Evaluation, seen: Sequence[Series | None]) -> tuple[dic
     ways: list[dict[str, Series]] = []
     for run, way in enumerate(seen):
         objective = evaluation.objective(run)
-        if not torch.isfinite(objective.at).all():
+        if not is_defined(objective):
             drawn.append({})
             ways.append({})
             continue

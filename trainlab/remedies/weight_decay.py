@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from trainlab.config import Config
+from trainlab.config.training import is_decoupled
 from trainlab.report import Finding, Patch
 
 COUPLED = (0.04, 0.01, 0.1)
@@ -30,6 +31,5 @@ class WeightDecay:
         optimizer = config.optimizer
         if optimizer.weight_decay:
             return
-        apart = optimizer.name == "adamw" or getattr(optimizer, "decoupled_weight_decay", False)
-        for strength in PLAIN if optimizer.name == "sgd" else DECOUPLED if apart else COUPLED:
+        for strength in PLAIN if optimizer.name == "sgd" else DECOUPLED if is_decoupled(optimizer) else COUPLED:
             yield {"optimizer.weight_decay": strength}

@@ -23,6 +23,9 @@ def render(report: Report, target: Target) -> str:
     written = dict.fromkeys(LEVELS.values(), 0)
     written["notice"] = 1  # the answer
     lines, left = [], 0
+    if declined := report.answer.values.get("worse_metrics"):
+        written["error"] += 1
+        lines.append(_write("error", f"{count(len(declined), 'metric')} worse", ", ".join(declined), unicode=target.unicode))
     for finding in _order(report):
         level = LEVELS[finding.severity]
         if written[level] < LIMIT:

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from trainlab import causes
 from trainlab.config.write import format_sections
-from trainlab.renderers._columns import choose_rows, judge_word, lay_out
+from trainlab.renderers._columns import choose_rows, fit, judge_word, lay_out
 from trainlab.renderers._comparisons import tabulate_comparisons
 from trainlab.renderers._findings import describe_trial, group_findings, group_suggestions, join_seeds
 from trainlab.renderers._glyphs import UNICODE, to_printable
@@ -16,6 +16,8 @@ from trainlab.renderers._numbers import format_options, format_value
 from trainlab.renderers._summary import NOTHING_JUDGED, summarize
 from trainlab.renderers._target import Target
 from trainlab.report import Column, Report, Table
+
+PAPER = 100  # characters across a sheet
 
 
 def render(report: Report, target: Target) -> str:
@@ -56,18 +58,27 @@ def _find_state(report: Report) -> str:
     if report.exit_code == NOTHING_JUDGED:
         return "warning"
     counted = causes.count(report.findings)
-    return "error" if counted["error"] else "warning" if counted["warning"] or not report.complete else "good"
+    if counted["error"] or report.answer.values.get("worse_metrics"):
+        return "error"
+    return "warning" if counted["warning"] or not report.complete else "good"
 
 
 def _lay_out(table: Table, report: Report) -> dict[str, Any]:
-    """A table as the template takes it: headings and rows of (text, classes), long ones with what is hidden marked."""
+    """A table as the template takes it: headings and rows of (text, classes), long ones with what is hidden marked.
+
+    A column that a sheet of paper has no room for has the class `spare`.
+    """
     laid = lay_out(table, UNICODE, unicode=True)
+    spare = ["" if width is not None else " spare" for width in fit(laid, PAPER)]
     shown = set(choose_rows(table, {each.where for each in report.findings if each.where}))
     return {
         "title": table.title or table.name,
-        "heads": [(each.column.name, _classify(each.column)) for each in laid],
+        "heads": [(each.column.name, _classify(each.column) + more) for each, more in zip(laid, spare, strict=True)],
         "rows": [
-            [(each.cells[row], f"{_classify(each.column)} {_judge(each.column, each.cells[row])}".strip()) for each in laid]
+            [
+                (each.cells[row], f"{_classify(each.column)} {_judge(each.column, each.cells[row])}".strip() + more)
+                for each, more in zip(laid, spare, strict=True)
+            ]
             for row in range(len(table.rows))
         ],
         "folded": len(shown) < len(table.rows),

@@ -37,6 +37,12 @@ def render(report: Report, target: Target) -> str:  # noqa: ARG001  # a document
             counts["tests"] += 1
             if ended := _say_end(case, found, passed, failing):
                 counts[ended] += 1
+        if run == "base":
+            declined = report.answer.values.get("worse_metrics", ())
+            for metric in declined:
+                case = SubElement(suite, "testcase", classname=f"{report.command}.metrics", name=to_printable(metric, unicode=True))
+                SubElement(case, "failure", type="worse", message=to_printable(report.answer.text, unicode=True))
+            counts.update(tests=len(declined), failures=len(declined))
         for word in COUNTED:
             suite.set(word, str(counts[word]))
         totals += counts

@@ -33,10 +33,10 @@ def make_arm(config: Config, patch: Mapping[str, Any], beside: Mapping[str, Any]
     return Arm(name=name_patch(whole), patch=whole, config=apply_patch(config, dict(patch)).config)
 
 
-def list_seeds(options: Options) -> tuple[int, ...]:
-    """Those asked for; three where none are."""
+def list_seeds(options: Options, usual: int = SEEDS) -> tuple[int, ...]:
+    """Those asked for; as many as usual where none are."""
     first = options.seeds[0]
-    return options.seeds if options.seeds_given else tuple(range(first, first + SEEDS))
+    return options.seeds if options.seeds_given else tuple(range(first, first + usual))
 
 
 def shorten(number: float, digits: int = 2) -> float:

@@ -11,13 +11,14 @@ import numpy as np
 
 from trainlab.report import Answer, Column, Comparison, Finding, Table, Trace
 from trainlab.studies._arms import count_held, draw_loss, mean, say_seeds
-from trainlab.studies._contest import Contest, Entrant, Level, Measure
+from trainlab.studies._contest import Contest, Entrant, Level, Measure, find_reach
 from trainlab.studies._depth import is_deep, tabulate_depth
 from trainlab.studies._grid import Grid, say_level
 
 WORST = {"diverged": {"G006", "L003"}, "collapsed": {"L008"}, "underfits": {"F002"}}
 WORDS: Mapping[str, str] = {"helps": "better", "harms": "worse", "no-difference": "no difference"}
 FEW = 3  # cells named in the answer
+ENOUGH = 3  # seeds: with fewer, Student's interval holds nearly everything
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,8 @@ def _say_contest(story: Story) -> str:
     reached = f"{say_measure(measure)} {say_value(measure, best.value)}"
     if not others:
         return f"{start}there is only {best.cell.label}: {reached}."
+    if measure.by == "updates" and not any(find_reach(trace, measure.target) for each in contest.entrants for trace in each.runs):
+        return f"{start}nothing to choose by: no run gets to a loss of {measure.target:g}."
     if seeds < 2:
         return f"{start}{best.cell.label} comes first ({reached}), but one seed cannot tell whether that is chance: try --seeds 5."
     if contest.is_won:
@@ -74,7 +77,8 @@ def _say_contest(story: Story) -> str:
         worse = [each.cell.label for each in contest.entrants if each not in contest.tied]
         last = max(contest.tied, key=lambda each: -each.value if measure.higher else each.value)
         ends = dict.fromkeys((say_value(measure, best.value), say_value(measure, last.value)))
-        span = f"{say_measure(measure)} {' to '.join(ends)}, {seeds} seeds"
+        advice = "; more tell more: try --seeds 5" if seeds < ENOUGH else ""
+        span = f"{say_measure(measure)} {' to '.join(ends)}, {seeds} seeds{advice}"
         text = f"{start}no clear winner: {_join([each.cell.label for each in contest.tied])} cannot be told apart ({span})"
         rest = _join(worse) if len(worse) <= FEW else f"the other {len(worse)}"
         text += f"; {rest} {'is' if len(worse) == 1 else 'are'} worse." if worse else "."
@@ -182,7 +186,7 @@ def _title(text: str, story: Story) -> str:
 
 def _tabulate_entrants(story: Story, findings: Sequence[Finding]) -> Table:
     contest, grid = story.contest, story.grid
-    measure, seeds = contest.measure, max(len(each.runs) for each in contest.entrants)
+    measure, seeds = contest.measure, sorted({len(each.runs) for each in contest.entrants})
     kind = "r2" if any(trace.task == "regression" for trace in contest.entrants[0].runs) else "accuracy"
     shown: Literal["number", "percent"] = "number" if kind == "r2" else "percent"
     parts = [
@@ -215,7 +219,9 @@ def _tabulate_entrants(story: Story, findings: Sequence[Finding]) -> Table:
             )
         )
     label = kind.replace("r2", "R2")
-    title = _title("side by side", story) + f", means over {seeds} seeds" * (seeds > 1)
+    title = _title("side by side", story) + f", means over {' to '.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} seeds" * (
+        seeds[-1] > 1
+    )
     return Table(
         name=_name("cells", story),
         title=title,

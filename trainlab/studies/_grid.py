@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from trainlab.config import Config, apply_patch, format_value, name_patch, to_values
+from trainlab.config import Config, apply_patch, format_value, name_patch, refuse_seed, to_values
 from trainlab.errors import Problem, UserError
 from trainlab.plan import Arm, Options
 from trainlab.studies._arms import make_arm
@@ -58,14 +58,22 @@ def make_grid(config: Config, options: Options) -> Grid:
     is_listed = all(dict(arm.patch) in config.vs for arm in options.arms[1:])  # as opposed to asked for with --vs
     factors = given or (config.vary if is_listed else {})
     if factors:
-        return _cross(options.arms[0], factors, "--vary" if given else "vary")
+        return _cross(options.arms[0], factors, "--vary") if given else _cross_own(options.arms[0], factors)
     if len(options.arms) < 2:
         message = "there is nothing to compare: list values, as in `--vary optimizer.name=sgd,adam`, or changes, each with --vs"
         raise UserError(message, key="--vary")
     return Grid(cells=tuple(Cell(arm=arm, label=arm.name) for arm in options.arms), factors={})
 
 
-def _cross(base: Arm, factors: Mapping[str, Sequence[Any]], source: str) -> Grid:
+def _cross_own(base: Arm, factors: Mapping[str, Sequence[Any]]) -> Grid:
+    """The combinations that a config lists; what is wrong with them is told by the place in the file."""
+    try:
+        return _cross(base, factors)
+    except UserError as error:
+        raise UserError([replace(each, key=f"vary.{each.key}" if each.key else "vary") for each in error.problems]) from None
+
+
+def _cross(base: Arm, factors: Mapping[str, Sequence[Any]], source: str | None = None) -> Grid:
     problems = [
         Problem(
             message="must list two values or more", key=key, value=",".join(map(format_value, values)) or "nothing", source=source
@@ -73,10 +81,11 @@ def _cross(base: Arm, factors: Mapping[str, Sequence[Any]], source: str) -> Grid
         for key, values in factors.items()
         if len(values) < 2
     ]
+    problems += refuse_seed(factors, source)
     count = math.prod(map(len, factors.values()))
     if count > MOST:
         sizes = " x ".join(str(len(values)) for values in factors.values())
-        problems.append(Problem(message=f"{sizes} = {count} combinations are too many: at most {MOST}", key=source))
+        problems.append(Problem(message=f"{sizes} = {count} combinations are too many: at most {MOST}", source=source))
     if problems:
         raise UserError(problems)
     words = list(shorten_keys(list(factors)).values())

@@ -167,5 +167,12 @@ def _list_row(trial: Trial, metric: str | None) -> tuple[Any, ...]:
         _say_change(effect) if effect is not None else None,
         (_say_interval(effect) or None) if effect is not None else None,
         ", ".join(_list_left(trial.standing)) or None,
-        trial.verdict,
+        _say_verdict(trial, metric),
     )
+
+
+def _say_verdict(trial: Trial, metric: str | None) -> str:
+    """With the loss named where that decided, and not the measure in the row."""
+    effect = _find_effect(trial)
+    decided = effect is not None and effect.verdict == trial.verdict and effect.metric != metric
+    return f"{trial.verdict} the loss" if decided and trial.verdict != "no difference" else str(trial.verdict)

@@ -12,7 +12,7 @@ from trainlab.config import Config, apply_patch
 from trainlab.errors import Problem, UserError, find_nearest
 from trainlab.plan import Arm, Group, Options, Plan, PlannedRun
 from trainlab.report import Trace
-from trainlab.studies._arms import make_arm, plan_runs
+from trainlab.studies._arms import list_seeds, make_arm, plan_runs
 from trainlab.studies._remedies import choose_remedies
 
 PROBES = ("accuracy", "robustness", "sparsity", "mc-dropout", "votes")
@@ -56,12 +56,9 @@ def wants(options: Options, name: str) -> bool:
     return not chosen or name in chosen or "all" in chosen
 
 
-def list_seeds(options: Options) -> tuple[int, ...]:
+def choose_seeds(options: Options) -> tuple[int, ...]:
     """Those asked for; five where none are, and where the folds differ already one."""
-    if options.seeds_given:
-        return options.seeds
-    first = options.seeds[0]
-    return tuple(range(first, first + (1 if options.chosen.get("folds") else SEEDS)))
+    return list_seeds(options, 1 if options.chosen.get("folds") else SEEDS)
 
 
 def list_trials(config: Config, options: Options) -> dict[str, list[Trial]]:
@@ -103,7 +100,7 @@ def plan_trials(config: Config, options: Options, arms: Sequence[Arm]) -> tuple[
     Returns:
         Runs, and the ensemble as a group of them.
     """
-    seeds = list_seeds(options)
+    seeds = choose_seeds(options)
     runs = list(plan_runs(arms, seeds))
     tried: dict[tuple[str, int], PlannedRun] = {}
     for trials in list_trials(config, options).values():
@@ -139,7 +136,7 @@ def plan_chosen(config: Config, options: Options, traces: Sequence[Trace]) -> Pl
     chosen = choose_strengths(config, options, traces)
     if any(trial.arm.name in names and trial.arm.name != trial.choosing.name for trial in chosen.values()):
         return None  # that was the last plan
-    runs = plan_runs([trial.arm for trial in chosen.values()], list_seeds(options))
+    runs = plan_runs([trial.arm for trial in chosen.values()], choose_seeds(options))
     left = [replace(run, judged=False) for run in runs if (run.name, run.config.seed) not in trained]
     return Plan(runs=tuple(cut_folds(left, options)), probes=PROBES) if left else None
 

@@ -10,7 +10,7 @@ from trainlab.config import Config
 from trainlab.errors import UserError
 from trainlab.plan import Arm, Conclusion, Find, Options, Plan
 from trainlab.report import Column, Finding, Skipped, Table, Trace
-from trainlab.studies._arms import by_arm, plan_runs
+from trainlab.studies._arms import by_arm, list_seeds, plan_runs
 from trainlab.studies._compared import Story, say, tabulate
 from trainlab.studies._contest import Measure, choose_measure, find_target, hold, weigh_factors
 from trainlab.studies._depth import SIGNALS, is_about_depth
@@ -43,7 +43,9 @@ def first(config: Config, options: Options) -> Plan:
     if "target" in options.chosen and len({str(cell.arm.config.loss) for cell in grid.cells}) > 1:
         raise UserError("the losses compared are of different kinds, no number is the same to them", key="--target")
     return Plan(
-        runs=plan_runs([cell.arm for cell in grid.cells], list_seeds(options)), probes=_choose_probes(grid, options), rules=RULES
+        runs=plan_runs([cell.arm for cell in grid.cells], list_seeds(options, SEEDS)),
+        probes=_choose_probes(grid, options),
+        rules=RULES,
     )
 
 
@@ -65,7 +67,9 @@ def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) 
         return None
     done = by_arm(traces)
     arms = [arm for arm in _equalise(grid, done).values() if arm.name not in done]
-    return Plan(runs=plan_runs(arms, list_seeds(options)), probes=_choose_probes(grid, options), rules=RULES) if arms else None
+    return (
+        Plan(runs=plan_runs(arms, list_seeds(options, SEEDS)), probes=_choose_probes(grid, options), rules=RULES) if arms else None
+    )
 
 
 def conclude(
@@ -111,12 +115,6 @@ def tabulate_times(traces: Sequence[Trace], seconds: Mapping[str, float]) -> Tab
         rows=tuple(rows),
         is_timed=True,
     )
-
-
-def list_seeds(options: Options) -> tuple[int, ...]:
-    """Those asked for; five where none are."""
-    first = options.seeds[0]
-    return options.seeds if options.seeds_given else tuple(range(first, first + SEEDS))
 
 
 def _tell(when: str, grid: Grid, measure: Measure, arms: Mapping[str, Sequence[Trace]]) -> Story:

@@ -66,7 +66,7 @@ class Options:
         ignore: prefixes of rule codes that are not.
         thresholds: of rules, by code.
         fail_on: least severity that makes the exit code 1, or `never`.
-        baseline: `(code, run, where)` of findings that are known and do not count.
+        baseline: `(code, run, where, severity)` of findings that are known and do not count.
     """
 
     every: int = 10
@@ -77,7 +77,7 @@ class Options:
     ignore: tuple[str, ...] = ()
     thresholds: Mapping[str, Any] = field(default_factory=dict)
     fail_on: str = "never"
-    baseline: frozenset[tuple[str, str, str]] = frozenset()
+    baseline: frozenset[tuple[str, str, str, str]] = frozenset()
 
 
 class Terminated(BaseException):

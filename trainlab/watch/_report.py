@@ -40,7 +40,7 @@ def make_report(
     findings, unjudged, judged = judge(rules, traces, reported)
     findings, unjudged = merge(findings, unjudged, [each.traces for each in heard])
     kept = tuple(
-        replace(each, known=(each.code, each.run, each.where) in options.baseline)
+        replace(each, known=(each.code, each.run, each.where, each.severity) in options.baseline)
         for each in causes.keep([each for each in findings if each.code in reported])
     )
     notes = [f"ended by {here.why}, before its own end"] if here.why else []
@@ -88,7 +88,7 @@ def _answer(here: Seen, ranks: int, findings: Sequence[Finding]) -> Answer:
     if not faults:
         return Answer(text=f"Nothing wrong was found. {seen}", values=values)
     title = next(page.title for page in read_rules() if page.name == faults[0].name).rstrip(".")
-    if title[1].islower():  # no "NaN"
+    if title.split()[0].istitle():  # no "NaN"
         title = title[0].lower() + title[1:]
     where = f" at {faults[0].where}" if faults[0].where else ""
     return Answer(text=f"The likeliest cause of what is wrong{where}: {title} ({faults[0].code}). {seen}", values=values)

@@ -21,7 +21,7 @@ class Verdicts:
 
     def __init__(self, options: Options, chosen: tuple[Sequence[Rule], frozenset[str], Sequence[Skipped]]) -> None:
         self._counted = () if options.stop_on == "never" else SEVERITIES[: SEVERITIES.index(options.stop_on) + 1]
-        self._known = {(code, where) for code, _, where in options.baseline}
+        self._known = {(code, where, severity) for code, _, where, severity in options.baseline}
         self._rules, self._reported, _ = chosen
         self._next: dict[int, int] = {}
 
@@ -39,4 +39,5 @@ class Verdicts:
 
     def is_doomed(self, findings: Sequence[Finding]) -> bool:
         """Whether one of them is of the severity that ends the script, and new."""
-        return any(each.severity in self._counted and (each.code, each.where) not in self._known for each in findings)
+        new = [each for each in findings if (each.code, each.where, each.severity) not in self._known]
+        return any(each.severity in self._counted for each in new)

@@ -75,7 +75,7 @@ def test_the_mended_config_is_written_and_checked_again(capsys: pytest.CaptureFi
     assert low <= suggestion["measured"]["ratio"] <= high < 1
     rows = find_table(document, "remedies")
     assert (rows[0]["change"], rows[0]["verdict"]) == ("nothing", "control")
-    assert rows[1]["verdict"] == "helps"
+    assert rows[1]["verdict"] == "helps the loss"
     assert values["tried"] == len(rows) - 1
     assert values["cost"] == pytest.approx(len(document["runs"]), rel=0.3)  # a validation part takes some of the updates
     written = (broken.parent / "fixed.yaml").read_text(encoding="utf-8")

@@ -55,6 +55,8 @@ def test_the_schema_is_that_of_config_files(capsys: pytest.CaptureFixture[str]) 
         ("lr-sweep", "lr-sweep"),
         ("clip", "clip"),
         ("underfit", "underfit"),
+        ("compare-depth", "compare"),
+        ("landscape", "landscape"),
     ],
 )
 def test_init_writes_a_config_and_the_command_to_try(
@@ -90,6 +92,15 @@ def test_validate_tells_every_mistake_of_every_file(here: Path, capsys: pytest.C
     assert [line.split(": ")[2] for line in outcome.errors[:3]] == ["one.yaml:2", "two.yaml:1", "three.yaml:3"]
     assert 'got "none.yaml"' in outcome.errors[3]
     assert len(outcome.errors) == 4
+
+
+def test_validate_reads_the_values_that_compare_would_cross(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "grid.yaml").write_text("data: digits\nvary: {optimizer.lr: [0.1, abc], model.width: [8, 16]}\n")
+    (here / "one.yaml").write_text("data: digits\nvary:\n  optimizer.lr: [0.1, 0.2]\n  model.width: [8]\n")
+    assert carry_out(capsys, "config", "validate", "grid.yaml", "one.yaml").errors == [
+        "trainlab: error: grid.yaml:2: vary.optimizer.lr: must be a number of at least 0, not text (got abc)",
+        "trainlab: error: one.yaml:4: vary.model.width: must list two values or more (got 8)",
+    ]
 
 
 def test_arithmetic_says_what_a_config_comes_to(capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,12 +36,20 @@ def test_the_same(reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (reports / "diff.md").read_text().startswith("## Nothing is worse")
 
 
+def test_a_picture(reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert carry_out(capsys, "diff", "old.json", "new.json", "--plot", "d.svg", "--format", "html:d.html").code == 1
+    assert (reports / "d.svg").read_text().startswith("<?xml")
+    assert "<svg" in (reports / "d.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["old.json", "none.json"], "cannot be read"),
         (["old.json", "list.json"], "is no JSON report"),
         (["old.json", "new.json", "--tolerance", "much"], "must be a share in per cent"),
+        (["old.json", "new.json", "--plot", "d.jpg"], "unknown kind of picture"),
+        (["old.json", "new.json", "--plot", "d.svg", "--output", "d.svg"], "two documents for d.svg"),
         (["old.json"], "missing argument"),
     ],
 )

@@ -141,6 +141,7 @@ def test_saved_weights_are_looked_at_and_not_trained(
     assert outcome.code == 2
     assert "model.0.weight is [3, 1] there and [1, 1] in this network" in outcome.err
     assert carry_out(capsys, "landscape", "--weights", "valey.pt").err.endswith("did you mean 'valley.pt'?\n")
+    assert outcome.errors[0].startswith("trainlab: error: --weights: weights: does not fit: ")
 
 
 @pytest.mark.parametrize(("option", "value"), [("--radius", "0"), ("--radius", "wide")])
@@ -154,6 +155,38 @@ def test_the_radius(capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--set", "weights=[1,1]", "--set", "train.updates=0", "--set", "vs=[]", "--radius")
     near, far = (find_table(report(capsys, "landscape", *options, radius), "sharpness")[0] for radius in ("0.01", "0.1"))
     assert far["adversarial"] == pytest.approx(100 * near["adversarial"], rel=0.5)
+
+
+ROOT = """\
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, width=2):
+        super().__init__()
+        self.layer = nn.Linear(10, width)
+        nn.init.zeros_(self.layer.weight)
+        nn.init.zeros_(self.layer.bias)
+
+    def forward(self, x):
+        return torch.sqrt(self.layer(x).abs())[:, :2]
+"""
+
+
+@pytest.mark.parametrize("width", [2, 100])  # the Hessian whole, and both ends of it
+def test_where_there_is_no_slope_nothing_is_said(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "root.py").write_text(ROOT)
+    (tmp_path / "root.yaml").write_text(
+        f"model: {{kind: python, target: ./root.py:Net, args: {{width: {width}}}}}\ntrain: {{updates: 0}}\n"
+        "data: {name: classification, features: 10}\nloss: cross_entropy\n"
+    )
+    outcome = carry_out(capsys, "landscape", "root.yaml", "--format", "plain")
+    assert (outcome.code, outcome.err) == (4, "")  # nothing could be judged
+    assert "Nothing can be said of the place where it stopped" in outcome.out
+    assert "not measured" in outcome.out
 
 
 def test_a_run_that_dies_is_told(capsys: pytest.CaptureFixture[str]) -> None:

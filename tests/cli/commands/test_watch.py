@@ -14,6 +14,7 @@ import sys
 import termios
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,7 +184,9 @@ class TestInProcess:
         done = carry_out(capsys, "watch", "--format", "json", "--output", str(file), *line)
         assert (done.code, done.err) == (0, "")
         assert re.fullmatch(r"loss \S+, right \S+ %\n", done.out)
-        found = {each["code"] for each in json.loads(file.read_text())["findings"] if each["severity"] != "info"}
+        document = json.loads(file.read_text())
+        assert mistake != "log-of-zero" or "wrong at log (after 5): NaN or infinity appeared" in document["answer"]["text"]
+        found = {each["code"] for each in document["findings"] if each["severity"] != "info"}
         assert found >= FOUND[mistake]
         others = set().union(*FOUND.values()) - FOUND[mistake]
         assert found.isdisjoint(others)
@@ -202,6 +205,27 @@ class TestInProcess:
         (tmp_path / "code.py").write_text("import sys; sys.exit(5)")
         with pytest.raises(SystemExit, match="5"):
             self.run(capsys, "--fail-on", "error", str(tmp_path / "code.py"))
+
+    def test_what_is_known_neither_fails_nor_stops_it(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        known = tmp_path / "known.json"
+
+        def watch(*options: str) -> tuple[int, dict[str, Any]]:
+            written = ("--format", f"json:{tmp_path / 'r.json'}")
+            code = self.run(capsys, "--fail-on", "error", *options, *written, str(SCRIPTS / "log_of_zero.py")).code
+            return code, json.loads((tmp_path / "r.json").read_text())
+
+        first, document = watch()
+        known.write_text(json.dumps(document))
+        options = ("--baseline", str(known), "--stop-on", "error")
+        again, later = watch(*options)
+        assert (first, again) == (1, 0)
+        assert {each["known"] for each in later["findings"]} == {True}
+        assert later["complete"]
+        for each in document["findings"]:
+            each["severity"] = "warning"
+        known.write_text(json.dumps(document))
+        worse, stopped = watch(*options)
+        assert (worse, stopped["complete"]) == (1, False)
 
     def test_the_report_goes_where_it_is_wanted(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         file = tmp_path / "r.json"
@@ -240,12 +264,30 @@ class TestInProcess:
             (("--every", "0", "x.py"), ("--every",)),
             (("--max-overhead", "3", "x.py"), ("--max-overhead", "per cent")),
             (("--stop-on", "eror", "x.py"), ("--stop-on", "did you mean 'error'")),
+            (("--plot", "p.jpg", "x.py"), ("--plot", "unknown kind of picture")),
         ],
     )
     def test_bad_input(self, arguments: tuple[str, ...], words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
         done = self.run(capsys, *arguments)
         assert (done.code, done.out) == (2, "")
         assert all(word in done.err for word in words), done.err
+
+    def test_a_picture_and_event_files_wherever_the_script_goes(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "away").mkdir()
+        (tmp_path / "go.py").write_text("import os; os.chdir('away')\n" + (SCRIPTS / "by_hand.py").read_text())
+        monkeypatch.chdir(tmp_path)
+        places = ("--plot", "p.svg", "--tensorboard", "board", "--format", "html:r.html")
+        done = self.run(capsys, *places, "go.py")
+        assert (done.code, done.err) == (0, "")
+        assert (tmp_path / "p.svg").read_text().startswith("<?xml")
+        assert "<svg" in (tmp_path / "r.html").read_text()
+        accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+        events = accumulator.EventAccumulator(str(tmp_path / "board" / "base" / "seed-0"))
+        events.Reload()
+        assert {"loss", "total-norm"} <= set(events.Tags()["scalars"])
+        assert [each.step for each in events.Scalars("loss")] == list(range(1, 31))
 
     def test_a_syntax_error_is_told_with_its_line(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (tmp_path / "bad.py").write_text("import sys\nprint('a'\n")

@@ -58,14 +58,21 @@ def show(
 @app.command()
 def validate(files: Annotated[list[str], typer.Argument(metavar="CONFIG...", help="YAML files.")]) -> None:
     """Say what is wrong with config files, all of it at once; nothing where nothing is. Made for a commit hook."""
-    from trainlab.cli.conduct import collect, load_config, make_arms
+    from trainlab.cli.conduct import collect, load_config, locate, make_arms
     from trainlab.config import find_config
+    from trainlab.plan import Options
+    from trainlab.studies._grid import make_grid
 
     problems: list[Problem] = []
     for file in files:
         with collect(problems):
             resolved, sources, _ = load_config(find_config(file), ())
-            make_arms(resolved, sources, ())
+            arms, _ = make_arms(resolved, sources, ())
+            try:
+                if resolved.vary:
+                    make_grid(resolved, Options(arms=tuple(arms), seeds=(0,)))
+            except UserError as error:
+                raise locate(error, sources) from error
     if problems:
         raise UserError(problems)
 
@@ -87,16 +94,12 @@ def init(
 ) -> None:
     """Write a commented config to start from."""
     from trainlab.cli import streams
-    from trainlab.config import find_config
+    from trainlab.config import find_config, list_configs
 
     streams.check_writable(file, "FILE")
     if file.exists() and not force:
         raise UserError("is there already; --force replaces it", key="FILE", value=str(file))
     path = find_config(like)
     streams.write(path.read_text(encoding="utf-8"), file)
-    command = next(
-        name
-        for name in ("check", "gradients", "lr-sweep", "clip", "underfit", "overfit")
-        if path.stem.startswith(name) or name == "overfit"
-    )
+    command = next((name for name in list_configs() if path.stem.startswith(name)), "overfit")  # each is named after it
     streams.write(f"wrote {file}; try: trainlab {command} {file}\n", None)

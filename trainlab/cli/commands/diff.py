@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from trainlab.cli.options import Plot, Verbose
+
 
 def diff(
     old: Annotated[Path, typer.Argument(metavar="OLD.json", help="What was.")],
@@ -15,7 +17,8 @@ def diff(
         typer.Option("--format", metavar="F[:FILE]", help="table, plain, json, csv, markdown, html, junit or github. Repeatable."),
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the first format goes.")] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show everything.")] = False,
+    plot: Plot = None,
+    verbose: Verbose = False,
 ) -> None:
     """What changed between two reports?
 
@@ -24,4 +27,4 @@ def diff(
     """
     from trainlab.cli.differing import carry_out
 
-    raise typer.Exit(carry_out(old, new, tolerance, formats=format or [], output=output, verbose=verbose))
+    raise typer.Exit(carry_out(old, new, tolerance, formats=format or [], output=output, plot=plot, verbose=verbose))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from trainlab.cli.options import FAIL_ON, Baseline, FullSeries, Ignore, Select, Verbose
+from trainlab.cli.options import FAIL_ON, Baseline, FullSeries, Ignore, Plot, Select, Tensorboard, Verbose
 from trainlab.cli.watching import WatchCommand, carry_out
 
 COMMAND = WatchCommand
@@ -28,6 +28,8 @@ def watch(
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where the first format goes.  [default: stderr]")] = None,
+    plot: Plot = None,
+    tensorboard: Tensorboard = None,
     full_series: FullSeries = False,
     select: Select = None,
     ignore: Ignore = None,

@@ -20,7 +20,8 @@ Stacked = Mapping[str, Tensor]
 def apply_linear(weights: Stacked, name: str, inputs: Tensor) -> Tensor:
     """`[run, place, feature]` to `[run, place, unit]`."""
     turned, bias = weights[f"{name}.weight"].mT, weights.get(f"{name}.bias")
-    return torch.bmm(inputs, turned) if bias is None else torch.baddbmm(bias[:, None], inputs, turned)
+    product = torch.bmm(inputs, turned)
+    return product if bias is None else product.add_(bias[:, None])  # baddbmm lays it out in full first
 
 
 def apply_norm(module: nn.Module | None, weights: Stacked, name: str, inputs: Tensor) -> Tensor:

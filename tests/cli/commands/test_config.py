@@ -119,3 +119,12 @@ def test_arithmetic_names_the_option_or_the_line_that_is_wrong(here: Path, capsy
     outcome = carry_out(capsys, "config", "show", "three.yaml", "--arithmetic")
     assert outcome.code == 2
     assert "three.yaml:" in outcome.errors[0]
+
+
+def test_what_only_the_arithmetic_reads_is_not_ignored_without_it(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "config", "show", "check", "--ranks", "4", "--device", "cpu")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.errors == [
+        "trainlab: error: --ranks: is read with --arithmetic only (got 4)",
+        "trainlab: error: --device: is read with --arithmetic only (got cpu)",
+    ]

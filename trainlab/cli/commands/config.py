@@ -18,8 +18,10 @@ def show(
     arithmetic: Annotated[
         bool, typer.Option("--arithmetic", help="Print what it comes to instead: batches, updates, parameters, memory, time.")
     ] = False,
-    ranks: Annotated[str, typer.Option(metavar="N", help="Processes that share the samples, for --arithmetic.")] = "1",
-    device: Annotated[str, typer.Option(metavar="NAME", help="Where to measure, for --arithmetic.")] = "auto",
+    ranks: Annotated[
+        str | None, typer.Option(metavar="N", help="Processes that share the samples, for --arithmetic.  [default: 1]")
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="Where to measure, for --arithmetic.  [default: auto]")] = None,
 ) -> None:
     """Print the whole config as it would be used, defaults included."""
     from trainlab import targets
@@ -33,8 +35,11 @@ def show(
     with collect(problems):
         source = find_config(config)
         resolved, sources, warnings = load_config(source, changes)
+    for option, value in (("--ranks", ranks), ("--device", device)):
+        if value is not None and not arithmetic:
+            problems.append(Problem(message="is read with --arithmetic only", key=option, value=value))
     with collect(problems):
-        processes = parse_count(ranks, "--ranks")
+        processes = parse_count(ranks or "1", "--ranks")
     if problems:
         raise UserError(problems)
     for warning in warnings:
@@ -47,7 +52,7 @@ def show(
 
         targets.set_home(source.parent)
         try:
-            figures = count(resolved, device, processes)
+            figures = count(resolved, device or "auto", processes)
         except UserError as error:
             raise locate(error, sources) from error
         streams.write(format_figures(figures), None)

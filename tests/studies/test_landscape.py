@@ -67,7 +67,7 @@ def study(*traces: Trace, config: Config | None = None) -> Conclusion:
 def test_a_saddle() -> None:
     conclusion = study(place(-2.0, 2.0))
     assert conclusion.answer.text == (
-        "It stopped at a saddle: a step against the gradient, 1e-09, gains 0 % of the loss (limit 0.1 %), and the curvatures go "
+        "It stopped at a saddle: the gradient is 1e-09, a step against it gains 0 % of the loss (limit 0.1 %); the curvatures go "
         "from -2 to 2, 1 of 2 above 0. A step of 1 along the escape direction takes the loss from 1 to 0.25. The highest curvature "
         "is stable up to a rate of 1 (2/curvature); 0.1 is 10 % of it."
     )
@@ -80,7 +80,7 @@ def test_a_saddle() -> None:
     assert [row["curvature"] for row in read_rows(conclusion, "spectrum")] == ["2", "-2"]
 
 
-SMALL = "a step against the gradient, 1e-09, gains 0 % of the loss (limit 0.1 %), and the curvatures go from"
+SMALL = "the gradient is 1e-09, a step against it gains 0 % of the loss (limit 0.1 %); the curvatures go from"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_other_places(trace: Trace, text: str) -> None:
 )
 def test_why_it_is_not_critical(more: dict[str, Any], reason: str) -> None:
     conclusion = study(place(1.0, 4.0, descent=0.3, **more))
-    text = "It did not stop at a critical point: a step against the gradient, 1e-09, still gains 20 % of the loss (limit 0.1 %)."
+    text = "It did not stop at a critical point: the gradient is 1e-09, and a step against it still gains 20 % of the loss (limit 0.1 %)."
     assert conclusion.answer.text == f"{text} {reason}"
 
 

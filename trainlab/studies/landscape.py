@@ -86,11 +86,11 @@ def _answer(points: Sequence[tuple[Trace, Point | None]], limits: dict[str, floa
     norm = trace.metrics.get("point_gradient") or 0.0
     gains = f"{say_share(point.gain)} of the loss (limit {say_share(limits['gradient'])})"
     if point.kind == "not critical":
-        text = f"It did not stop at a critical point: a step against the gradient, {norm:.4g}, still gains {gains}."
+        text = f"It did not stop at a critical point: the gradient is {norm:.4g}, and a step against it still gains {gains}."
         text += _say_fault(trace, point)
     else:
         where = NAMES.get(point.kind, f"at a {point.kind}")
-        text = f"It stopped {where}: a step against the gradient, {norm:.4g}, gains {gains}, and {_say_curvatures(trace, point)}."
+        text = f"It stopped {where}: the gradient is {norm:.4g}, a step against it gains {gains}; {_say_curvatures(trace, point)}."
         text += _say_escape(trace, point)
     if len(points) > 1:
         text += f" So in {kinds[point.kind]} of {len(points)} seeds."

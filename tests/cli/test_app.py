@@ -117,3 +117,10 @@ def test_a_closed_stderr_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("sys.stderr", Closed())
     assert app.run(["gradients", "--layers", "x"]) == 2
+
+
+def test_only_the_options_of_the_command_that_is_asked_for_are_read() -> None:
+    assert [each.name for each in app.build("gradients").registered_commands] == ["gradients"]
+    every = [each.name for each in app.build("nonsense").registered_commands]
+    assert {"gradients", "check", "watch"} < set(every)
+    assert every == [each.name for each in app.build().registered_commands]

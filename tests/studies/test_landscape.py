@@ -111,7 +111,8 @@ def test_the_other_places(trace: Trace, text: str) -> None:
 )
 def test_why_it_is_not_critical(more: dict[str, Any], reason: str) -> None:
     conclusion = study(place(1.0, 4.0, descent=0.3, **more))
-    text = "It did not stop at a critical point: the gradient is 1e-09, and a step against it still gains 20 % of the loss (limit 0.1 %)."
+    text = "It did not stop at a critical point: the gradient is 1e-09, and a step against it still gains 20 % of the loss "
+    text += "(limit 0.1 %)."
     assert conclusion.answer.text == f"{text} {reason}"
 
 

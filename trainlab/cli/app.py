@@ -21,11 +21,12 @@ from trainlab.cli.exits import ExitCode
 from trainlab.cli.option_parsing import Command
 from trainlab.errors import Problem, UserError, find_nearest
 
+COMMANDS = "trainlab.cli.commands"
 GROUPS = ("config",)
 
 
-def build() -> typer.Typer:
-    """The application with all its subcommands."""
+def build(only: str | None = None) -> typer.Typer:
+    """The application with all its subcommands, or with the one that is asked for: to read the options of all takes time."""
     app = typer.Typer(
         name="trainlab",
         help="Find out what is wrong with the way a neural network trains, and prove which change mends it.",
@@ -36,7 +37,9 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for name, module in plugins.load_all("trainlab.cli.commands").items():
+    names = plugins.list_names(COMMANDS)
+    for name in [only] if only in names else names:
+        module = plugins.load(COMMANDS, name)
         if name in GROUPS:
             app.add_typer(module.app, name=name)
         else:
@@ -71,7 +74,8 @@ def run(arguments: list[str] | None = None) -> int:
         The exit code. Never raises for bad input or for our own bugs.
     """
     try:
-        code = build()(args=arguments, prog_name="trainlab", standalone_mode=False)
+        typed = sys.argv[1:] if arguments is None else arguments
+        code = build(typed[0] if typed else None)(args=typed, prog_name="trainlab", standalone_mode=False)
         return int(code or 0)
     except (typer.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED

@@ -76,7 +76,7 @@ def test_the_eigenvalues_that_curvlinops_finds() -> None:
     linalg = pytest.importorskip("scipy.sparse.linalg")
     work = prepare({**SMALL, "train": {"precision": "float64"}})
     data = [(work.train.inputs, work.train.target)]
-    parameters = dict(work.model.named_parameters())
+    parameters = list(work.model.parameters())
     operator = curvlinops.HessianLinearOperator(work.model, torch.nn.CrossEntropyLoss(), parameters, data)
     wanted = linalg.eigsh(operator.to_scipy(), k=2, which="BE", return_eigenvectors=False)
     found = _spectrum.find_spectrum(LossSurface(work, stack_networks([work.model], [0])))

@@ -115,10 +115,15 @@ def _join(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, 
     return min(one[0], other[0]), max(one[1], other[1])
 
 
+def _average(differences: np.ndarray) -> tuple[float, float]:
+    """Mean and standard error."""
+    return float(differences.mean()), float(differences.std(ddof=1)) / len(differences) ** 0.5
+
+
 def _student(differences: np.ndarray, level: float) -> tuple[float, float]:
     from scipy.special import stdtrit  # which not every command needs
 
-    middle, error = float(differences.mean()), float(differences.std(ddof=1)) / len(differences) ** 0.5
+    middle, error = _average(differences)
     half = float(stdtrit(len(differences) - 1, 1 - level / 2)) * error
     return middle - half, middle + half
 
@@ -126,7 +131,7 @@ def _student(differences: np.ndarray, level: float) -> tuple[float, float]:
 def _student_p(differences: np.ndarray) -> float:
     from scipy.special import stdtr
 
-    middle, error = float(differences.mean()), float(differences.std(ddof=1)) / len(differences) ** 0.5
+    middle, error = _average(differences)
     if not error:
         return float(middle == 0)
     return float(2 * stdtr(len(differences) - 1, -abs(middle) / error))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-import signal
-import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,6 +11,7 @@ from pages.shown import NUMBER, list_codes, list_commands
 from trainlab.cli.app import run
 from trainlab.cli.explaining import read_everything
 
+pytestmark = pytest.mark.usefixtures("in_process")
 COMMANDS = list_commands(read_everything())
 CODES = list_codes([page for page in read_everything() if page.is_rule])
 
@@ -21,18 +19,6 @@ CODES = list_codes([page for page in read_everything() if page.is_rule])
 def is_close(figure: float, number: float) -> bool:
     """Two per cent: other processors round otherwise, and after some hundred updates that shows."""
     return math.isclose(figure, number, rel_tol=0.02)
-
-
-@pytest.fixture(autouse=True)
-def _keep_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a watched script changes is put back."""
-    monkeypatch.setattr(sys, "argv", list(sys.argv))
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -56,9 +56,9 @@ def _draw_layers(axes: Axes, report: Report) -> None:
 def _find_course(run: Run) -> np.ndarray | None:
     """Gradient norm of each weight over the updates, `[weight, update]`; None where there was one update, or one weight."""
     series = run.series.get("gradient-norm")
-    if series is None or len(series.at) < 2 or len(_find_weights(run)) < 2:
+    chosen = _place_weights(run)
+    if series is None or len(series.at) < 2 or len(chosen) < 2:
         return None
-    chosen = [place for place, layer in enumerate(run.layers) if len(layer["shape"]) >= 2]
     return np.asarray(series.values)[:, chosen].T
 
 
@@ -104,7 +104,11 @@ def _collect(runs: Sequence[Run]) -> list[list[float]]:
 
 
 def _find_weights(run: Run) -> list[dict[str, object]]:
-    return [dict(layer) for layer in run.layers if len(layer["shape"]) >= 2]
+    return [dict(run.layers[place]) for place in _place_weights(run)]
+
+
+def _place_weights(run: Run) -> list[int]:
+    return [place for place, layer in enumerate(run.layers) if len(layer["shape"]) >= 2]
 
 
 def _draw_arm(axes: Axes, name: str, layers: Sequence[Sequence[float]], position: int, floor: float) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from trainlab.report import Trace
+from trainlab.report import Finding, Skipped, Trace
 from trainlab.rules._series import read_metric
 
 ALONE = "one process has no other ranks to be compared with"
@@ -33,6 +33,18 @@ def list_models(traces: Sequence[Trace]) -> list[dict[int, Trace]]:
             if trace.updates and trace.parameters and not read_metric(trace, "sharded") > 0:
                 models.setdefault(trace.parameters, {}).setdefault(rank, trace)
     return [model for model in models.values() if len(model) > 1]
+
+
+def judge_models(
+    code: str, traces: Sequence[Trace], judge: Callable[[dict[int, Trace]], Iterator[Finding | Skipped]]
+) -> Iterator[Finding | Skipped]:
+    """What `judge` says of each model that at least two ranks trained; where there is none, that `code` has nothing to judge."""
+    models = list_models(traces)
+    if not models:
+        reason = "no two ranks trained the same parameters" if list_ranks(traces) else ALONE
+        yield Skipped(code=code, reason=reason)
+    for model in models:
+        yield from judge(model)
 
 
 def align(model: dict[int, Trace], name: str) -> tuple[np.ndarray, np.ndarray]:

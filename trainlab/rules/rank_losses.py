@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
-from trainlab.rules._ranks import ALONE, list_models, list_ranks
+from trainlab.rules._ranks import ALONE, judge_models
 from trainlab.rules._series import say, say_count
 
 
@@ -59,12 +59,7 @@ class RankLosses:
 
     def judge_study(self, traces: Sequence[Trace]) -> Iterator[Finding | Skipped]:
         """One finding for each model."""
-        models = list_models(traces)
-        if not models:
-            reason = "no two ranks trained the same parameters" if list_ranks(traces) else ALONE
-            yield Skipped(code=self.code, reason=reason)
-        for model in models:
-            yield from self._judge_model(model)
+        return judge_models(self.code, traces, self._judge_model)
 
     def _judge_model(self, model: dict[int, Trace]) -> Iterator[Finding | Skipped]:
         losses = {rank: trace.series["loss"].values for rank, trace in model.items()}

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from trainlab.report import Finding, Skipped, Trace
-from trainlab.rules._ranks import ALONE, align, list_models, list_ranks
+from trainlab.rules._ranks import ALONE, align, judge_models
 from trainlab.rules._series import say
 
 
@@ -57,12 +57,7 @@ class RanksDrift:
 
     def judge_study(self, traces: Sequence[Trace]) -> Iterator[Finding | Skipped]:
         """One finding for each model."""
-        models = list_models(traces)
-        if not models:
-            reason = "no two ranks trained the same parameters" if list_ranks(traces) else ALONE
-            yield Skipped(code=self.code, reason=reason)
-        for model in models:
-            yield from self._judge_model(model)
+        return judge_models(self.code, traces, self._judge_model)
 
     def _judge_model(self, model: dict[int, Trace]) -> Iterator[Finding | Skipped]:
         at, weights = align(model, "weight-norm")

@@ -1,6 +1,6 @@
 import pytest
 
-from trainlab.errors import Problem, UserError, check_choice, find_nearest, find_source
+from trainlab.errors import Problem, UserError, check_choice, collect, find_nearest, find_source
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,13 @@ def test_a_word_that_is_none_of_the_choices() -> None:
         "--fail-on: is none of the choices (got eror); did you mean 'error'? Choices: never, warning, error."
     ]
     assert [each.value for text in ("", 3) for each in check_choice("x", text, choices)] == ["''", "3"]
+
+
+def test_problems_of_several_blocks_are_put_together() -> None:
+    problems: list[Problem] = []
+    for number in (1, 2):
+        with collect(problems):
+            raise UserError(f"wrong {number}")
+    with collect(problems):
+        pass
+    assert [each.message for each in problems] == ["wrong 1", "wrong 2"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 
@@ -61,6 +62,15 @@ class UserError(Exception):
         return UserError(
             [problem if problem.source else replace(problem, source=find_source(problem.key, sources)) for problem in self.problems]
         )
+
+
+@contextlib.contextmanager
+def collect(problems: list[Problem]) -> Iterator[None]:
+    """Put the problems of the block into the list, so that all of them can be shown at once."""
+    try:
+        yield
+    except UserError as error:
+        problems += error.problems
 
 
 def find_source(key: str, sources: dict[str, str]) -> str | None:

@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from trainlab.cli.options import Chosen, Shared
 from trainlab.cli.reporting import check_beside, read_report, write_beside, write_report
 from trainlab.cli.values import MOST, parse_count, parse_percent
 from trainlab.config import Config, apply_patch, find_config, load, name_patch, parse_patch, parse_value, refuse_seed, validate
-from trainlab.errors import Problem, UserError, check_choice, find_source
+from trainlab.errors import Problem, UserError, check_choice, collect, find_source
 from trainlab.plan import Arm, Options
 
 if TYPE_CHECKING:
@@ -125,15 +125,6 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
     write_report(report, destinations, sys.argv[1:], verbose=shared.verbose, full_series=shared.full_series)
     write_beside(report, shared.plot, shared.tensorboard)
     return report.exit_code
-
-
-@contextlib.contextmanager
-def collect(problems: list[Problem]) -> Iterator[None]:
-    """Put the problems of the block into the list, so that all of them can be shown at once."""
-    try:
-        yield
-    except UserError as error:
-        problems += error.problems
 
 
 def locate(error: UserError, sources: Mapping[str, str]) -> UserError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from trainlab import plugins
 from trainlab.cli import streams
-from trainlab.errors import Problem, UserError
+from trainlab.errors import Problem, UserError, collect
 
 if TYPE_CHECKING:
     from trainlab.report import Report
@@ -81,18 +81,14 @@ def check_beside(command: str, plot: Path | None, tensorboard: Path | None) -> N
     if plot is not None:
         from trainlab.pictures._save import check
 
-        try:
+        with collect(problems):
             check(command, plot)
             streams.check_writable(plot, "--plot")
-        except UserError as error:
-            problems += error.problems
     if tensorboard is not None:
         from trainlab.integrations.tensorboard import check as check_folder
 
-        try:
+        with collect(problems):
             check_folder(tensorboard)
-        except UserError as error:
-            problems += error.problems
     if problems:
         raise UserError(problems)
 

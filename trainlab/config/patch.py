@@ -17,7 +17,7 @@ from trainlab.config.sections import Key, Section, list_keys_of, walk_keys
 from trainlab.config.types import Setting
 from trainlab.config.validate import to_plain, to_values, validate
 from trainlab.config.write import format_value
-from trainlab.errors import Problem, UserError
+from trainlab.errors import Problem, UserError, collect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,14 +118,10 @@ def apply_patch(config: Config, patch: Mapping[str, Any], source: str | None = N
     dropped: list[str] = []
     problems: list[Problem] = []
     for key in _order(patch):
-        try:
+        with collect(problems):
             dropped += _set(values, tuple(key.split(".")), patch[key])
-        except UserError as error:
-            problems += error.problems
-    try:
+    with collect(problems):
         patched = validate(values)
-    except UserError as error:
-        problems += error.problems
     if problems:
         raise UserError(problems).located({"": source} if source else {})
     return Patched(config=patched, dropped=tuple(dropped))

@@ -18,7 +18,7 @@ from trainlab.config.training import PythonLoss, PythonOptimizer
 from trainlab.data import Dataset, Task
 from trainlab.engine._precision import cast, is_mixed
 from trainlab.engine._random import fork_random, start_random
-from trainlab.errors import Problem, UserError
+from trainlab.errors import Problem, UserError, collect
 from trainlab.losses import Loss
 from trainlab.models import find_calling
 from trainlab.step import Batch
@@ -41,10 +41,8 @@ def import_targets(config: Config) -> None:
     with torch.random.fork_rng(devices=[]):
         for key, target in list_targets(config).items():
             torch.default_generator.manual_seed(0)
-            try:
+            with collect(problems):
                 targets.find(target, f"{key}.target")
-            except UserError as error:
-                problems += error.problems
     if problems:
         raise UserError(problems)
 

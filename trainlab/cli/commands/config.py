@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from trainlab.errors import Problem, UserError
+from trainlab.errors import Problem, UserError, collect
 
 app = typer.Typer(help="Show, describe or start a config.", no_args_is_help=True)
 
@@ -26,7 +26,7 @@ def show(
     """Print the whole config as it would be used, defaults included."""
     from trainlab import targets
     from trainlab.cli import streams
-    from trainlab.cli.conduct import collect, load_config, locate, read_sets
+    from trainlab.cli.conduct import load_config, locate, read_sets
     from trainlab.cli.values import parse_count
     from trainlab.config import find_config, format_sections, to_values
 
@@ -63,7 +63,7 @@ def show(
 @app.command()
 def validate(files: Annotated[list[str], typer.Argument(metavar="CONFIG...", help="YAML files.")]) -> None:
     """Say what is wrong with config files, all of it at once; nothing where nothing is. Made for a commit hook."""
-    from trainlab.cli.conduct import collect, load_config, locate, make_arms
+    from trainlab.cli.conduct import load_config, locate, make_arms
     from trainlab.config import find_config
     from trainlab.plan import Options
     from trainlab.studies._grid import make_grid

@@ -157,7 +157,8 @@ def _find_rectifiers(model: nn.Module) -> list[nn.ReLU]:
         return []
     rows = [list(each) for each in model.modules() if isinstance(each, nn.Sequential)]
     behind = nn.Linear | nn.Conv2d | nn.BatchNorm1d | nn.BatchNorm2d
-    return [each for row in rows for before, each in itertools.pairwise(row) if type(each) is nn.ReLU and isinstance(before, behind)]
+    pairs = [pair for row in rows for pair in itertools.pairwise(row)]
+    return [each for before, each in pairs if type(each) is nn.ReLU and isinstance(before, behind)]
 
 
 def _find_holders(model: nn.Module) -> dict[str, list[tuple[dict[str, Tensor], str]]]:

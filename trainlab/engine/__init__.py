@@ -329,7 +329,7 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
         if isinstance(program, OneByOne):
             return torch.stack([loss(each, batch.target) for each in output])
         if isinstance(program, HandWritten):  # vmap loads a good part of torch
-            return program.loss(output, target, None)[0][:runs]
+            return program.loss(output, target)[:runs]
         return vmap(loss, in_dims=(0, None if target is None else 0))(output, target)[:runs]
 
     def outputs(batch: Batch) -> Iterator[dict[str, Tensor]]:

@@ -31,14 +31,19 @@ SLICE_BYTES = 2**20
 """Output of the widest layer for the rows that are computed at a time; with its gradient it fills a core's cache."""
 
 Backward = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(gradient at the output, input, output) to the gradient at the input; may write over the gradient."""
+"""(gradient at the output, input, output) to the gradient at the input; may write over input and output."""
+
+
+def _keep(z: Tensor) -> Tensor:
+    return z
+
 
 ACTIVATIONS: dict[type[nn.Module], tuple[Callable[[Tensor], Tensor], Backward]] = {
     # The derivatives of the first four ask for the output only, so they work in place: a stack is bound by memory traffic.
-    nn.Identity: (lambda z: z, lambda g, _z, _a: g),
-    nn.ReLU: (torch.relu_, lambda g, _z, a: aten.threshold_backward(g, a, 0, grad_input=g)),
-    nn.Sigmoid: (torch.sigmoid_, lambda g, _z, a: aten.sigmoid_backward(g, a, grad_input=g)),
-    nn.Tanh: (torch.tanh_, lambda g, _z, a: aten.tanh_backward(g, a, grad_input=g)),
+    nn.Identity: (_keep, lambda g, _z, _a: g),
+    nn.ReLU: (torch.relu_, lambda g, _z, a: aten.threshold_backward(g, a, 0, grad_input=a)),
+    nn.Sigmoid: (torch.sigmoid_, lambda g, _z, a: aten.sigmoid_backward(g, a, grad_input=a)),
+    nn.Tanh: (torch.tanh_, lambda g, _z, a: aten.tanh_backward(g, a, grad_input=a)),
     nn.LeakyReLU: (F.leaky_relu, lambda g, z, _a: aten.leaky_relu_backward(g, z, 0.01, False)),
     nn.ELU: (F.elu, lambda g, z, _a: aten.elu_backward(g, 1.0, 1.0, 1.0, False, z)),
     nn.SELU: (
@@ -69,6 +74,11 @@ class _Layer:
     after: Normalizer | None
     mask: str | None
     adds_input: bool
+
+    @property
+    def drops_in_place(self) -> bool:
+        """Whether the mask may be multiplied into the output itself: what it leaves says all that the way back asks of it."""
+        return self.activate is torch.relu_ and self.after is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +133,28 @@ class HandWritten:
         self.layers, self.entrance, self.mask = network.layers, network.entrance, network.mask
         self.layout, self.loss, self.room = layout, find_graded(loss), room
         self._memory: dict[tuple[str, torch.Size, torch.dtype], Tensor] = {}
+        shapes = dict(zip(layout.names, layout.shapes, strict=True))
+        self._units = [shapes[layer.weight][0] for layer in self.layers]
+        self._waits = [self._can_wait(index) for index in range(len(self.layers))]
+
+    def _can_wait(self, index: int) -> bool:
+        """Whether the product with the weights of that layer, on the way back, can wait until the weights below have their gradient.
+
+        To a single output each unit below adds a factor. What lies between takes every unit by itself, so the factor may as well be
+        one of their gradient, which has fewer numbers than the samples.
+        """
+        layer, below = self.layers[index], self.layers[index - 1]
+        is_single = index > 0 and self._units[index] == 1 < self._units[index - 1]
+        return is_single and not (layer.adds_input or below.adds_input or below.before or below.after or below.activate is _keep)
 
     def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:  # noqa: ARG002  # nothing it computes is in fp16
         """See Program."""
-        gradient = torch.empty_like(weights.flat)
-        losses = [
-            self._differentiate(weights.part(rows), batch.part(rows), gradient[rows]) for rows in self._slice(weights, batch.inputs)
-        ]
-        return torch.cat(losses), gradient, weights
+        gradient, told = torch.empty_like(weights.flat), None
+        for rows in self._slice(weights, batch.inputs):
+            found = self._differentiate(weights.part(rows), batch.part(rows), gradient[rows])
+            told = found.new_empty(len(gradient), *found.shape[1:]) if told is None else told
+            told[rows] = found
+        return self.loss.total(told, batch.target), gradient, weights
 
     def input_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """See Program."""
@@ -141,11 +165,10 @@ class HandWritten:
 
     def _slice(self, weights: Weights, inputs: Tensor) -> list[slice]:
         """The rows that are computed at a time."""
-        widest = max(self.layout.shapes[self.layout.names.index(layer.weight)][0] for layer in self.layers)
-        return self.room.split(len(weights.flat), SLICE_BYTES // (inputs.shape[1] * widest * inputs.element_size()))
+        return self.room.split(len(weights.flat), SLICE_BYTES // (inputs.shape[1] * max(self._units) * inputs.element_size()))
 
     def _differentiate(self, weights: Weights, batch: Batch, slopes: Tensor | None, at_inputs: Tensor | None = None) -> Tensor:
-        """Loss `[run]`; the gradient `[run, total]` goes into `slopes`, or else that at the inputs to `at_inputs`.
+        """What the loss is told; the gradient `[run, total]` goes into `slopes`, or else that at the inputs to `at_inputs`.
 
         Without `slopes` running statistics stay as they are.
         """
@@ -177,37 +200,47 @@ class HandWritten:
             linear.append(z)
             left.append(a)
             a = normalize(layer.after, a)
-            kept = a if layer.mask is None else a * masks[layer.mask]
+            if layer.mask is None:
+                kept = a
+            elif layer.drops_in_place:
+                kept = a.mul_(masks[layer.mask])
+            else:
+                kept = a * masks[layer.mask]
             hidden = hidden + kept if layer.adds_input else kept
-        loss, at_output = self.loss(hidden.transpose(1, 2), batch.target, batch.soft)
-        gradient = at_output.transpose(1, 2)
+        told, at_output = self.loss.grade(hidden.transpose(1, 2), batch.target, batch.soft)
+        told = told.clone()  # the way back writes over the output
+        gradient, factor = at_output.transpose(1, 2), None
         # A norm before the first layer has a gradient of its own
         asks_further = at_inputs is not None or (self.entrance is not None and self.entrance.affine)
         for index in range(len(self.layers) - 1, -1, -1):
             layer = self.layers[index]
-            if layer.mask is not None:
-                kept = gradient * masks[layer.mask]
-            elif layer.adds_input and layer.after is None:
-                kept = gradient.clone()  # it is asked for once more below
-            else:
-                kept = gradient
+            weight = parameters[layer.weight]
+            kept = gradient if layer.mask is None or layer.drops_in_place else gradient * masks[layer.mask]
             inner = layer.differentiate(undo(layer.after, kept), linear[index], left[index])  # [run, out, sample]
+            if layer.mask is not None and layer.drops_in_place:
+                inner.mul_(masks[layer.mask])
             inner = undo(layer.before, inner)
             if found is not None:
-                torch.bmm(inner, entered[index].transpose(1, 2), out=found[layer.weight])
-                if layer.bias is not None:
-                    torch.sum(inner, dim=2, out=found[layer.bias])
-            if index or asks_further:
-                multiply = torch.mul if inner.shape[1] == 1 else torch.bmm
-                room = self._reserve(layer.weight, weights.flat, samples, out=False)
-                below = multiply(parameters[layer.weight].transpose(1, 2), inner, out=room)
-                gradient = below.add_(gradient) if layer.adds_input else below
+                slope = torch.bmm(inner, entered[index].transpose(1, 2), out=found[layer.weight])
+                at_bias = None if layer.bias is None else torch.sum(inner, dim=2, out=found[layer.bias])
+                if factor is not None:
+                    slope.mul_(factor)
+                    at_bias = None if at_bias is None else at_bias.mul_(factor[:, :, 0])
+            if not (index or asks_further):
+                break
+            weight = weight if factor is None else weight * factor
+            if self._waits[index]:
+                gradient, factor = inner.expand(-1, weight.shape[2], -1), weight.transpose(1, 2)
+                continue
+            multiply = torch.mul if inner.shape[1] == 1 else torch.bmm
+            below = multiply(weight.transpose(1, 2), inner, out=self._reserve(layer.weight, weights.flat, samples, out=False))
+            gradient, factor = below.add_(gradient) if layer.adds_input else below, None
         if asks_further:
             gradient = gradient if self.mask is None else gradient.mul_(fixed[self.mask].transpose(1, 2))
             gradient = undo(self.entrance, gradient)
         if at_inputs is not None:
             at_inputs.copy_(gradient.transpose(1, 2))
-        return loss
+        return told
 
     def _reserve(self, weight: str, flat: Tensor, samples: int, *, out: bool) -> Tensor:
         """Memory for what leaves a layer, or for the gradient at what enters it: the same at each step, to stay in the cache.

@@ -31,13 +31,14 @@ class Streams:
 
     def draw_normal(self, purpose: str, runs: list[int], scales: list[float], like: Tensor) -> Tensor:
         """Gaussian noise for `like` `[row, ...]`, each row with the scale and the stream of its run; 0 where the scale is."""
+        noise = torch.zeros(len(runs), *like.shape[1:])
         drawn: dict[int, Tensor] = {}
-        for run in runs:  # padding repeats a run, and must not draw again
-            if run not in drawn:
-                shape = like.shape[1:]
-                stream = self._get(run, purpose)
-                drawn[run] = torch.randn(shape, generator=stream) * scales[run] if scales[run] else torch.zeros(shape)
-        return torch.stack([drawn[run] for run in runs]).to(like)
+        for run, room in zip(runs, noise, strict=True):
+            if run in drawn:  # padding repeats a run, and must not draw again
+                room.copy_(drawn[run])
+            elif scales[run]:
+                drawn[run] = torch.randn(room.shape, generator=self._get(run, purpose), out=room).mul_(scales[run])
+        return noise.to(like)
 
     def draw_mask(self, name: str, runs: list[int], shares: list[float], shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Masks `[row, *shape]` of 0 and 1/(1 - share) for the dropout layer `name`; a sample comes first in `shape`.
@@ -48,7 +49,7 @@ class Streams:
         masks = torch.empty((len(runs), *units, samples) if len(units) == 1 else (len(runs), *shape))
         drawn: dict[int, Tensor] = {}
         for run, mask in zip(runs, masks, strict=True):
-            if run in drawn:  # padding repeats a run, and must not draw again
+            if run in drawn:
                 mask.copy_(drawn[run])
                 continue
             if (run, name) not in self._masks:

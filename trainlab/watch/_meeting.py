@@ -6,7 +6,7 @@ import weakref
 from typing import Any
 
 from trainlab.watch._modes import list_sensitive
-from trainlab.watch._record import Record, find_owner, list_parameters
+from trainlab.watch._record import Record, find_owner, is_sharded, list_parameters
 from trainlab.watch._stepped import Register
 
 
@@ -62,7 +62,14 @@ class Meeting:
         sensitive = [weakref.ref(each) for each in list_sensitive(model)] if model is not None else []
         device = str(ordered[0].device) if ordered else ""
         record = Record(
-            name=name, model=model, tensors=ordered, parameters=parameters, device=device, sensitive=sensitive, compiled=compiled
+            name=name,
+            model=model,
+            tensors=ordered,
+            parameters=parameters,
+            device=device,
+            sharded=is_sharded(model, ordered),
+            sensitive=sensitive,
+            compiled=compiled,
         )
         self._records.append(record)
         return record

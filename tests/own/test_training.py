@@ -15,6 +15,7 @@ from torch.utils.data import default_collate
 
 from tests.engine.runs import assert_same, see_weights
 from trainlab.device import derive_seed, make_generator
+from trainlab.errors import UserError
 
 from . import nets, sets
 from .configs import CASES, make, own, prepare, train
@@ -191,6 +192,29 @@ class TestLosses:
         focal, plain = train(make(loss=own("Focal", gamma=0.0)), make())
         assert focal.metrics["train_loss"] == pytest.approx(plain.metrics["train_loss"], rel=1e-4)
         assert focal.metrics["train_accuracy"] == plain.metrics["train_accuracy"]
+
+    def test_classes_are_counted_only_where_the_loss_compares_with_them(self) -> None:
+        (shifted, plain) = train(
+            make("Speaker", "texts", loss=own("next_token")),
+            make("Speaker", "texts", args={"kind": "tuple"}, loss=own("as_they_are")),
+        )
+        assert (shifted.task, plain.task) == ("none", "multiclass")
+        assert "train_accuracy" in plain.metrics
+        assert "train_accuracy" not in shifted.metrics
+
+    def test_numbers_below_0_are_no_classes_and_come_to_the_loss_as_they_are(self) -> None:
+        (trace,) = train(make("Tagger", own("tagged"), loss=own("tag_loss"), optimizer={"name": "adam", "lr": 0.05}))
+        losses = trace.series["loss"].values
+        assert losses[0] > losses[-1]
+        assert trace.metrics["train_loss"] < np.log(3) * 1.1
+        with pytest.raises(UserError, match="classes are numbers from 0 on, and the target holds -100, which torch leaves out"):
+            prepare(make("Tagger", "tagged"))
+        with pytest.raises(UserError, match="the target holds -1 "):
+            prepare(make("Perceptron", "negative"))
+
+    def test_a_loss_that_the_network_computes_itself_is_not_passed_on(self) -> None:
+        with pytest.raises(UserError, match="gives a NoneType: a loss that the network computes itself is not passed on"):
+            prepare(make("Speaker", "texts", loss=own("its_own")))
 
     def test_where_nothing_can_be_counted_nothing_is(self) -> None:
         (trace,) = train(make("Two", "diabetes", loss=own("likelihood")))

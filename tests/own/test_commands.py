@@ -148,6 +148,11 @@ def test_mistakes_are_one_message(arguments: tuple[str, ...], words: str, capsys
     assert words in outcome.err
 
 
+def test_what_is_wrong_with_a_network_is_wrong_where_it_was_given(capsys: Any) -> None:
+    outcome = carry_out(capsys, "check", "--model", f"{NETS}:Failing", "--data", f"{SETS}:arrays", "--quiet")
+    assert outcome.errors[0].startswith(f"trainlab: error: --model {NETS}:Failing: model.args: Failing(width) does not take")
+
+
 def test_a_config_is_shown_without_running_its_targets(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     (tmp_path / "net.py").write_text("raise SystemExit('it ran')\n")
     path = tmp_path / "run.yaml"

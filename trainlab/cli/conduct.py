@@ -220,7 +220,15 @@ def load_config(path: Path, changes: Sequence[Change], *, own: bool = False) -> 
     asked = tuple(f"{key.partition('.')[0]}." for option, key, _ in changes if option.startswith(("--model ", "--data ")))
     lost = [key for key in patched.dropped if not (asked and key.startswith(asked))]
     dropped = [f"{key} does not apply any more and is dropped" for key in lost]
-    return patched.config, dict(document.sources) | origins, dropped
+    # Of a section that is another one now, the file says nothing any more
+    tags = {"model": "model.kind", "data": "data.name"}
+    sections = {
+        name: origins[tag]
+        for name, tag in tags.items()
+        if tag in origins and type(getattr(config, name)) is not type(getattr(patched.config, name))
+    }
+    sources = {key: place for key, place in document.sources.items() if key.partition(".")[0] not in sections}
+    return patched.config, sources | sections | origins, dropped
 
 
 def make_arms(config: Config, sources: Mapping[str, str], vs: Sequence[str]) -> tuple[list[Arm], list[str]]:

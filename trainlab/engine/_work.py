@@ -429,7 +429,8 @@ def _try_one_batch(model: nn.Module, inputs: Tensor, target: str | None = None) 
         except Exception as error:  # torch raises many kinds; all of them say that the network and the data do not fit
             raise explain_failure(error, steps, model, inputs, target) from error
     if not isinstance(output, Tensor) or output.dim() < 2 or len(output) != len(inputs):
-        given = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        given = f"{list(output.shape)}" if isinstance(output, Tensor) and output.dim() else f"a {type(output).__name__}"
+        given = "one number" if isinstance(output, Tensor) and not output.dim() else given
         raise UserError(
             f"the network must give one row a sample, but gives {given} for {list(inputs.shape)}", key=key, value=target
         )

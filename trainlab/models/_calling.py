@@ -34,6 +34,8 @@ class Calling:
         if self._structure.is_bits:
             dtype = next((each.dtype for each in self._model.parameters() if each.is_floating_point()), None)
         output = self._style(self._forward, self._structure.unpack(rows, dtype))
+        if isinstance(output, Tensor) and not output.dim():
+            return output
         kept = output if isinstance(output, Tensor) else keep_rows(output, len(rows))
         structure = read_structure(kept)
         if not structure.leaves:

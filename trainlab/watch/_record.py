@@ -38,6 +38,8 @@ class Record:
         tensors: the parameters, in the order of `parameters`; none once the script has let go of their optimizer.
         device: where they lie.
         sharded: this process holds a part of each only, as under FSDP.
+        skipped: the number of backward passes when a step of it was skipped last.
+        met: backward passes before its first step, made or skipped.
         optimizers: classes of the optimizers that step them, with their settings at the first step.
         places: of the parameters that each optimizer steps, by its `id`.
         sensitive: modules of the model that behave otherwise in evaluation, as weak references: they may be evaluated after the
@@ -75,6 +77,8 @@ class Record:
     parameters: tuple[Parameter, ...]
     device: str = ""
     sharded: bool = False
+    met: int = -1
+    skipped: int = -1
     optimizers: dict[int, dict[str, Any]] = field(default_factory=dict)
     places: dict[int, list[int]] = field(default_factory=dict)
     sensitive: list[weakref.ref[Any]] = field(default_factory=list)
@@ -110,6 +114,20 @@ class Record:
         """Let go of the script's own objects; what was measured stays."""
         self.model = self.left = None
         self.tensors.clear()
+
+    def extend(self, tensors: list[torch.Tensor]) -> None:
+        """Take in the parameters that another optimizer steps; nothing was measured of them so far."""
+        before = self.tensors
+        self.tensors, self.parameters = list_parameters(self.model, [*before, *tensors])
+        place = {id(each): position for position, each in enumerate(self.tensors)}
+        moved = [place[id(each)] for each in before]
+        for rows in (self.norms, self.weights, self.changes):
+            for position, row in enumerate(rows):
+                rows[position] = [0.0] * len(self.tensors)
+                for to, value in zip(moved, row, strict=True):
+                    rows[position][to] = value
+        self.places = {key: [moved[each] for each in places] for key, places in self.places.items()}
+        self.left = None if self.left is None else moved[self.left]
 
     def list_modes(self) -> set[bool]:
         """The modes that the sensitive modules are in."""

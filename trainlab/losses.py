@@ -219,7 +219,7 @@ def shape_target(target: Tensor | None, *, loss: str, task: str, outputs: int, c
     if loss == "sum":
         return None
     if task == "none" or target is None:
-        raise UserError("these data have no target, so only the loss `sum` is possible", key="loss", value=loss)
+        raise UserError("these data have no target, so only the loss `sum` is possible, or one of your own", key="loss", value=loss)
     check_task(target, loss=loss, task=task)
     if loss == "cross_entropy":
         return target.long()

@@ -321,3 +321,15 @@ class Speaker(nn.Module):
 class Lossy(Perceptron):
     def forward(self, x):
         return super().forward(x).mean()
+
+
+class Sampling(nn.Module):
+    """A variational autoencoder, which draws at rest too."""
+
+    def __init__(self):
+        super().__init__()
+        self.encode, self.decode = nn.Linear(64, 8), nn.Linear(4, 64)
+
+    def forward(self, x):
+        mean, spread = self.encode(x).chunk(2, dim=1)
+        return self.decode(mean + torch.randn_like(spread) * spread.exp()), mean, spread

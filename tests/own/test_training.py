@@ -254,3 +254,12 @@ class TestOptimizers:
         assert together[1].nonfinite is not None
         for place in (0, 2):
             assert_same(together[place], train(runs[place])[0])
+
+
+def test_a_network_that_draws_at_rest_draws_the_same_again() -> None:
+    values = make("Sampling", "images", loss=own("evidence"))
+    alone, other = (train(values, probes=("mixing",))[0] for _ in range(2))
+    (_, beside) = train({**values, "seed": 3}, values, probes=("mixing",))
+    assert alone.metrics["mixing"] == 0
+    assert_same(alone, other)
+    assert alone.metrics == beside.metrics, "whatever trains before it"

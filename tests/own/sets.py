@@ -227,3 +227,11 @@ def images():
 def evidence(output, target):
     rebuilt, mean, spread = output
     return rebuilt.square().mean() + (mean.square() + spread.exp()).mean()
+
+
+def robust(output, target):
+    return nn.functional.huber_loss(output, target, delta=0.1)
+
+
+def shares(output, target):
+    return nn.functional.binary_cross_entropy_with_logits(output, (target > 0).to(output))

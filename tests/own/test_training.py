@@ -202,6 +202,10 @@ class TestLosses:
         assert "train_accuracy" in plain.metrics
         assert "train_accuracy" not in shifted.metrics
 
+    @pytest.mark.parametrize(("loss", "task"), [("square", "regression"), ("robust", "regression"), ("shares", "none")])
+    def test_numbers_are_compared_only_where_the_loss_wants_them(self, loss: str, task: str) -> None:
+        assert prepare(make("Squeezed", "diabetes", loss=own(loss))).task == task
+
     def test_numbers_below_0_are_no_classes_and_come_to_the_loss_as_they_are(self) -> None:
         (trace,) = train(make("Tagger", own("tagged"), loss=own("tag_loss"), optimizer={"name": "adam", "lr": 0.05}))
         losses = trace.series["loss"].values

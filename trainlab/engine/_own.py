@@ -203,7 +203,8 @@ def find_task(dataset: Dataset, output: Tensor, loss: Loss, train: Batch) -> Tas
         fits = output.dim() == target.dim() + 1 and output.shape[-1] >= max(dataset.classes, 2)
         fits = fits and output.shape[1:-1] == target.shape[1:]
         return dataset.task if fits and _raises_target(loss, output, train.target) else "none"
-    return dataset.task if output.shape[1:] == target.shape[1:] else "none"
+    fits = output.shape[1:] == target.shape[1:]
+    return dataset.task if fits and _rests_at_target(loss, output, train.target) else "none"
 
 
 AGREE = 0.9  # of the places: a loss may leave some out, or smooth
@@ -213,9 +214,28 @@ def _raises_target(loss: Loss, output: Tensor, target: Tensor | None) -> bool:
     """Whether the loss wants more of the target's own output than of any other: not so where it compares with the next token."""
     assert target is not None
     seen = target[: len(output)]
-    with torch.enable_grad():
-        rows = output.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(loss(rows, seen), rows)
+    gradient = _differentiate(loss, output, seen)
     used = (gradient != 0).any(dim=-1)
     wanted = (gradient.argmin(dim=-1) == seen)[used]
     return bool(wanted.numel()) and float(wanted.float().mean()) >= AGREE
+
+
+STILL = 1e-3  # of the gradient at the outputs
+
+
+def _rests_at_target(loss: Loss, output: Tensor, target: Tensor | None) -> bool:
+    """Whether the loss wants the outputs to be the target's numbers: not so where it makes shares of them first.
+
+    Where it repeats both until they fit, it is asked of one sample.
+    """
+    assert target is not None
+    seen = target[:1].to(output.dtype)
+    (there, here) = (_differentiate(loss, rows, seen).abs().max() for rows in (seen.reshape(output[:1].shape), output[:1]))
+    return bool(there <= STILL * here)
+
+
+def _differentiate(loss: Loss, output: Tensor, target: Tensor) -> Tensor:
+    with torch.enable_grad():
+        rows = output.detach().clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(loss(rows, target), rows)
+    return gradient

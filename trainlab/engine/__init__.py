@@ -31,7 +31,7 @@ from trainlab.engine._rows import Rows
 from trainlab.engine._stack import Stack
 from trainlab.engine._ways import find_room, forget_ways
 from trainlab.engine._weights import Apart, Weights
-from trainlab.engine._work import Work, forget_works, prepare
+from trainlab.engine._work import Work, find_batch_size, forget_works, prepare
 from trainlab.engine._workers import Doing, Elsewhere, Shared, Shares, Workers
 from trainlab.losses import find_loss, name_loss
 from trainlab.plan import PlannedRun
@@ -46,6 +46,7 @@ __all__ = [
     "Work",
     "Workers",
     "choose_device",
+    "find_batch_size",
     "forget",
     "measure_cost",
     "prepare",

@@ -7,7 +7,9 @@ Which one a run takes depends on its config and device alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol, TypeGuard
 
@@ -122,6 +124,14 @@ class Stacked:
 
         with torch.no_grad():
             return vmap(compute)(self.layout.unflatten(weights.flat), weights.fixed, inputs)
+
+
+@contextlib.contextmanager
+def leave_slow_untold() -> Iterator[None]:
+    """Without torch's warnings that some operation is slow when it is mapped: whether that pays is decided here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="There is a performance drop")
+        yield
 
 
 def choose_program(model: nn.Module, layout: Layout, loss: str | Loss, batch: Batch, precision: str = "float32") -> Program:

@@ -69,7 +69,7 @@ class Stacked:
 
     def __init__(self, model: nn.Module, layout: Layout, loss: str | Loss) -> None:
         self.model, self.layout, self.loss = model, layout, find_loss(loss)
-        self._grade = find_graded(loss) if isinstance(loss, str | WeightedLoss) else None
+        self._graded = find_graded(loss) if isinstance(loss, str | WeightedLoss) else None
 
     def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:
         """See Program."""
@@ -92,12 +92,13 @@ class Stacked:
         self, flat: Tensor, fixed: dict[str, Tensor], inputs: Tensor, batch: Batch, scale: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """What is to be differentiated, the slope there of what is minimised, under its scale, and the loss to report, `[run]`."""
-        if self._grade is not None and can_stack(self.model):
+        if self._graded is not None and can_stack(self.model):
             output = self.model.forward_stacked(self.layout.unflatten(flat) | fixed, inputs)
             # Steps that have targets of their own count as samples do
-            given = (None if each is None else each.flatten(1, output.dim() - 2) for each in (batch.target, batch.soft))
+            target, soft = (None if each is None else each.flatten(1, output.dim() - 2) for each in (batch.target, batch.soft))
             with torch.no_grad():  # vmap takes as long about a loss as a small transformer about a block
-                loss, slope = self._grade(output.flatten(1, -2), *given)
+                told, slope = self._graded.grade(output.flatten(1, -2), target, soft)
+                loss = self._graded.total(told, target)
             return output, slope.view_as(output) if scale is None else (slope * scale[:, None, None]).view_as(output), loss
 
         def compute(

@@ -47,7 +47,7 @@ def test_arrays_by_name(save):
         (np.array([1.0, 2.0, 1.0]), {"task": "classes"}, "binary", (3,)),
         (np.array(["cat", "dog", "cat"]), {}, "binary", (3,)),
         (np.array([True, False, True]), {}, "binary", (3,)),
-        (np.zeros((3, 4), dtype=int), {}, "multiclass", (3, 4)),
+        (np.arange(12).reshape(3, 4), {}, "multiclass", (3, 4)),
         (np.zeros((3, 4, 2)), {}, "regression", (3, 4, 2)),
     ],
 )

@@ -35,16 +35,16 @@ def test_a_network_too_complex_learns_the_noise_and_a_smaller_one_cannot() -> No
 
 
 def test_more_data_of_this_kind_bring_little() -> None:
-    # "more data": 100, 200, 400, 800 samples test at 0.785, 0.797, 0.80, 0.81 there, each with other samples
-    says("data-augmentation", "a small gain, and the training accuracy stays 1.0 throughout")
+    # "more data": a small gain there (0.785, 0.797, 0.80, 0.81), each with other samples; here none that could be told from chance
+    says("data-augmentation", "100, 200, 400 and 800 of the samples test at 0.82, 0.81, 0.81 and 0.82 (means of five seeds)")
+    says("overfitting", "100, 200, 400, 800 samples 1.0 0.82, 0.81, 0.81, 0.82")
     means = []
     for fraction, samples in ((0.125, 100), (0.25, 200), (0.5, 400), (1.0, 800)):
         traces = train(*[change(seed, data={"fraction": fraction}) for seed in range(3)], probes=["accuracy"])
         assert traces[0].sizes["train"] == samples
         assert read(traces, "train_accuracy") == [1.0] * 3
         means.append(float(np.mean(read(traces, "test_accuracy"))))
-    assert all(0.78 < each < 0.85 for each in means)
-    assert max(means) - min(means) < 0.04
+    assert means == pytest.approx([0.82, 0.81, 0.81, 0.82], abs=0.016)
 
 
 def shake(evaluation: Evaluation) -> dict[str, torch.Tensor]:

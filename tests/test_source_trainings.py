@@ -190,7 +190,7 @@ GUESSES: dict[str, tuple[float, float, bool]] = {
 
 def test_adams_default_rate_is_a_good_first_guess_and_no_more() -> None:
     # "Adam's defaults are very good"
-    says("adam", "in check and clip, and below it in lr-sweep and overfit (both from 0.0032 on) and in clip-outliers (from 0.02 on,")
+    says("adam", "in check and clip, and below it in lr-sweep and overfit (both from 0.0032 on) and in clip-outliers (from 0.02")
     for name, (default, better, enough) in GUESSES.items():
         guessed, tried = train(*[read_config(name, default), read_config(name, better)], probes=[])
         start, ends = guessed.series["loss"].values[0], [trace.series["loss"].values[-1] for trace in (guessed, tried)]
@@ -245,7 +245,10 @@ def test_warm_up_starts_a_transformer_that_does_not_start_without_it(digits: dic
     assert warmed.metrics["train_loss"] < 0.8
     assert warmed.metrics["test_accuracy"] > 0.75
     # ... and is of no use where the normalisation stands before the sum, or the rate is low
-    says("schedules", "With normalisation before each sum the first network learns at that rate without it (0.97), and at 0.001 warm-up")
+    says(
+        "schedules",
+        "With normalisation before each sum the first network learns at that rate without it (0.97), and at 0.001 warm-up",
+    )
     short = {**base, "train": {"epochs": 8, "batch_size": 128}}
     low = {**short, "optimizer": {"name": "adam", "lr": 0.001}}
     before = {**short, "model": {**base["model"], "norm_first": True}}

@@ -81,7 +81,7 @@ def test_a_validation_part_beside_a_fold():
         ),
         (
             {"samples": 20, "stratify": True, "test_fraction": 0.1},
-            "data.test_fraction: the 20 samples cannot be split by class: a part would have fewer samples than there are classes, 3",
+            "data.test_fraction: the 20 samples cannot be split by class: a part would have fewer samples than there are classes",
         ),
         ({"samples": 1}, "data.test_fraction: there is only one sample, which cannot be split"),
         ({"name": "diabetes", "stratify": True}, "data.stratify: needs one class a sample"),

@@ -146,6 +146,9 @@ def test_sorted_batches_make_the_loss_jump(digits: dict[str, Any]) -> None:
     traces = train(*runs, probes=["accuracy", "batch-loss"])
     assert all(0.68 < each < 0.78 for each in find_tests(traces[:3]))
     assert all(0.92 < each < 0.95 for each in find_tests(traces[3:]))
+    says("shuffling", "With batch normalisation it is worse still (0.43)")
+    normed = {**base, "model": {**base["model"], "norm": "batch"}, "train": train_as[0]}
+    assert find_tests(train(normed, probes=["accuracy"])) == pytest.approx([0.43], abs=0.06)
     last_epoch = traces[0].series["batch-loss"].values[-45:]
     assert last_epoch.min() < 0.08
     assert 1.0 < last_epoch.max() < 1.4

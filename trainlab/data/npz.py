@@ -38,6 +38,8 @@ def draw(spec: NPZ) -> Samples:
 
 def _read(spec: NPZ) -> dict[str, np.ndarray]:
     data = read_bytes(spec.path)
+    if not data.startswith((b"PK", np.lib.format.MAGIC_PREFIX)):
+        raise UserError("is no file of arrays, as `numpy.savez` writes it", key="data.path", value=spec.path)
     try:
         file = np.load(io.BytesIO(data), allow_pickle=False)
         if isinstance(file, np.ndarray):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -177,7 +178,11 @@ def _say_reached(base: Sequence[Trace]) -> str:
     """How well the base does at its end, in both parts; the empty string where nothing was learned from targets."""
     measure = "r2" if base[0].task == "regression" else "accuracy"
     reached = {part: mean(base, f"{part}_{measure}") for part in ("train", "test")}
-    parts = [f"{_say_share(measure, value)} on the {part} part" for part, value in reached.items() if value is not None]
+    parts = [
+        f"{_say_share(measure, value)} on the {part} part"
+        for part, value in reached.items()
+        if value is not None and math.isfinite(value)
+    ]
     return f"{'R2 is ' if measure == 'r2' else 'Right: '}{', '.join(parts)}." if parts else ""
 
 

@@ -37,6 +37,12 @@ def test_the_mean_of_numbers() -> None:
     assert entry.arrays["test-fit"].mean() == pytest.approx(entry.metrics["test_r2"])
 
 
+@pytest.mark.filterwarnings("error")
+def test_one_target_has_no_r2() -> None:
+    (entry,) = average([GROUP], [make_member(name, [[2.0]], [[1.0]], task="regression") for name in GROUP.members])
+    assert entry.metrics["test_r2"] is None
+
+
 def test_one_entry_for_each_seed_that_has_all_members() -> None:
     runs = [("a", 0), ("b", 0), ("a", 1), ("other", 1)]
     entries = list(average([GROUP], [make_member(name, [[0.9, 0.1]], [0], seed=seed) for name, seed in runs]))

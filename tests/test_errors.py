@@ -54,6 +54,12 @@ def test_find_source_prefers_the_closest_section() -> None:
     assert find_source("b", {"a": "1"}) is None
 
 
+def test_find_source_of_what_is_missing_is_what_asks_for_it() -> None:
+    assert find_source("data.path", {"": "0", "data.name": "1"}) == "1"
+    assert find_source("data.path", {"data": "2", "data.name": "1"}) == "2"
+    assert find_source("name", {"name": "3", "other.name": "1"}) == "3"
+
+
 @pytest.mark.parametrize(("word", "nearest"), [("rleu", "relu"), ("relu", "relu"), ("zzz", None), ("", None)])
 def test_find_nearest(word: str, nearest: str | None) -> None:
     assert find_nearest(word, iter(["relu", "tanh"])) == nearest

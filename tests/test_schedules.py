@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -36,6 +36,10 @@ CPU = torch.device("cpu")
 
 def factor(schedule: Schedule, update: int, *, updates: int = 100, per_epoch: int = 1) -> float:
     return schedules.find_factor(schedule, Clock(update=update, updates=updates, per_epoch=per_epoch))
+
+
+KINDS = (ConstantSchedule, PowerSchedule, ExponentialSchedule, PiecewiseSchedule, StepSchedule, CosineSchedule, OneCycleSchedule)
+EVERY: list[Schedule] = [*(kind(per=per) for kind in KINDS for per in ("epoch", "update")), PlateauSchedule()]
 
 
 class TestTables:
@@ -112,6 +116,18 @@ class TestWarmup:
         for update in range(10):
             expected = factor(CosineSchedule(), update, updates=90)
             assert factor(CosineSchedule(warmup=10), update + 10, updates=100) == expected
+
+    @pytest.mark.parametrize("schedule", EVERY, ids=lambda schedule: f"{schedule.name}, {getattr(schedule, 'per', 'epoch')}")
+    def test_every_schedule_comes_after_one_as_it_is(self, schedule):
+        """In batches of which 4 make an epoch: 2 epochs of warm-up, 15 of the schedule."""
+        own = [factor(schedule, update, updates=60, per_epoch=4) for update in range(60)]
+        later = replace(schedule, warmup=2, warmup_per="epoch", warmup_start=0.0)
+        found = [factor(later, update, updates=68, per_epoch=4) for update in range(68)]
+        assert found[8:] == pytest.approx(own, rel=1e-12)
+        assert found[:8] == pytest.approx([own[0] * update / 8 for update in range(8)])
+
+    def test_none_is_left_out(self):
+        assert {type(schedule) for schedule in EVERY} == set(get_args(get_args(Schedule)[0]))
 
     def test_of_updates_before_a_schedule_in_epochs(self):
         schedule = StepSchedule(every=1, gamma=0.5, warmup=3)

@@ -35,16 +35,16 @@ def test_a_network_too_complex_learns_the_noise_and_a_smaller_one_cannot() -> No
 
 
 def test_more_data_of_this_kind_bring_little() -> None:
-    # "more data": 100, 200, 400, 800 samples test at 0.785, 0.797, 0.80, 0.81 there, each with other samples
-    says("data-augmentation", "a small gain, and the training accuracy stays 1.0 throughout")
+    # "more data": a small gain there (0.785, 0.797, 0.80, 0.81), each with other samples; here none that could be told from chance
+    says("data-augmentation", "100, 200, 400 and 800 of the samples test at 0.82, 0.81, 0.81 and 0.82 (means of five seeds)")
+    says("overfitting", "100, 200, 400, 800 samples 1.0 0.82, 0.81, 0.81, 0.82")
     means = []
     for fraction, samples in ((0.125, 100), (0.25, 200), (0.5, 400), (1.0, 800)):
         traces = train(*[change(seed, data={"fraction": fraction}) for seed in range(3)], probes=["accuracy"])
         assert traces[0].sizes["train"] == samples
         assert read(traces, "train_accuracy") == [1.0] * 3
         means.append(float(np.mean(read(traces, "test_accuracy"))))
-    assert all(0.78 < each < 0.85 for each in means)
-    assert max(means) - min(means) < 0.04
+    assert means == pytest.approx([0.82, 0.81, 0.81, 0.82], abs=0.016)
 
 
 def shake(evaluation: Evaluation) -> dict[str, torch.Tensor]:
@@ -105,15 +105,24 @@ def test_shifted_copies_hide_what_the_pictures_share_by_chance() -> None:
 
 
 def test_shuffling_can_be_tried_as_a_remedy(capsys: pytest.CaptureFixture[str]) -> None:
-    # "shuffling against overfitting": one row next to the same network in the order of the file
-    says("shuffling", "which works a little against overfitting", "`--remedy shuffle` tries it from the other side")
+    # "shuffling against overfitting": one row next to the same network in the order of the file, and no difference
+    says("shuffling", "That is said to work against overfitting, and makes no difference that 200 test samples could show")
     sizes = ("--epochs", "5", "--batch-size", "32", "--seeds", "2")
     document = report(capsys, "overfit", "--remedy", "shuffle", "--set", "train.shuffle=false", *sizes)
     base, shuffled = find_table(document, "remedies")
     assert (base["run"], shuffled["remedy"]) == ("base", "shuffle")
     assert shuffled["run"] == "train.shuffle=true"
     assert abs(shuffled["test"] - base["test"]) < 0.05
-    assert shuffled["verdict"] in ("no difference", "helps")
+    assert shuffled["verdict"] == "no difference"
+
+
+def test_batch_norm_is_no_remedy_here(capsys: pytest.CaptureFixture[str]) -> None:
+    # "batch norm ties a batch's samples together: like augmentation"
+    says("batch-norm", "Both are said to work against overfitting; in the network of `overfit` (see below) they do not.")
+    document = report(capsys, "overfit", "--vs", "model.norm=batch", "--epochs", "50", "--seeds", "2")
+    (comparison,) = document["comparisons"]
+    assert comparison["verdict"] == "no-difference"
+    assert abs(comparison["difference"]) < 0.03
 
 
 def doubt(evaluation: Evaluation) -> dict[str, torch.Tensor]:

@@ -13,6 +13,7 @@ from pages.shown import says
 from sklearn.datasets import load_digits
 from test_source_experiments import line, overfit
 
+from trainlab.config import find_config, load
 from trainlab.report import Trace
 
 SGD: dict[str, Any] = {"name": "sgd", "lr": 0.1}
@@ -145,6 +146,9 @@ def test_sorted_batches_make_the_loss_jump(digits: dict[str, Any]) -> None:
     traces = train(*runs, probes=["accuracy", "batch-loss"])
     assert all(0.68 < each < 0.78 for each in find_tests(traces[:3]))
     assert all(0.92 < each < 0.95 for each in find_tests(traces[3:]))
+    says("shuffling", "With batch normalisation it is worse still (0.43)")
+    normed = {**base, "model": {**base["model"], "norm": "batch"}, "train": train_as[0]}
+    assert find_tests(train(normed, probes=["accuracy"])) == pytest.approx([0.43], abs=0.06)
     last_epoch = traces[0].series["batch-loss"].values[-45:]
     assert last_epoch.min() < 0.08
     assert 1.0 < last_epoch.max() < 1.4
@@ -175,6 +179,35 @@ def test_the_best_rate_changes_during_training() -> None:
     high, low = (trace.series["loss"].values for trace in traces)
     assert (high[0], low[0]) == pytest.approx((2.3, 7.94), rel=0.02)
     assert (high[-20:].mean(), low[-20:].mean()) == pytest.approx((1.053, 1.010), abs=0.005)
+
+
+GUESSES: dict[str, tuple[float, float, bool]] = {
+    "check": (0.001, 0.003, True),
+    "clip": (0.001, 0.01, True),
+    "lr-sweep": (0.001, 0.0032, False),
+    "overfit": (0.001, 0.0032, False),
+    "clip-outliers": (0.001, 0.02, False),
+}
+"""Adam's default, a rate of use, and whether the default is one as well: it ends within a tenth of the fall."""
+
+
+def test_adams_default_rate_is_a_good_first_guess_and_no_more() -> None:
+    # "Adam's defaults are very good"
+    says("adam", "in check and clip, and below it in lr-sweep and overfit (both from 0.0032 on) and in clip-outliers (from 0.02")
+    for name, (default, better, enough) in GUESSES.items():
+        guessed, tried = train(*[read_config(name, default), read_config(name, better)], probes=[])
+        start, ends = guessed.series["loss"].values[0], [trace.series["loss"].values[-1] for trace in (guessed, tried)]
+        assert (ends[0] < min(ends) + 0.1 * (start - min(ends))) == enough, name
+    says("adam", "its loss is 1.4e4 after ten epochs, where 0.03 has come to 3.0")
+    guessed, tried = (trace.metrics["train_loss"] for trace in train(*[read_config("clip-init", rate) for rate in (0.001, 0.03)]))
+    assert guessed == pytest.approx(1.43e4, rel=0.1)
+    assert tried == pytest.approx(3.0, abs=0.4)
+
+
+def read_config(name: str, rate: float) -> dict[str, Any]:
+    """One that comes with the program, with Adam."""
+    values = load(find_config(name)).values
+    return {**{key: value for key, value in values.items() if key != "vs"}, "optimizer": {"name": "adam", "lr": rate}}
 
 
 def test_no_penalty_stops_an_explosion() -> None:
@@ -214,3 +247,15 @@ def test_warm_up_starts_a_transformer_that_does_not_start_without_it(digits: dic
     assert without.metrics["test_accuracy"] < 0.2
     assert warmed.metrics["train_loss"] < 0.8
     assert warmed.metrics["test_accuracy"] > 0.75
+    # ... and is of no use where the normalisation stands before the sum, or the rate is low
+    says(
+        "schedules",
+        "With normalisation before each sum the first network learns at that rate without it (0.97), and at 0.001 warm-up",
+    )
+    short = {**base, "train": {"epochs": 8, "batch_size": 128}}
+    low = {**short, "optimizer": {"name": "adam", "lr": 0.001}}
+    before = {**short, "model": {**base["model"], "norm_first": True}}
+    first, *others = find_tests(train(before, low, {**low, "schedule": {"name": "constant", "warmup": 30}}, probes=["accuracy"]))
+    assert first > 0.85
+    assert min(others) > 0.8
+    assert others[0] == pytest.approx(others[1], abs=0.04)

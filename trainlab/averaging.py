@@ -63,5 +63,6 @@ def _average(group: Group, members: Sequence[Trace]) -> Trace:
 def _fit(mean: np.ndarray, target: np.ndarray) -> np.ndarray:
     """`[sample]`: what each sample adds to R2, see `trainlab.probes.accuracy`."""
     error = np.square(mean - target).sum(axis=1)
-    found: np.ndarray = 1 - error * len(target) / np.square(target - target.mean(axis=0)).sum()
+    with np.errstate(divide="ignore", invalid="ignore"):  # one sample, or the same target for all, has no R2
+        found: np.ndarray = 1 - error * len(target) / np.square(target - target.mean(axis=0)).sum()
     return found

@@ -74,11 +74,13 @@ def collect(problems: list[Problem]) -> Iterator[None]:
 
 
 def find_source(key: str, sources: dict[str, str]) -> str | None:
-    """Where `key` was set: its own entry in `sources`, else that of the closest enclosing section."""
+    """Where `key` was set: its own entry in `sources`, else that of the closest enclosing section, or of what names its kind."""
     while key:
         if key in sources:
             return sources[key]
-        key = key.rpartition(".")[0]
+        section = key.rpartition(".")[0]
+        tag = next((f"{section}.{name}" for name in ("name", "kind", "mode") if f"{section}.{name}" in sources), "")
+        key = tag if tag and section not in sources else section
     return sources.get("")
 
 

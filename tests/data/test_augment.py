@@ -73,3 +73,4 @@ def test_samples_that_cannot_be_changed_so(settings: dict[str, Any], key: str) -
     with pytest.raises(UserError) as caught:
         load(**settings)
     assert [problem.key for problem in caught.value.problems] == [key]
+    assert "Augment" not in str(caught.value)

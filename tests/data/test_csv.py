@@ -105,6 +105,7 @@ def test_every_bad_cell_with_its_line_and_column(write):
             "data.target: there is no such column (got kinds); did you mean 'kind'? Choices: a, kind.",
         ),
         ("a,kind\n1,2\n", {"target": 2}, "data.target: there are 2 columns, counted from 0 (got 2)"),
+        ("a,kind\n1,yes\n2,yes\n", {}, "data.target: there is one class only, so there is nothing to tell apart"),
         ("a,kind\n1,2\n", {"target": -3}, "data.target: there are 2 columns, counted from 0 (got -3)"),
     ],
 )

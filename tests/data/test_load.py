@@ -45,5 +45,5 @@ def test_a_feature_that_never_changes_is_only_centred():
 
 @pytest.mark.parametrize("fraction", [0.01, 0.99])
 def test_a_part_without_samples(fraction):
-    with pytest.raises(UserError, match=r"data.test_fraction: leaves a part of the 1 samples empty"):
+    with pytest.raises(UserError, match=r"data.test_fraction: there is only one sample, which cannot be split"):
         make(name="linear", samples=1, test_fraction=fraction)

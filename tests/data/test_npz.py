@@ -47,7 +47,7 @@ def test_arrays_by_name(save):
         (np.array([1.0, 2.0, 1.0]), {"task": "classes"}, "binary", (3,)),
         (np.array(["cat", "dog", "cat"]), {}, "binary", (3,)),
         (np.array([True, False, True]), {}, "binary", (3,)),
-        (np.zeros((3, 4), dtype=int), {}, "multiclass", (3, 4)),
+        (np.arange(12).reshape(3, 4), {}, "multiclass", (3, 4)),
         (np.zeros((3, 4, 2)), {}, "regression", (3, 4, 2)),
     ],
 )
@@ -92,9 +92,9 @@ def test_other_files(tmp_path):
     read = lambda: load(validate({"data": {"name": "npz", "path": str(path)}}).data)  # noqa: E731
     with pytest.raises(UserError, match=r"data.path: there is no such file"):
         read()
-    for content in (b"", b"hello", b"PK\x03\x04 broken"):
+    for content, reason in ((b"", ", as `numpy.savez`"), (b"a,b\n1,2\n", ", as `numpy.savez`"), (b"PK\x03\x04 broken", ": ")):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=r"data.path: is no file of arrays"):
+        with pytest.raises(UserError, match=rf"data.path: is no file of arrays{reason}"):
             read()
     with path.open("wb") as file:
         np.save(file, np.zeros(3))

@@ -70,8 +70,20 @@ def test_a_validation_part_beside_a_fold():
             "validation_fraction: leaves nothing to train on, with `test_fraction: 0.5`",
         ),
         ({"samples": 4, "folds": 5}, "data.folds: leaves a part of the 4 samples empty"),
-        ({"samples": 2, "validation_fraction": 0.7}, "data.validation_fraction: leaves a part of the .* samples empty"),
-        ({"samples": 5, "stratify": True}, "data.stratify: the 5 samples cannot be split by class: The "),
+        ({"samples": 2, "validation_fraction": 0.7}, "data.validation_fraction: there is only one sample, which cannot be split"),
+        (
+            {"samples": 5, "stratify": True},
+            "data.stratify: the 5 samples cannot be split by class: class . has 1 sample, and there are 2 parts",
+        ),
+        (
+            {"samples": 30, "stratify": True, "folds": 20},
+            "data.stratify: the 30 samples cannot be split by class: class . has . samples, and there are 20 parts",
+        ),
+        (
+            {"samples": 20, "stratify": True, "test_fraction": 0.1},
+            "data.test_fraction: the 20 samples cannot be split by class: a part would have fewer samples than there are classes",
+        ),
+        ({"samples": 1}, "data.test_fraction: there is only one sample, which cannot be split"),
         ({"name": "diabetes", "stratify": True}, "data.stratify: needs one class a sample"),
         ({"name": "copy", "stratify": True}, "data.stratify: needs one class a sample"),
     ],

@@ -29,6 +29,12 @@ def test_equal_up_to_rounding_of_the_largest():
     assert measure(step([[1e-30, 2e-30]], (2, 1))).item() == 0.0
 
 
+def test_weights_that_left_the_finite_numbers_are_no_copies():
+    for gone in (math.inf, math.nan):
+        assert measure(step([[gone, gone, 1.0, 2.0, gone, gone]], (3, 2))).item() == 0.0
+        assert measure(step([[1.0, 2.0, gone, 1.0, 3.0, 4.0]], (3, 2))).item() == 0.0
+
+
 def test_filters_are_units_and_biases_and_single_units_are_not():
     assert measure(step([[1.0] * 8], (2, 1, 2, 2))).item() == 1.0
     assert math.isnan(measure(step([[1.0, 1.0]], (2,))).item())

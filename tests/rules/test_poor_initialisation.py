@@ -54,6 +54,12 @@ def test_a_recurrent_network_with_a_giant_first_loss() -> None:
     assert (found.severity, found.evidence["kind"]) == ("warning", "loss")
 
 
+def test_a_giant_first_loss_where_only_biases_are_trained() -> None:
+    model = network(init={"name": "normal", "std": 30.0}, freeze=["*weight"])
+    found = trainings.find(RULE, train(RULE, model=model, **ONE))
+    assert (found.evidence["kind"], found.where) == ("loss", "model.4.bias")
+
+
 def test_a_giant_first_loss_that_is_got_over_is_worth_knowing() -> None:
     values = {"model": network(6, init={"name": "normal", "std": 1.0}), "data": BLOBS, "loss": "cross_entropy"}
     optimizer = {"name": "sgd", "lr": 0.001}

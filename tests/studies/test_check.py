@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -74,6 +75,7 @@ def test_where_and_in_how_many_seeds() -> None:
     ("task", "metrics", "ending"),
     [
         ("regression", {"train_r2": 0.5, "test_r2": 0.25}, "R2 is 0.5 on the train part, 0.25 on the test part."),
+        ("regression", {"train_r2": -math.inf, "test_r2": -math.inf}, "found nothing wrong."),  # of one sample
         ("multiclass", {"train_accuracy": 0.5}, "Right: 50.0 % on the train part."),
         ("none", {}, "found nothing wrong."),
     ],

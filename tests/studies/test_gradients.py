@@ -85,6 +85,7 @@ def test_an_explosion_says_what_the_rule_saw() -> None:
     ("norms", "text"),
     [
         ([0.0, 0.0, 1.0], "No gradient reaches 2 of 3 layers (model.0.weight .. model.1.weight): "),
+        ([0.0, 1.0, 1.0], "No gradient reaches 1 of 3 layers (model.0.weight): "),
         ([np.inf, 1.0, 1.0], "Gradients leave the finite numbers: model.0.weight gets inf"),
     ],
 )

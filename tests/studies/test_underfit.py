@@ -304,6 +304,13 @@ class TestConclude:
         }
         assert rows["random labels cost it something"] == "passed"
 
+    def test_a_training_part_of_one_class_has_no_level(self) -> None:
+        alone = {"metrics": {"constant_accuracy": 1.0}}
+        runs = [make_base(**alone), self.arm("data.fraction=0.11", train=1.0, **alone), self.arm("data.label_noise", **alone)]
+        rows = {row["test"]: row for row in read_rows(self.conclude(runs, []), "tests")}
+        for test in ("fits one batch (16 samples)", "random labels cost it something"):
+            assert (rows[test]["measured"], rows[test]["verdict"]) == (None, "not judged")
+
     def test_a_number_beyond_its_limit_may_do_no_harm(self) -> None:
         conclusion = self.conclude([make_base(metrics={"feature_spread": 900.0})], [])
         row = next(row for row in read_rows(conclusion, "tests") if row["test"] == "features have one scale")

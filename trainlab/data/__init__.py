@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from trainlab import plugins
-from trainlab.config.data import Data, NoisySource, Ones, Source
+from trainlab.config.data import Data, NoisySource, Ones, Random, Source
 from trainlab.config.model import View
 from trainlab.data._faults import add_noise, add_outliers, augment, keep_fraction, mislabel, resample, unbalance
 from trainlab.data._loading import Loading
@@ -160,6 +160,9 @@ def _assemble(samples: Samples, train: Samples, rest: dict[str, Samples]) -> Dat
 
 def _find_problems(samples: Samples, spec: Source, own: tuple[str, ...]) -> Iterator[Problem]:
     """Settings that these samples cannot have."""
+    if samples.classes == 1 and not isinstance(spec, Random):  # which has nothing to learn
+        key = next(name for name in ("target", "classes", "path") if hasattr(spec, name))
+        yield Problem(message="there is one class only, so there is nothing to tell apart", key=f"data.{key}")
     needs_label = {"stratify": spec.stratify, "imbalance": spec.imbalance != 1}
     for name, asked in needs_label.items():
         if asked and samples.labels is None:
@@ -177,6 +180,5 @@ def _find_problems(samples: Samples, spec: Source, own: tuple[str, ...]) -> Iter
             yield Problem(message="needs images: digits and npz have", key="data.augment.shift", value=str(spec.augment.shift))
     for name, asked in needs_numbers.items():
         if asked and samples.tokens and name not in own:
-            yield Problem(
-                message="needs numbers, and these inputs are tokens", key=f"data.{name}", value=str(getattr(spec, name)).lower()
-            )
+            value = None if name == "augment" else str(getattr(spec, name)).lower()
+            yield Problem(message="needs numbers, and these inputs are tokens", key=f"data.{name}", value=value)

@@ -48,10 +48,12 @@ def _take(indices: np.ndarray, classes: np.ndarray | None, size: float, key: str
     from sklearn.model_selection import train_test_split
 
     strata = None if classes is None else classes[indices]
+    if strata is not None and len(indices) > 1:
+        _check_classes(strata, 2)
     try:
         stays, taken = train_test_split(indices, test_size=size, random_state=to_numpy_seed(spec.seed), stratify=strata)
     except ValueError as error:
-        raise _explain(error, len(indices), strata, f"data.{key}", str(getattr(spec, key))) from error
+        raise _explain(len(indices), strata, f"data.{key}", str(getattr(spec, key))) from error
     return stays, taken
 
 
@@ -59,16 +61,29 @@ def _take_fold(indices: np.ndarray, classes: np.ndarray | None, spec: Source) ->
     from sklearn.model_selection import KFold, StratifiedKFold
 
     kind = KFold if classes is None else StratifiedKFold
+    if classes is not None and spec.folds is not None and len(indices) >= spec.folds:
+        _check_classes(classes, spec.folds)
     folds = kind(n_splits=spec.folds, shuffle=True, random_state=to_numpy_seed(spec.seed))
     try:
         stays, taken = list(folds.split(indices, classes))[spec.fold]
     except ValueError as error:
-        raise _explain(error, len(indices), classes, "data.folds", str(spec.folds)) from error
+        raise _explain(len(indices), None, "data.folds", str(spec.folds)) from error
     return stays, taken
 
 
-def _explain(error: ValueError, samples: int, strata: np.ndarray | None, key: str, value: str) -> UserError:
-    if strata is not None:
-        reason = str(error).strip().split(". ")[0]
-        return UserError(f"the {samples} samples cannot be split by class: {reason}", key="data.stratify", value="true")
-    return UserError(f"leaves a part of the {samples} samples empty", key=key, value=value)
+def _check_classes(strata: np.ndarray, parts: int) -> None:
+    """Every class must have a sample for each of so many parts."""
+    classes, counts = np.unique(strata, return_counts=True)
+    if counts.min() < parts:
+        found = int(counts.min())
+        reason = f"class {classes[counts.argmin()]} has {found} sample{'s' * (found > 1)}, and there are {parts} parts"
+        raise UserError(f"the {len(strata)} samples cannot be split by class: {reason}", key="data.stratify", value="true")
+
+
+def _explain(samples: int, strata: np.ndarray | None, key: str, value: str) -> UserError:
+    if samples == 1:
+        return UserError("there is only one sample, which cannot be split", key=key, value=value)
+    if strata is None:
+        return UserError(f"leaves a part of the {samples} samples empty", key=key, value=value)
+    reason = f"a part would have fewer samples than there are classes, {len(np.unique(strata))}"
+    return UserError(f"the {samples} samples cannot be split by class: {reason}", key=key, value=value)

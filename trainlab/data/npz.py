@@ -38,6 +38,8 @@ def draw(spec: NPZ) -> Samples:
 
 def _read(spec: NPZ) -> dict[str, np.ndarray]:
     data = read_bytes(spec.path)
+    if not data.startswith((b"PK", np.lib.format.MAGIC_PREFIX)):
+        raise UserError("is no file of arrays, as `numpy.savez` writes it", key="data.path", value=spec.path)
     try:
         file = np.load(io.BytesIO(data), allow_pickle=False)
         if isinstance(file, np.ndarray):
@@ -63,7 +65,8 @@ def _check(inputs: np.ndarray, target: np.ndarray, spec: NPZ) -> None:
             what = "whole numbers, one or more a sample" if kinds == "iu" else "numbers, one or more a sample"
             raise UserError(f"must hold {what}, and is {array.dtype} of shape {shape}", key=f"data.{key}", value=getattr(spec, key))
     if len(inputs) != len(target):
-        raise UserError(f"has {len(target)} entries, and there are {len(inputs)} samples", key="data.target", value=spec.target)
+        reason = f"has {len(target)} entries, and there are {len(inputs)} samples in {spec.path}"
+        raise UserError(reason, key="data.target", value=spec.target)
     if spec.tokens and (inputs.ndim != 2 or inputs.min() < 0):
         raise UserError("tokens are numbers from 0 on, [sample, step]", key="data.inputs", value=spec.inputs)
     if inputs.ndim > 4:

@@ -225,6 +225,9 @@ def _prepare(config: Config, device: torch.device) -> Work:
         output = _try_one_batch(model, first, getattr(config.model, "target", None))
     if isinstance(config.model, PythonModel):
         models.adopt_dropouts(model, first)
+    trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if not trainable:
+        raise UserError("nothing is left to train", key="model.freeze" if config.model.freeze else "model")
     if is_mixed(config.train.precision):
         _try_training(model, first, config.train.precision)
     if named:
@@ -241,9 +244,6 @@ def _prepare(config: Config, device: torch.device) -> Work:
         return Batch(inputs=place_inputs(part[0]), target=None if target is None else target.to(device))
 
     train = place(dataset.train)
-    trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    if not trainable:
-        raise UserError("nothing is left to train", key="model.freeze" if config.model.freeze else "model")
     loss: str | losses.Loss = named or ""
     if isinstance(config.loss, PythonLoss):
         loss = losses.OwnLoss(losses.load_loss(config.loss, device, dtype), *_tell_loss(model, output, dataset))

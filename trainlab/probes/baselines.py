@@ -62,7 +62,7 @@ def _find_losses(part: Batch, loss: str, task: str, weights: Tensor | None) -> t
         judge = LOSSES["bce"] if known is None else WeightedLoss(name="bce", weights=known.to(target))
         constant = Fit(float(judge(torch.full_like(target, float(_average(target, sizes))), target)), right)
     elif loss == "cross_entropy" and shares is not None:
-        constant = Fit(float(-torch.xlogy(shares, shares).sum()), right)
+        constant = Fit(abs(float(torch.xlogy(shares, shares).sum())), right)  # never -0
     else:
         return Fit(accuracy=right), Fit()
     inputs = part.inputs.cpu().flatten(1)

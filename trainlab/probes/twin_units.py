@@ -14,7 +14,8 @@ ROUNDING = 1e-5
 def measure(step: Step) -> Tensor:
     """Of the units but the first (rows of a matrix, filters), the share whose weights after the update equal those of the first.
 
-    Equal up to rounding: no number differs by more than 1e-5 of the largest. NaN for what is no weight, and for a single unit.
+    Equal up to rounding: no number differs by more than 1e-5 of the largest, and all are finite. NaN for what is no weight, and for
+    a single unit.
     """
     shares = []
     for part, shape in zip(step.layout.split(step.after), step.layout.shapes, strict=True):
@@ -23,5 +24,7 @@ def measure(step: Step) -> Tensor:
             continue
         units = part.reshape(len(part), shape[0], -1)
         apart = (units[:, 1:] - units[:, :1]).abs().amax(dim=2)
-        shares.append((apart <= ROUNDING * part.abs().amax(dim=1)[:, None]).to(step.loss).mean(dim=1))
+        largest = part.abs().amax(dim=1)[:, None]
+        close = (apart <= ROUNDING * largest) & largest.isfinite()
+        shares.append(close.to(step.loss).mean(dim=1))
     return torch.stack(shares, dim=1)

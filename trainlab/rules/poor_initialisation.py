@@ -125,7 +125,7 @@ class PoorInitialisation:
             yield self._find(
                 "loss",
                 _weigh(trace, even, "warning"),
-                names[-1],
+                (names or [trace.parameters[-1].name])[-1],
                 f"the first loss is {say(start)}, {say(start / even)} times that of a network that puts out 0 everywhere "
                 f"(limit {say(self.loss)}); try init: auto, scaled inputs and targets",
                 evidence,

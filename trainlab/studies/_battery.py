@@ -211,8 +211,9 @@ def _judge_labels(base: Sequence[Trace], tried: Sequence[Tried]) -> Row:
     done = next((each for each in tried if each.trial.kind == "labels"), None)
     if done is None:
         return test, None, None, "not judged"
-    if find_level(base, base) < GAIN:
-        return test, "nothing learned", None, "not judged"
+    learned = find_level(base, base)
+    if math.isnan(learned) or learned < GAIN:
+        return test, None if math.isnan(learned) else "nothing learned", None, "not judged"
     costs = [find_level(base, base, part) - find_level(done.arm, base, part) for part in ("train", "test")]
     known = [each for each in costs if not math.isnan(each)]
     if not known:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from trainlab.pages._rules import read_rules
 from trainlab.report import Finding, Trace
+from trainlab.studies._arms import lower_first
 from trainlab.studies._changes import MENDS, Kind, Trial
 from trainlab.studies._levels import GAIN
 
@@ -109,8 +110,7 @@ def say_rule(finding: Finding) -> str:
     if finding.code == "G007" and finding.evidence.get("kind") in STARTS:
         return STARTS[finding.evidence["kind"]]
     title = next(page.title for page in read_rules() if page.name == finding.name)
-    words = title.rstrip(".").partition(": ")[0]
-    return f"{words[0].lower()}{words[1:]}"
+    return lower_first(title.rstrip(".").partition(": ")[0])
 
 
 def name_trial(tried: Tried) -> Cause:

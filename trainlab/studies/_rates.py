@@ -88,7 +88,8 @@ def weigh(
     rates = {arm: each[0].config.optimizer.lr for arm, each in arms.items()}
     finals = {arm: float(np.median([find_end(trace) for trace in each])) for arm, each in arms.items()}
     failures = {arm: find_failure(each) for arm, each in arms.items()}
-    start = float(np.nanmedian([trace.series["loss"].values[0] for trace in traces]))
+    starts = np.array([trace.series["loss"].values[0] for trace in traces])
+    start = float(np.median(starts[~np.isnan(starts)])) if not np.isnan(starts).all() else np.nan
     epochs = max(len(trace.series["loss"].values) for trace in traces)
     swings = {arm: _join([find_final_swing(trace.series["loss"]) for trace in each]) for arm, each in arms.items()}
     sound = [arm for arm in arms if not failures[arm]]

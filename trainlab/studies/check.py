@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from trainlab.pages._rules import read_rules
 from trainlab.plan import Conclusion, Find, Options, Plan, PlannedRun
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
-from trainlab.studies._arms import by_arm, draw_loss, find_median, list_seeds, mean, plan_runs, say_seeds
+from trainlab.studies._arms import by_arm, draw_loss, find_median, list_seeds, lower_first, mean, plan_runs, say_seeds
 from trainlab.studies._mending import AGAIN, ONCE, Measured, Outcome, follow, search
 from trainlab.studies._standing import read_loss
 from trainlab.studies._telling import say_outcome, suggest, tabulate_trials
@@ -136,7 +137,7 @@ def _answer(base: Sequence[Trace], findings: Sequence[Finding], skipped: Sequenc
     where = f" at {cause.where}" if cause.where else ""
     seeds = say_seeds("", cause.seeds["held"], cause.seeds["of"])
     before = f"{_say_known(known)} " if known else ""
-    text = f"The likeliest cause of what is wrong{where}{seeds}: {title[0].lower()}{title[1:].rstrip('.')} ({cause.code})."
+    text = f"The likeliest cause of what is wrong{where}{seeds}: {lower_first(title.rstrip('.'))} ({cause.code})."
     return Answer(text=f"{text} {_say_rest(faults)}{before}{_say_reached(base)}".rstrip(), values=values)
 
 
@@ -177,7 +178,11 @@ def _say_reached(base: Sequence[Trace]) -> str:
     """How well the base does at its end, in both parts; the empty string where nothing was learned from targets."""
     measure = "r2" if base[0].task == "regression" else "accuracy"
     reached = {part: mean(base, f"{part}_{measure}") for part in ("train", "test")}
-    parts = [f"{_say_share(measure, value)} on the {part} part" for part, value in reached.items() if value is not None]
+    parts = [
+        f"{_say_share(measure, value)} on the {part} part"
+        for part, value in reached.items()
+        if value is not None and math.isfinite(value)
+    ]
     return f"{'R2 is ' if measure == 'r2' else 'Right: '}{', '.join(parts)}." if parts else ""
 
 

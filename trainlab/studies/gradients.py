@@ -113,7 +113,8 @@ def _answer(arms: dict[str, list[Trace]], findings: Sequence[Finding]) -> Answer
     elif not norms.all():
         silent = [name for name, norm in zip(weights, norms, strict=True) if norm == 0]
         values |= {"verdict": "no gradient", "starts_at": silent[-1]}
-        share = f"{len(silent)} of {len(weights)} layers ({silent[0]} .. {silent[-1]}): {reach}"
+        which = silent[0] if len(silent) == 1 else f"{silent[0]} .. {silent[-1]}"
+        share = f"{len(silent)} of {len(weights)} layers ({which}): {reach}"
         text = (
             f"No gradient reaches {share}."
             if len(silent) < len(weights)

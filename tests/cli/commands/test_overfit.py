@@ -97,6 +97,31 @@ def test_numbers_to_predict_are_compared_by_r2(capsys: pytest.CaptureFixture[str
     assert [each["metric"] for each in document["comparisons"]] == ["test_r2"]
 
 
+def test_numbers_to_predict_have_remedies_and_folds_too(capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = (
+        "--set",
+        "data={name: diabetes, standardize: true}",
+        "--set",
+        "loss=mse",
+        "--set",
+        "model.output=none",
+        "--lr",
+        "0.1",
+    )
+    names = ("--remedy", "weight-decay,ensemble,mc-dropout")
+    document = report(capsys, "overfit", *names, "--folds", "2", "--seeds", "1", *numbers, "--epochs", "20")
+    assert "442 test samples)" in document["answer"]["text"]
+    rows = {row["remedy"]: row for row in find_table(document, "remedies")}
+    assert {name.rstrip("0123456789. ") for name in rows} == {"base", "weight decay", "ensemble of", "MC dropout"}
+    base = [run["metrics"]["test_r2"] for run in document["runs"] if run["name"] == "base"]
+    assert len(base) == 2
+    assert rows["base"]["test"] == pytest.approx(sum(base) / 2)
+    assert {each["metric"] for each in document["comparisons"]} == {"test_r2"}
+    surest, others = find_table(document, "uncertainty")
+    assert surest["spread"] < others["spread"]
+    assert surest["samples"] + others["samples"] == 442
+
+
 def test_a_change_that_lowers_the_accuracy_is_said_to(capsys: pytest.CaptureFixture[str]) -> None:
     answer = carry_out(capsys, "overfit", "--set", "optimizer.weight_decay=0.04", "--vs", "optimizer.weight_decay=1").answer
     assert answer.endswith("optimizer.weight_decay=1 lowers the test accuracy.")

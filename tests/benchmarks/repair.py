@@ -5,8 +5,9 @@ seeds that nothing was chosen by: of every fault the case that is trained soones
 `--kind` of those in other kinds of networks, each for itself, or with `--once` the soonest of them; with `--all` every case there
 is, in hours. A network ends healthy if it does as well as its twin without the fault: a share right in the test part, or an R2,
 less than 0.02 lower, or lower by what seeds and samples make of chance. The twin has the same data: noise, missing samples and
-sorted files stay, since no patch can bring back what is not there. Faults of degree that cost nothing do not count. Where a network
-knows its samples by heart, the loss on the test part must be at most a tenth above the twin's as well.
+sorted files stay, since no patch can bring back what is not there. A case of a fault of degree that costs nothing does not count:
+the next one stands for the fault. Where a network knows its samples by heart, the loss on the test part must be at most a tenth
+above the twin's as well.
 
 Beside it, in the same table: to do nothing, and the best of as many patches, drawn at random from those of all remedies, chosen by
 the same measure. Faults that lie in the data count as right when they are named and nothing is patched, or, where a class is
@@ -93,10 +94,10 @@ def is_data(case: Case) -> bool:
     return set(case.codes) <= DATA
 
 
-def repair_timed(case: Case) -> Repair | None:
-    """And how long it took."""
+def repair_first(cases: Sequence[Case]) -> Repair | None:
+    """The first of the cases that costs something, and how long it took."""
     began = time.perf_counter()
-    found = repair(case)
+    found = next(filter(None, map(repair, cases)), None)
     return None if found is None else replace(found, seconds=time.perf_counter() - began)
 
 
@@ -218,7 +219,7 @@ def loses_little(twin: Sequence[Trace], arm: Sequence[Trace]) -> bool:
 
 
 def list_mendable(part: str, only: str) -> list[Case]:
-    """Faults that count as such: what is only worth knowing needs no mending."""
+    """Faults of a network that count as such: what is only worth knowing needs no mending, and a sweep is none."""
     known = list_rules()
     return [
         case
@@ -227,17 +228,20 @@ def list_mendable(part: str, only: str) -> list[Case]:
         and case.part == part
         and only in f"{case.what} {case.name}"
         and "C005" not in case.codes
+        and not case.rates
         and set(case.codes) <= set(known)
     ]
 
 
-def sample(cases: Sequence[Case], kinds: Sequence[str] = (), *, once: bool = False) -> list[Case]:
-    """Of every fault the case that is trained soonest, in each of the kinds of network; without any, in an MLP if it can be."""
+def sample(cases: Sequence[Case], kinds: Sequence[str] = (), *, once: bool = False) -> list[list[Case]]:
+    """The cases of every fault, what is trained soonest first, in each of the kinds of network; without any, MLPs before others."""
     groups: dict[tuple[str, str], list[Case]] = {}
     for case in cases:
         if not kinds or find_kind(case) in kinds:
             groups.setdefault((case.what, find_kind(case) if kinds and not once else ""), []).append(case)
-    return [min(members, key=lambda case: (not kinds and find_kind(case) != "mlp", estimate(case))) for members in groups.values()]
+    return [
+        sorted(members, key=lambda case: (not kinds and find_kind(case) != "mlp", estimate(case))) for members in groups.values()
+    ]
 
 
 def estimate(case: Case) -> int:
@@ -325,9 +329,8 @@ def main() -> int:
         for part in options.part or PARTS:
             cases = list_mendable(part, options.only)
             repairs = []
-            for found in pool.map(
-                repair_timed, (cases if options.all else sample(cases, options.kind, once=options.once))[options.skip :]
-            ):
+            groups = [[case] for case in cases] if options.all else sample(cases, options.kind, once=options.once)
+            for found in pool.map(repair_first, groups[options.skip :]):
                 if found is not None:
                     repairs.append(found)
                     if options.verbose:

@@ -65,6 +65,13 @@ def test_numbers_by_the_ratio_of_losses_and_their_students_t() -> None:
     assert compare(numbers("a", [10.0, 10.0, 10.0]), numbers("b", [1.0, 1.1, 0.9]))[0].verdict == "helps"
 
 
+def test_six_seeds_have_the_quantile_of_six() -> None:
+    (effect,) = compare(numbers("a", [10.0] * 6), numbers("b", [1.0, 2.0, 4.0, 1.0, 2.0, 4.0]))
+    logs = np.log([0.1, 0.2, 0.4, 0.1, 0.2, 0.4])
+    half = 2.570582 * logs.std(ddof=1) / np.sqrt(6)
+    assert effect.interval == pytest.approx((np.exp(logs.mean() - half), np.exp(logs.mean() + half)), rel=1e-5)
+
+
 def test_different_losses_are_compared_by_r2() -> None:
     (effect,) = compare(numbers("a", [10.0, 10.0, 10.0], r2=0.1), numbers("b", [1.0, 1.0, 1.0], kind="huber", r2=0.6))
     assert (effect.metric, effect.verdict) == ("validation_r2", "helps")

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from trainlab.comparing import compare_accuracy
+from trainlab.comparing import compare_accuracy, student
 from trainlab.report import Finding, Trace
 
-T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # two-sided 95 % quantiles of Student's t, by the number of differences
 LEAST, MOST = 1e-30, 1e30  # a loss that left the finite numbers is as bad as the last of these
+LOGS = 700.0  # a ratio whose logarithm is larger is no float
 CLOSE = 0.05  # of the gain of the best arm: to stay behind by less is to do as well
 
 Verdict = Literal["helps", "no difference", "harms"]
@@ -153,11 +153,11 @@ def _compare_r2(metric: str, pairs: Sequence[tuple[Trace, Trace]]) -> Effect:
 
 def _bound(differences: np.ndarray) -> tuple[float, tuple[float, float] | None]:
     """The mean of paired differences, and Student's 95 % interval of it."""
-    mean, count = float(differences.mean()), len(differences)
-    if count < min(T):
+    mean = float(differences.mean())
+    if len(differences) < 2:
         return mean, None
-    half = T.get(count, 2.6) * float(differences.std(ddof=1)) / math.sqrt(count)
-    return mean, (max(mean - half, -700.0), min(mean + half, 700.0))
+    low, high = student(differences)
+    return mean, (max(low, -LOGS), min(high, LOGS))
 
 
 def _decide(interval: tuple[float, float] | None, *, sign: int) -> Verdict:

@@ -111,7 +111,7 @@ def conclude(
     trials: tuple[Table, ...] = ()
     if isinstance(outcome, Outcome) and goes_on(options) and (new := _list_new(_list_faults(options, own))):
         base = next(iter(arms))
-        answer = _say_own(say_outcome(answer, outcome, new), config)
+        answer = _say_own(say_outcome(answer, outcome, new), outcome.kept.change.config if outcome.kept else config)
         own = suggest(own, outcome, base)
         trials = tabulate_trials(outcome)
     return Conclusion(answer=answer, tables=(_tabulate(arms, own), *trials), findings=tuple(own), about=frozenset(names))

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.studies.plans import make_run
+from tests.studies.plans import make_finding, make_run
 from trainlab.config import validate
 from trainlab.config.training import PythonLoss
 from trainlab.report import NonFinite, Trace
-from trainlab.studies._standing import Standing, choose, compare, judge, list_values
+from trainlab.studies._standing import Standing, choose, compare, count_faults, judge, list_values
 
 BROKEN = NonFinite(update=3, direction="forward", where="loss", value="nan", last_finite=1.0)
 
@@ -83,6 +83,30 @@ def test_a_run_that_left_the_finite_numbers_is_worse_than_any_other() -> None:
     assert judge(compare(broken, sound)) == "helps"
     assert judge(compare(sound, broken)) == "harms"
     assert choose([broken, sound]) is sound
+
+
+def neglecting(name: str, balanced: Sequence[float], *, loss: float = 1.0, still: bool = True) -> Standing:
+    """Compared by the recall of all classes; `still` where the rule finds that it neglects one."""
+    standing = classes(name, [0.9] * len(balanced), loss=loss)
+    traces = []
+    for trace, share in zip(standing.traces, balanced, strict=True):
+        told = (np.arange(400) < share * 400).astype(float)
+        metrics = {**trace.metrics, "validation_balanced_accuracy": float(told.mean())}
+        traces.append(replace(trace, metrics=metrics, arrays={**trace.arrays, "validation-balanced": told}))
+    findings = (make_finding("D004"),) if still else ()
+    return replace(standing, traces=tuple(traces), findings=findings, errors=len(findings), score="balanced")
+
+
+def test_a_class_is_neglected_until_it_is_told_better_whatever_the_rule_can_judge() -> None:
+    base, stopped = neglecting("a", [0.5] * 3), neglecting("b", [0.5] * 3, loss=0.2, still=False)
+    assert [effect.metric for effect in compare(base, stopped)] == ["validation_balanced_accuracy"]
+    assert judge(compare(base, stopped)) == "no difference"
+    assert count_faults(base, stopped) == base.faults
+    weighted = neglecting("c", [0.8] * 3, still=False)
+    assert count_faults(base, weighted) == (0, 0, 0)
+    one = [replace(each, traces=each.traces[:1]) for each in (base, neglecting("b", [0.5], still=False), weighted)]
+    assert choose(one).name == "c"
+    assert choose(one[:2]).name == "a"
 
 
 def test_one_seed_decides_nothing_by_its_loss() -> None:

@@ -6,7 +6,7 @@ has to be remembered between them.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -16,13 +16,16 @@ from trainlab.errors import UserError
 from trainlab.plan import PlannedRun
 from trainlab.report import Finding, Patch, Trace
 from trainlab.studies._remedies import load_remedies
-from trainlab.studies._standing import Effect, Standing, Verdict, choose, compare, judge
+from trainlab.studies._standing import Effect, Standing, Verdict, choose, compare, count_faults, judge
 
 HELD_BACK = 0.2  # of the samples, to choose by, where the config has no validation part
 STAGE = 6  # remedies tried at once
 STAGES = 2  # such portions, the second where the first has nothing that leaves no fault
 STEPS = 3  # patches combined at most
 FRESH = 3  # seeds that the search has not seen
+FURTHER = 2  # changes tried with them where one of them shows that what was found is not enough
+RATE = "optimizer.lr"
+BEYOND = {"lower-rate": (1 / 3, 1 / 10), "higher-rate": (3.0, 10.0)}  # of the best rate, where it is the last one tried
 CONTROL = "control"
 ONCE, AGAIN = " (tried)", " (fresh seeds)"  # what the names of the two kinds of runs end with
 
@@ -99,10 +102,18 @@ class Measured:
         traces = tuple(trace for trace in self.traces if trace.name == name and trace.updates)
         if not traces:
             return None
-        findings = _keep_usual([each for each in self.findings if each.run == name])
+        found = [each for each in self.findings if each.run == name]
+        findings = _keep_usual(found)
         counted = causes.count(findings)
-        errors, warnings = counted["error"], counted["warning"]
-        return Standing(name=name, traces=traces, findings=findings, errors=errors, warnings=warnings, score=self.score)
+        return Standing(
+            name=name,
+            traces=traces,
+            findings=findings,
+            errors=counted["error"],
+            warnings=counted["warning"],
+            rare=tuple(each for each in found if each not in findings and each.severity == "error" and each.because is None),
+            score=self.score,
+        )
 
     @property
     def cost(self) -> float:
@@ -135,7 +146,8 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     """Try remedies until no fault is left or nothing helps, then see with fresh seeds what holds.
 
     Each step tries the likeliest patches with one seed, in portions, and goes on from the best. What was gained is measured again
-    next to the control, with seeds that have chosen nothing, as is what came second; a step that adds nothing is dropped.
+    next to the control, with seeds that have chosen nothing, as is what came second; a step that adds nothing is dropped. Where one
+    of these seeds shows an error still, its remedies are tried with all of them.
 
     Args:
         config: the base.
@@ -160,14 +172,18 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     for step in range(STEPS):
         options: list[tuple[Change, Standing]] = []
         best = standing
-        for _ in range(STAGES):
-            next_up = _choose_portion(queue, next((change for change, found in options if found is best), None), best)
+        for stage in range(STAGES + 1):
+            likeliest = next((change for change, found in options if found is best), None)
+            if stage < STAGES:
+                next_up = _choose_portion(queue, likeliest, best)
+            else:
+                next_up = _extend(start, likeliest, tried.values())
             portion = [change for change in next_up if room.take(change, keep=FRESH * (3 + len(chain)))]
             queue = [change for change in queue if change not in next_up]
             tried |= {change.name: change for change in portion}
             asked += [run for change in portion for run in _plan(change, _once(change), held, seeds[:1])]
             if not asked:
-                break
+                continue
             measured = yield asked
             asked = []
             control = control or measured.read(_once(start))
@@ -185,22 +201,46 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
             second = [change for change, found in others if found is then]
         standing = best
         chain.append(current)
-        if standing.faults == (0, 0) or step == STEPS - 1:
+        if not any(standing.faults) or step == STEPS - 1:
             break
         queue = [change for change in propose(start, current, standing.findings) if change.name not in tried]
     if measured is None or control is None:
         return Outcome()
     fresh = range(max(seeds) + 1, max(seeds) + 1 + FRESH)
+    more: list[Change] = []
     if chain:
         measured = yield [run for change in (start, *chain, *second) for run in _plan(change, _again(change), held, fresh)]
-    return _conclude(measured, start, [*chain, *second], tried, control, findings)
+        room.left -= FRESH * len((start, *chain, *second))
+        mended = measured.read(_again(current))
+        stronger = propose(start, current, mended.rare) if mended is not None else []
+        known = {change.name for change in second}
+        more = [change for change in stronger if change.name not in known][:FURTHER]
+        more = [change for change in more if room.take(change, runs=FRESH)]
+    if more:
+        measured = yield [run for change in more for run in _plan(change, _again(change), held, fresh)]
+    return _conclude(measured, start, [*chain, *more, *second], tried, control, findings)
 
 
 def _choose_portion(queue: Sequence[Change], best: Change | None, standing: Standing | None) -> list[Change]:
     """The likeliest; once something leaves no fault, only its other strengths: the first one that mends need not be the best."""
-    if best is None or standing is None or standing.faults != (0, 0):
+    if best is None or standing is None or any(standing.faults):
         return list(queue[:STAGE])
     return [change for change in queue if change.remedies == best.remedies][:STAGE]
+
+
+def _extend(start: Change, best: Change | None, tried: Iterable[Change]) -> list[Change]:
+    """Rates beyond the best, where that is the last one tried on its side: a better one may lie there, and a safer one."""
+    beyond = BEYOND.get(best.remedies[-1]) if best is not None else None
+    if best is None or beyond is None or RATE not in best.patch:
+        return []
+    rate = best.patch[RATE]
+    rates = [change.patch[RATE] for change in tried if change.remedies == best.remedies]
+    if rate != (min(rates) if beyond[0] < 1 else max(rates)):
+        return []
+    patches = [{**best.patch, RATE: float(f"{rate * factor:.3g}")} for factor in beyond]
+    return [
+        replace(best, name=name_patch(patch), patch=patch, config=apply_patch(start.config, patch).config) for patch in patches
+    ]
 
 
 def _conclude(
@@ -215,7 +255,7 @@ def _conclude(
     fresh = measured.read(_again(start))
     if fresh is not None:
         told = causes.count(_keep_usual(findings))
-        faults = max(fresh.faults, (told["error"], told["warning"]))
+        faults = max(fresh.faults, (told["error"], told["warning"], 0))
         fresh = replace(fresh, errors=faults[0], warnings=faults[1])
     kept: Trial | None = None
     trials: list[Trial] = []
@@ -241,7 +281,7 @@ def _conclude(
 def _weigh(change: Change, before: Standing, after: Standing) -> Trial:
     effects = compare(before, after)
     verdict: Verdict | str = judge(effects)
-    if verdict == "no difference" and after.faults < before.faults:
+    if verdict == "no difference" and count_faults(before, after) < before.faults:
         verdict = "mends"
     return Trial(change=change, effects=tuple(effects), standing=after, seeds=len(after.traces), verdict=verdict)
 
@@ -249,7 +289,7 @@ def _weigh(change: Change, before: Standing, after: Standing) -> Trial:
 def _adds(before: Standing, after: Standing) -> bool:
     """Whether the later arm is better by more than noise, or has fewer faults and is not worse."""
     verdict = judge(compare(before, after))
-    return verdict == "helps" or (verdict == "no difference" and after.faults < before.faults)
+    return verdict == "helps" or (verdict == "no difference" and count_faults(before, after) < before.faults)
 
 
 def _once(change: Change) -> str:
@@ -275,6 +315,12 @@ def _hold_back(config: Config) -> dict[str, Any]:
     return {"data.validation_fraction": HELD_BACK} if getattr(config.data, "validation_fraction", None) == 0 else {}
 
 
+def _count_copies(config: Config) -> int:
+    """How often augmentation shows each sample in an epoch."""
+    augment = getattr(config.data, "augment", None)
+    return 1 + (augment.copies if augment is not None else 0)
+
+
 class _Room:
     """What is left of the budget, in trainings of the config."""
 
@@ -282,10 +328,11 @@ class _Room:
         self._base = base
         self.left = float("inf") if budget is None else budget - seeds
 
-    def take(self, change: Change, keep: float = 0.0) -> bool:
-        """Whether there is room for one run of a change, and then for `keep` more; it is taken if so."""
+    def take(self, change: Change, keep: float = 0.0, runs: int = 1) -> bool:
+        """Whether there is room for so many runs of a change, and then for `keep` more; it is taken if so."""
         own, base = change.config.train, self._base.train
-        cost = own.epochs * (base.batch_size or 1) / (base.epochs * (own.batch_size or base.batch_size or 1))
+        cost = runs * own.epochs * (base.batch_size or 1) / (base.epochs * (own.batch_size or base.batch_size or 1))
+        cost *= _count_copies(change.config) / _count_copies(self._base)
         if cost + keep > self.left:
             return False
         self.left -= cost

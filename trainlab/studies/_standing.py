@@ -26,6 +26,7 @@ class Standing:
     Attributes:
         errors: faults that are errors, without what follows from others.
         warnings: likewise.
+        rare: errors that some seeds show, but not most.
         score: by which it is compared where classes are told: `correct`; where a rare class is neglected `balanced`, by which all
             classes count alike.
     """
@@ -35,12 +36,18 @@ class Standing:
     findings: tuple[Finding, ...]
     errors: int
     warnings: int
+    rare: tuple[Finding, ...] = ()
     score: Literal["correct", "balanced"] = "correct"
 
     @property
-    def faults(self) -> tuple[int, int]:
-        """The fewer the better, errors first."""
-        return self.errors, self.warnings
+    def faults(self) -> tuple[int, int, int]:
+        """The fewer the better, errors first; what only some seeds show last."""
+        return self.errors, self.warnings, len(self.rare)
+
+    @property
+    def neglects(self) -> bool:
+        """It neglects a rare class."""
+        return any(each.code == "D004" for each in self.findings)
 
     @property
     def diverged(self) -> bool:
@@ -78,13 +85,14 @@ def find_part(traces: Sequence[Trace]) -> str:
 def compare(before: Standing, after: Standing) -> list[Effect]:
     """What changes, in the measures that both have, the one that decides first: accuracy or else R2 or loss, then the loss.
 
-    Two losses can be compared where both arms minimise the same one. Empty where nothing is learned from targets.
+    Two losses can be compared where both arms minimise the same one, and no class is neglected: that costs the loss next to
+    nothing. Empty where nothing is learned from targets.
     """
     part = find_part(before.traces)
     pairs = _pair(before, after)
     if not pairs or pairs[0][0].task == "none":
         return []
-    same = _name_objective(pairs[0][0]) == _name_objective(pairs[0][1])
+    same = _name_objective(pairs[0][0]) == _name_objective(pairs[0][1]) and before.score == "correct"
     loss = [_compare_losses(f"{part}_loss", pairs)] if same else []
     if pairs[0][0].task != "regression":
         return [*_compare_accuracy(part, before, after), *loss]
@@ -94,6 +102,16 @@ def compare(before: Standing, after: Standing) -> list[Effect]:
 def judge(effects: Sequence[Effect]) -> Verdict:
     """By the first measure that shows a difference."""
     return next((each.verdict for each in effects if each.verdict != "no difference"), "no difference")
+
+
+def count_faults(before: Standing, after: Standing) -> tuple[int, int, int]:
+    """Those of `after`, as `Standing.faults`; where it tells a class that `before` neglects no better, at least those of `before`.
+
+    The rule for neglect may then be unable to judge, after too few updates, say, or tell one sample more: that mends nothing.
+    """
+    if before.neglects and judge(compare(before, after)) != "helps":
+        return max(before.faults, after.faults)
+    return after.faults
 
 
 def _name_objective(trace: Trace) -> tuple[Any, ...]:
@@ -186,7 +204,7 @@ def read_mean(standing: Standing, metric: str) -> float:
 
 
 def choose(standings: Sequence[Standing]) -> Standing:
-    """The best of arms that were trained with one seed each: of those about as good as the best, the one with the fewest faults.
+    """The best of arms with one seed each, the first unchanged: of those about as good as the best, the one with the fewest faults.
 
     As well is: a share right that the samples cannot tell apart from the best (one standard error of the paired difference), or an
     error within a twentieth of the best's gain. Among equals the lower loss decides, where all arms minimise the same one.
@@ -205,7 +223,8 @@ def choose(standings: Sequence[Standing]) -> Standing:
         losses = errors
     else:
         close = _find_close([head.arrays.get(f"{part}-{standings[0].score}") for head in heads])
-    order = [(each.faults, loss, place) for place, (each, loss) in enumerate(zip(standings, losses, strict=True)) if close[place]]
+    counts = [count_faults(standings[0], each) for each in standings]
+    order = [(counts[place], loss, place) for place, loss in enumerate(losses) if close[place]]
     return standings[min(order)[2]]
 
 

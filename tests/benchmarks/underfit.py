@@ -121,12 +121,22 @@ CAUSES = (
     Injected(
         what="labels that mean nothing",
         codes=("D008", "D003"),
-        into={MLP: "data.label_noise=0.9", CNN: "data.label_noise=0.9", GRU: "data.label_noise=0.9", TRANSFORMER: "data.label_noise=0.9"},
+        into={
+            MLP: "data.label_noise=0.9",
+            CNN: "data.label_noise=0.9",
+            GRU: "data.label_noise=0.9",
+            TRANSFORMER: "data.label_noise=0.9",
+        },
     ),
     Injected(
         what="labels that are noisy",
         codes=("D003",),
-        into={MLP: "data.label_noise=0.4", CNN: "data.label_noise=0.4", GRU: "data.label_noise=0.4", TRANSFORMER: "data.label_noise=0.4"},
+        into={
+            MLP: "data.label_noise=0.4",
+            CNN: "data.label_noise=0.4",
+            GRU: "data.label_noise=0.4",
+            TRANSFORMER: "data.label_noise=0.4",
+        },
     ),
     Injected(
         what="batches that are sorted",
@@ -270,7 +280,11 @@ def list_tasks(only: str = "") -> list[tuple[int, str, str]]:
     """Every cause in every network, then the networks as they are, where the name of one of them contains `only`."""
     causes = [(place, network, patch) for place, each in enumerate(CAUSES) for network, patch in each.into.items()]
     tasks = [*causes, *((-1, network, "") for network in HEALTHY)]
-    return [(place, network, patch) for place, network, patch in tasks if only in f"{CAUSES[place].what if place >= 0 else 'healthy'} {network}"]
+    return [
+        (place, network, patch)
+        for place, network, patch in tasks
+        if only in f"{CAUSES[place].what if place >= 0 else 'healthy'} {network}"
+    ]
 
 
 def tabulate(found: Sequence[Named]) -> str:
@@ -305,7 +319,10 @@ def main() -> int:
 def tell(named: Named) -> None:
     """One line."""
     what = named.injected.what if named.injected else "healthy"
-    print(f"{'+' if named.right else '-'} {what} | {named.network} {named.patch[:60]} | {named.values['cause']} | {named.seconds:.0f} s | {named.text[:260]}", flush=True)
+    print(
+        f"{'+' if named.right else '-'} {what} | {named.network} {named.patch[:60]} | {named.values['cause']} | {named.seconds:.0f} s | {named.text[:260]}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

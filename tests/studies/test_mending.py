@@ -13,7 +13,8 @@ from tests.studies.plans import make_finding, make_run
 from trainlab.config import Config, apply_patch, validate
 from trainlab.plan import PlannedRun
 from trainlab.report import Finding, Trace
-from trainlab.studies._mending import AGAIN, ONCE, STAGE, Change, Measured, Outcome, _Room, follow, propose, search
+from trainlab.studies._mending import AGAIN, ONCE, STAGE, Measured, Outcome, _Room, follow, search
+from trainlab.studies._proposing import Change, propose
 from trainlab.studies._telling import tabulate_trials
 
 CONFIG = validate(

@@ -98,9 +98,9 @@ def find_cause(faults: Sequence[Finding], tried: Sequence[Tried]) -> Cause | Non
 
 
 def find_nothing(base: Sequence[Trace], tried: Sequence[Tried]) -> Cause | None:
-    """That there is nothing to learn, where nothing helps: it learns few samples by heart, so it has the means, and tells no others.
+    """That there is nothing to learn, where nothing helps: it learns few samples by heart, and it and a forest tell no others.
 
-    Nor does a random forest. The rule for that (D008) cannot know of a network for images or sequences whether it has the means.
+    The rule for that (D008) cannot know of a network for images or sequences whether it has the means.
     """
     skill, error = read_mean(base, "oob_skill"), read_mean(base, "oob_skill_error")
     few = [each for each in tried if each.trial.kind in ("batch", "subset")]

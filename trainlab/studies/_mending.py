@@ -6,16 +6,15 @@ has to be remembered between them.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from trainlab import causes
-from trainlab.config import Config, apply_patch, name_patch
-from trainlab.errors import UserError
+from trainlab.config import Config, apply_patch
 from trainlab.plan import PlannedRun
 from trainlab.report import Finding, Patch, Trace
-from trainlab.studies._remedies import load_remedies
+from trainlab.studies._proposing import Change, extend, propose
 from trainlab.studies._standing import Effect, Standing, Verdict, choose, compare, count_faults, judge
 
 HELD_BACK = 0.2  # of the samples, to choose by, where the config has no validation part
@@ -24,30 +23,8 @@ STAGES = 2  # such portions, the second where the first has nothing that leaves 
 STEPS = 3  # patches combined at most
 FRESH = 3  # seeds that the search has not seen
 FURTHER = 2  # changes tried with them where one of them shows that what was found is not enough
-RATE = "optimizer.lr"
-BEYOND = {"lower-rate": (1 / 3, 1 / 10), "higher-rate": (3.0, 10.0)}  # of the best rate, where it is the last one tried
 CONTROL = "control"
 ONCE, AGAIN = " (tried)", " (fresh seeds)"  # what the names of the two kinds of runs end with
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A patch that a remedy proposes, and the config that it makes.
-
-    Attributes:
-        name: the patch as text.
-        patch: with all those before it.
-        remedies: whose patches they are.
-        reason: the last one's.
-        codes: of the findings that they are for.
-    """
-
-    name: str
-    patch: Patch
-    config: Config
-    remedies: tuple[str, ...] = ()
-    reason: str = ""
-    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,27 +138,64 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     queue = propose(start, start, findings)
     if not queue or room.left < 2 + 3 * FRESH:
         return Outcome()
-    asked = _plan(start, _once(start), held, seeds[:1])
-    room.take(start)
-    measured: Measured | None = None
+    found = yield from _explore(start, queue, held, seeds[0], room)
+    if found.control is None:
+        return Outcome(cost=found.measured.cost)
+    measured, more = found.measured, []
+    if found.chain:
+        last, fresh = found.chain[-1], range(max(seeds) + 1, max(seeds) + 1 + FRESH)
+        again = (start, *found.chain, *found.second)
+        measured = yield [run for change in again for run in _plan(change, _again(change), held, fresh)]
+        room.left -= FRESH * len(again)
+        mended = measured.read(_again(last))
+        stronger = propose(start, last, mended.rare) if mended is not None else []
+        more = [change for change in stronger if change not in again][:FURTHER]
+        more = [change for change in more if room.take(change, runs=FRESH)]
+    if more:
+        measured = yield [run for change in more for run in _plan(change, _again(change), held, fresh)]
+    return _conclude(measured, start, [*found.chain, *more, *found.second], found.tried, found.control, findings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Explored:
+    """What one seed shows.
+
+    Attributes:
+        chain: the best of each step.
+        second: what came after the best of the last one: with one seed, the best is so by chance at times.
+        tried: by name.
+        control: None if it could not be trained.
+    """
+
+    measured: Measured
+    chain: tuple[Change, ...] = ()
+    second: tuple[Change, ...] = ()
+    tried: Mapping[str, Change] = field(default_factory=dict)
     control: Standing | None = None
-    current, standing = start, None
+
+
+def _explore(
+    start: Change, queue: list[Change], held: Patch, seed: int, room: _Room
+) -> Generator[list[PlannedRun], Measured, _Explored]:
+    """Step by step, from the best of each; the control comes with the first portion."""
+    room.take(start)
+    asked = _plan(start, _once(start), held, [seed])
+    measured = Measured(traces=(), findings=())
+    control: Standing | None = None
+    standing: Standing | None = None
     chain: list[Change] = []
     tried: dict[str, Change] = {}
-    second: list[Change] = []  # that came after the best of the last step: with one seed, the best is so by chance at times
-    for step in range(STEPS):
+    second: list[Change] = []
+    for _ in range(STEPS):
         options: list[tuple[Change, Standing]] = []
         best = standing
         for stage in range(STAGES + 1):
             likeliest = next((change for change, found in options if found is best), None)
-            if stage < STAGES:
-                next_up = _choose_portion(queue, likeliest, best)
-            else:
-                next_up = _extend(start, likeliest, tried.values())
+            next_up = _choose_portion(queue, likeliest, best) if stage < STAGES else extend(start, likeliest, tried.values())
             portion = [change for change in next_up if room.take(change, keep=FRESH * (3 + len(chain)))]
             queue = [change for change in queue if change not in next_up]
             tried |= {change.name: change for change in portion}
-            asked += [run for change in portion for run in _plan(change, _once(change), held, seeds[:1])]
+            asked += [run for change in portion for run in _plan(change, _once(change), held, [seed])]
             if not asked:
                 continue
             measured = yield asked
@@ -189,36 +203,21 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
             control = control or measured.read(_once(start))
             standing = standing or control
             if standing is None:
-                return Outcome(cost=measured.cost)
+                return _Explored(measured=measured)
             options += [(change, found) for change in portion if (found := measured.read(_once(change))) is not None]
             best = choose([standing, *(found for _, found in options)])
         if standing is None or best is None or best is standing:
             break
-        current = next(change for change, found in options if found is best)
+        chain.append(next(change for change, found in options if found is best))
         others = [(change, found) for change, found in options if found is not best]
         if others:
             then = choose([standing, *(found for _, found in others)])
             second = [change for change, found in others if found is then]
         standing = best
-        chain.append(current)
-        if not any(standing.faults) or step == STEPS - 1:
+        if not any(standing.faults):
             break
-        queue = [change for change in propose(start, current, standing.findings) if change.name not in tried]
-    if measured is None or control is None:
-        return Outcome()
-    fresh = range(max(seeds) + 1, max(seeds) + 1 + FRESH)
-    more: list[Change] = []
-    if chain:
-        measured = yield [run for change in (start, *chain, *second) for run in _plan(change, _again(change), held, fresh)]
-        room.left -= FRESH * len((start, *chain, *second))
-        mended = measured.read(_again(current))
-        stronger = propose(start, current, mended.rare) if mended is not None else []
-        known = {change.name for change in second}
-        more = [change for change in stronger if change.name not in known][:FURTHER]
-        more = [change for change in more if room.take(change, runs=FRESH)]
-    if more:
-        measured = yield [run for change in more for run in _plan(change, _again(change), held, fresh)]
-    return _conclude(measured, start, [*chain, *more, *second], tried, control, findings)
+        queue = [change for change in propose(start, chain[-1], standing.findings) if change.name not in tried]
+    return _Explored(measured=measured, chain=tuple(chain), second=tuple(second), tried=tried, control=control)
 
 
 def _choose_portion(queue: Sequence[Change], best: Change | None, standing: Standing | None) -> list[Change]:
@@ -226,21 +225,6 @@ def _choose_portion(queue: Sequence[Change], best: Change | None, standing: Stan
     if best is None or standing is None or any(standing.faults):
         return list(queue[:STAGE])
     return [change for change in queue if change.remedies == best.remedies][:STAGE]
-
-
-def _extend(start: Change, best: Change | None, tried: Iterable[Change]) -> list[Change]:
-    """Rates beyond the best, where that is the last one tried on its side: a better one may lie there, and a safer one."""
-    beyond = BEYOND.get(best.remedies[-1]) if best is not None else None
-    if best is None or beyond is None or RATE not in best.patch:
-        return []
-    rate = best.patch[RATE]
-    rates = [change.patch[RATE] for change in tried if change.remedies == best.remedies]
-    if rate != (min(rates) if beyond[0] < 1 else max(rates)):
-        return []
-    patches = [{**best.patch, RATE: float(f"{rate * factor:.3g}")} for factor in beyond]
-    return [
-        replace(best, name=name_patch(patch), patch=patch, config=apply_patch(start.config, patch).config) for patch in patches
-    ]
 
 
 def _conclude(
@@ -337,77 +321,3 @@ class _Room:
             return False
         self.left -= cost
         return True
-
-
-def propose(start: Change, base: Change, findings: Sequence[Finding]) -> list[Change]:
-    """Every change that a remedy proposes for what was found, the likeliest first; each config once.
-
-    A remedy's first strength comes before its second, a remedy that fits the finding best before others, the cause before what
-    follows from it. What follows from a fault that no remedy knows is left alone: the cause must be mended by other means.
-
-    Args:
-        start: the config without any patch.
-        base: what is to be mended, of `start` and the patches so far.
-        findings: on `base`.
-    """
-    known = load_remedies()
-    mendable = {code for remedy in known.values() for code in remedy.codes}
-    faults = [each for each in findings if each.severity != "info"]
-    roots = _find_roots(faults)
-    places = {code: place for place, code in enumerate(dict.fromkeys(each.code for each in faults))}
-    weighed: list[tuple[int, int, str, int, str, Patch, Finding]] = []
-    for finding in faults:
-        if roots[finding.code] not in mendable:
-            continue
-        for name, remedy in known.items():
-            if finding.code not in remedy.codes:
-                continue
-            rank = getattr(remedy, "rank", 0)
-            fit = remedy.codes.index(finding.code) + 3 * places[finding.code] + rank
-            for strength, patch in enumerate(remedy.propose(base.config, finding)):
-                weighed.append((fit + strength, rank, name, strength, remedy.reason, patch, finding))
-    changes: dict[str, Change] = {}
-    seen = [base.config]
-    for _, _, name, _, reason, patch, finding in sorted(weighed, key=lambda each: each[:4]):
-        change = _make(start, base, name, reason, patch, finding)
-        if change is None:
-            continue
-        if change.config not in seen:
-            seen.append(change.config)
-            changes[change.name] = change
-    return list(changes.values())
-
-
-def _make(start: Change, base: Change, remedy: str, reason: str, patch: Patch, finding: Finding) -> Change | None:
-    whole = _join(base.patch, patch)
-    try:
-        config = apply_patch(start.config, whole).config
-    except UserError:  # a patch that this config cannot have
-        return None
-    return Change(
-        name=name_patch(whole),
-        patch=whole,
-        config=config,
-        remedies=(*base.remedies, remedy),
-        reason=reason,
-        codes=tuple(dict.fromkeys([*base.codes, finding.code])),
-    )
-
-
-def _join(first: Patch, then: Patch) -> dict[str, Any]:
-    """One patch after another: a later key replaces what an earlier one has set in it, or a whole section."""
-    kept = {key: value for key, value in first.items() if not any(key == new or key.startswith(f"{new}.") for new in then)}
-    return {**kept, **then}
-
-
-def _find_roots(findings: Sequence[Finding]) -> dict[str, str]:
-    """For each code, the code that all of it follows from."""
-    because = {each.code: each.because for each in reversed(findings)}
-    roots = {}
-    for code in because:
-        root, seen = code, {code}
-        while (above := because.get(root)) in because and above not in seen and above is not None:
-            root = above
-            seen.add(root)
-        roots[code] = root
-    return roots

@@ -31,7 +31,14 @@ MLP, REGRESSION, MOMENTUM, WINE = "mlp-digits-sgd", "mlp-linear-converged", "mlp
 CNN, ELU, NORMED, RESNET = "cnn-digits-adam", "cnn-digits-elu", "cnn-digits-momentum", "resnet-digits-adamw"
 GRU, ADDING, RNN, RECTIFIED, LSTM = "gru-digits-adam", "gru-adding-adam", "rnn-digits-adam", "rnn-digits-relu", "lstm-digits-adam"
 TRANSFORMER, CHARS = "transformer-digits-adamw", "transformer-chars-adamw"
-HEALTHY = (MLP, REGRESSION, MOMENTUM, WINE, CNN, ELU, NORMED, RESNET, GRU, ADDING, RNN, RECTIFIED, LSTM, TRANSFORMER, CHARS)
+NETWORKS = (MLP, REGRESSION, MOMENTUM, WINE, CNN, ELU, NORMED, RESNET, GRU, ADDING, RNN, RECTIFIED, LSTM, TRANSFORMER, CHARS)
+HEALTHY = -1  # the place of a cause that is none
+KINDS = {
+    "MLP": ("mlp", "residual", "deep"),
+    "CNN, ResNet": ("cnn", "resnet"),
+    "RNN, LSTM, GRU": ("rnn", "lstm", "gru"),
+    "transformer": ("transformer",),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +216,8 @@ CAUSES = (
         what="samples that mix in a batch",
         codes=("M003",),
         into={
-            WINE: "model={kind: layers, modules: [{Linear: [13, 16]}, {BatchNorm1d: {num_features: 16, track_running_stats: false}}, ReLU, "
-            "{Linear: [16, 3]}]}",
+            WINE: "model={kind: layers, modules: [{Linear: [13, 16]}, {BatchNorm1d: {num_features: 16, "
+            "track_running_stats: false}}, ReLU, {Linear: [16, 3]}]}",
             CNN: "model={kind: layers, modules: [{Unflatten: [1, [1, 8, 8]]}, {Conv2d: [1, 8, 3]}, {BatchNorm2d: {num_features: 8, "
             "track_running_stats: false}}, ReLU, {AdaptiveAvgPool2d: [2]}, Flatten, {Linear: [32, 10]}]}",
             MOMENTUM: "model={kind: layers, modules: [{Unflatten: [1, [8, 8]]}, {TransformerEncoderLayer: {d_model: 8, nhead: 2, "
@@ -259,7 +266,7 @@ CAUSES = (
 
 
 def name_cause(task: tuple[int, str, str]) -> Named:
-    """What `underfit` says of a network with a patch; `task` is the cause's place in CAUSES, -1 of a healthy network."""
+    """What `underfit` says of a network with a patch; `task` is the cause's place in CAUSES, HEALTHY of none."""
     torch.set_num_threads(1)
     place, network, patch = task
     began = time.perf_counter()
@@ -267,7 +274,7 @@ def name_cause(task: tuple[int, str, str]) -> Named:
     options = Options(arms=(Arm(name="base", patch={}, config=config),), seeds=(0,), seeds_given=False, chosen={}, budget=None)
     answer = run("underfit", config, options, Settings()).answer
     return Named(
-        injected=CAUSES[place] if place >= 0 else None,
+        injected=None if place == HEALTHY else CAUSES[place],
         network=network,
         patch=patch,
         text=answer.text,
@@ -279,20 +286,50 @@ def name_cause(task: tuple[int, str, str]) -> Named:
 def list_tasks(only: str = "") -> list[tuple[int, str, str]]:
     """Every cause in every network, then the networks as they are, where the name of one of them contains `only`."""
     causes = [(place, network, patch) for place, each in enumerate(CAUSES) for network, patch in each.into.items()]
-    tasks = [*causes, *((-1, network, "") for network in HEALTHY)]
-    return [
-        (place, network, patch)
-        for place, network, patch in tasks
-        if only in f"{CAUSES[place].what if place >= 0 else 'healthy'} {network}"
-    ]
+    tasks = [*causes, *((HEALTHY, network, "") for network in NETWORKS)]
+    return [task for task in tasks if only in f"{name_task(task)} {task[1]}"]
+
+
+def name_task(task: tuple[int, str, str]) -> str:
+    """The cause, or `healthy`."""
+    return "healthy" if task[0] == HEALTHY else CAUSES[task[0]].what
 
 
 def tabulate(found: Sequence[Named]) -> str:
-    """How many of the causes were named first, by kind of network, in Markdown."""
-    kinds = list(dict.fromkeys(each.network.partition("-")[0] for each in found))
-    names = list(dict.fromkeys(each.injected.what for each in found if each.injected))
-    rows = [("each cause", None), *((name, name) for name in names)]
-    return ""
+    """How many of the causes were named first, by kind of network, in Markdown; last the healthy networks."""
+    columns = {name: [each for each in found if find_kind(each) in kinds] for name, kinds in KINDS.items()}
+    lines = [f"| cause | {' | '.join(columns)} |", f"| --- |{' ---: |' * len(columns)}"]
+    for cause in CAUSES:
+        members = {name: [each.right for each in column if each.injected is cause] for name, column in columns.items()}
+        lines += [f"| {cause.what} | {' | '.join(map(count, members.values()))} |"] if any(members.values()) else []
+    causes = [count([each.right for each in column if each.injected]) for column in columns.values()]
+    healthy = [count([not each.right for each in column if not each.injected]) for column in columns.values()]
+    lines += [f"| **named first** | {' | '.join(causes)} |", f"| healthy networks said to be hindered | {' | '.join(healthy)} |"]
+    return "\n".join(lines) + "\n"
+
+
+def find_kind(named: Named) -> str:
+    """The kind of network, as its file's name has it."""
+    return named.network.partition("-")[0]
+
+
+def count(values: Sequence[bool]) -> str:
+    """`2 of 3`; `-` of none."""
+    return f"{sum(values)} of {len(values)}" if values else "-"
+
+
+def tell(named: Named) -> None:
+    """One line for a network."""
+    what = named.injected.what if named.injected else "healthy"
+    sign, cause = "+" if named.right else "-", named.values["cause"]
+    print(f"{sign}  {what} | {named.network} {named.patch} | {cause} | {named.seconds:.0f} s | {named.text}", flush=True)
+
+
+def write_table(table: str) -> None:
+    """Into README, between its marks."""
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(MARKS[0])
+    README.write_text(before + MARKS[0] + table + MARKS[1] + rest.split(MARKS[1])[1], encoding="utf-8")
 
 
 def main() -> int:
@@ -300,29 +337,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="only causes and networks whose name contains this")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--skip", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="the table into README")
-    parser.add_argument("--verbose", action="store_true", help="one line for each")
+    parser.add_argument("--verbose", action="store_true", help="one line for each network")
     options = parser.parse_args()
     files.write_all()
     began = time.perf_counter()
     found = []
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        for named in pool.map(name_cause, list_tasks(options.only)[options.skip :]):
+        for named in pool.map(name_cause, list_tasks(options.only)):
             found.append(named)
             if options.verbose:
                 tell(named)
-    print(f"{time.perf_counter() - began:.0f} s")
-    return 0
-
-
-def tell(named: Named) -> None:
-    """One line."""
-    what = named.injected.what if named.injected else "healthy"
-    print(
-        f"{'+' if named.right else '-'} {what} | {named.network} {named.patch[:60]} | {named.values['cause']} | {named.seconds:.0f} s | {named.text[:260]}",
-        flush=True,
-    )
+    table = tabulate(found)
+    print(f"\n{table}\n{time.perf_counter() - began:.0f} s")
+    if options.write:
+        write_table(table)
+    causes, healthy = ([each.right for each in found if (each.injected is None) == none] for none in (False, True))
+    return int(sum(causes) < ENOUGH * len(causes) or not all(healthy))
 
 
 if __name__ == "__main__":

@@ -180,7 +180,8 @@ def mend_at_random(case: Case, config: Config, count: int) -> Config:
     for name, patch in arms.items():
         try:
             changed = apply_patch(config, {**held, **patch}).config
-            engine.prepare(changed, CPU)
+            for each in (changed, apply_patch(config, patch).config):
+                engine.prepare(each, CPU)
         except UserError:
             continue
         runs.append(PlannedRun(name=name, patch=patch, config=changed))

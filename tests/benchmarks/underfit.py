@@ -128,6 +128,7 @@ CAUSES = (
     Injected(
         what="labels that mean nothing",
         codes=("D008", "D003"),
+        words=("nothing in the inputs tells",),
         into={
             MLP: "data.label_noise=0.9",
             CNN: "data.label_noise=0.9",

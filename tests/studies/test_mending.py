@@ -323,3 +323,15 @@ def test_copies_of_the_samples_cost_what_they_cost() -> None:
     assert room.take(Change(name="x", patch={}, config=copied))
     assert room.left == 10 - 1 - 4
     assert not room.take(Change(name="x", patch={}, config=copied), runs=2)
+
+
+def test_batch_norm_is_not_tried_where_the_last_batch_of_the_config_has_one_sample() -> None:
+    """With a part held back it has more."""
+
+    def name_tried(samples: int) -> set[str]:
+        found = follow(search(CONFIG, [make_finding("G001")], (0,), 30, samples), Measured(traces=(), findings=()))
+        assert isinstance(found, list)
+        return {run.name for run in found if "model.norm=batch" in run.name}
+
+    assert name_tried(10 * 32)
+    assert not name_tried(10 * 32 + 1)

@@ -14,7 +14,7 @@ from trainlab import causes
 from trainlab.config import Config, apply_patch
 from trainlab.plan import PlannedRun
 from trainlab.report import Finding, Patch, Trace
-from trainlab.studies._proposing import Change, extend, propose
+from trainlab.studies._proposing import Change, extend, leaves_one, propose
 from trainlab.studies._standing import Effect, Standing, Verdict, choose, compare, count_faults, judge
 
 HELD_BACK = 0.2  # of the samples, to choose by, where the config has no validation part
@@ -119,7 +119,7 @@ def follow(search: Search, measured: Measured, *, last: bool = False) -> list[Pl
     return wanted
 
 
-def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], budget: float | None) -> Search:
+def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], budget: float | None, samples: int = 0) -> Search:
     """Try remedies until no fault is left or nothing helps, then see with fresh seeds what holds.
 
     Each step tries the likeliest patches with one seed, in portions, and goes on from the best. What was gained is measured again
@@ -131,6 +131,7 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
         findings: on the base, the likeliest cause first.
         seeds: of the base, first the one to try with.
         budget: trainings of the config that all of it may cost, the base included; None for any number.
+        samples: in the training part of the base.
     """
     room = _Room(budget, config, len(seeds))
     held = _hold_back(config)
@@ -138,7 +139,7 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     queue = propose(start, start, findings)
     if not queue or room.left < 2 + 3 * FRESH:
         return Outcome()
-    found = yield from _explore(start, queue, held, seeds[0], room)
+    found = yield from _explore(start, queue, held, seeds[0], room, samples)
     if found.control is None:
         return Outcome(cost=found.measured.cost)
     measured, more = found.measured, []
@@ -175,7 +176,7 @@ class _Explored:
 
 
 def _explore(
-    start: Change, queue: list[Change], held: Patch, seed: int, room: _Room
+    start: Change, queue: list[Change], held: Patch, seed: int, room: _Room, samples: int
 ) -> Generator[list[PlannedRun], Measured, _Explored]:
     """Step by step, from the best of each; the control comes with the first portion."""
     room.take(start)
@@ -187,6 +188,7 @@ def _explore(
     tried: dict[str, Change] = {}
     second: list[Change] = []
     for _ in range(STEPS):
+        queue = [change for change in queue if not leaves_one(change.config, samples)]
         options: list[tuple[Change, Standing]] = []
         best = standing
         for stage in range(STAGES + 1):

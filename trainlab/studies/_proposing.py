@@ -74,6 +74,12 @@ def propose(start: Change, base: Change, findings: Sequence[Finding]) -> list[Ch
     return list(changes.values())
 
 
+def leaves_one(config: Config, samples: int) -> bool:
+    """Whether batch norm meets a last batch of one sample, on which it cannot train; while a part is held back it may not."""
+    norm, size = getattr(config.model, "norm", None), config.train.batch_size
+    return getattr(norm, "name", "none") == "batch" and size is not None and samples % size == 1
+
+
 def _make(start: Change, base: Change, remedy: str, reason: str, patch: Patch, finding: Finding) -> Change | None:
     whole = _join(base.patch, patch)
     try:

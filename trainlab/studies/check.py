@@ -69,7 +69,8 @@ def _search(
     neglects = any(each.code == "D004" for each in base)  # what mends that may cost some accuracy
     held = any("validation-balanced" in trace.arrays for trace in traces if trace.name.endswith((ONCE, AGAIN)))
     measured = Measured(traces=traces, findings=findings, score="balanced" if neglects and held else "correct")
-    found = follow(search(replace(config, vs=[], vary={}), base, seeds, options.budget), measured, last=last)
+    samples = arm[0].sizes.get("train", 0)
+    found = follow(search(replace(config, vs=[], vary={}), base, seeds, options.budget, samples), measured, last=last)
     return replace(found, cost=measured.cost) if isinstance(found, Outcome) else found
 
 

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test setup lint bench bench-clip bench-lr bench-repair bench-rivals bench-watch test-scripts zoo picture clean
+.PHONY: demo test setup lint bench bench-clip bench-lr bench-repair bench-rivals bench-underfit bench-watch test-scripts zoo picture clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## the main job
@@ -47,6 +47,9 @@ bench-rivals: $(READY)  ## other tools on the same networks, in an environment o
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > `.venv-rivals/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/base.pth
 	.venv-rivals/bin/python -m pip install --quiet --constraint constraints.txt --requirement tests/benchmarks/requirements-rivals.txt
 	OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR):tests/benchmarks .venv-rivals/bin/python -W ignore tests/benchmarks/rivals.py
+
+bench-underfit: $(READY)  ## how many causes that are built into networks underfit names first
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.underfit --write --verbose
 
 bench-repair: $(READY)  ## how many faulty networks end healthy after check
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.repair --write --verbose

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from tests.benchmarks.repair import (
     MARKS,
     README,
     Repair,
+    does_as_well,
     find_kind,
     is_data,
     is_left,
     list_mendable,
     repair,
+    repair_first,
     sample,
     tabulate,
     undo,
 )
+from tests.studies.plans import make_run
 from tests.zoo import files
 from tests.zoo.cases import Case, list_cases, make_config
+from trainlab.report import Trace
 
 CASES = {case.name: case for case in list_cases() if case.kind == "fault"}
 MENDED = "mlp-wine-full-batch learning rate too low optimizer.lr=1e-5"
@@ -60,15 +68,51 @@ def test_the_twin_has_the_same_data_without_the_fault() -> None:
     assert twin.train == whole.train
 
 
+def test_where_a_case_costs_nothing_the_next_one_stands_for_the_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    idle, costly, fact = make_case("optimizer.lr=0.04"), make_case("optimizer.lr=3"), replace(make_case(""), is_fact=True)
+
+    def look(case: Case, *, whatever: bool = False) -> Repair | None:
+        if not whatever and case != costly:
+            return None
+        return Repair(case=case, named="L001", patch=None, cost=1.0, scores={}, healthy={})
+
+    monkeypatch.setattr("tests.benchmarks.repair.repair", look)
+    for cases, chosen in ([idle, costly], costly), ([fact, costly], costly), ([fact, idle], fact):
+        found = repair_first(cases)
+        assert found is not None
+        assert found.case == chosen
+    assert repair_first([idle, idle]) is None
+
+
+def score(right: float, seeds: Sequence[float] = (0.0, 0.0, 0.0)) -> list[Trace]:
+    """Runs that get this share of 30 test samples right, each with what its seed adds."""
+    traces = []
+    for seed, more in enumerate(seeds):
+        correct = (np.arange(30) < round(30 * (right + more))).astype(float)
+        metrics = {"test_accuracy": float(correct.mean())}
+        traces.append(make_run("base", seed=seed, task="multiclass", metrics=metrics, arrays={"test-correct": correct}))
+    return traces
+
+
+def test_no_chance_makes_a_tenth() -> None:
+    assert does_as_well(score(0.9), score(0.9, (0.1, 0.0, -0.2)))  # 0.033 less, which seeds explain
+    assert not does_as_well(score(0.9), score(0.9, (0.1, 0.0, -0.5)))  # 0.13 less, which they explain as well
+    assert does_as_well(score(0.9), score(0.95))
+
+
 def test_a_healthy_network_is_left_as_it_is() -> None:
     assert is_left(make_case(""))
 
 
 def test_the_sample_has_every_fault_once_or_once_in_each_kind_of_network() -> None:
     cases = list_mendable("tuning", "")
-    assert sorted(case.what for case in sample(cases)) == sorted({case.what for case in cases})
+    groups = sample(cases)
+    assert sorted(group[0].what for group in groups) == sorted({case.what for case in cases})
+    assert sorted(map(repr, cases)) == sorted(repr(case) for group in groups for case in group)
+    for kinds_first in ([find_kind(case) == "mlp" for case in group] for group in groups):
+        assert kinds_first == sorted(kinds_first, reverse=True)
     kinds = ("mlp", "rnn")
-    chosen = [(case.what, find_kind(case)) for case in sample(cases, kinds)]
+    chosen = [(group[0].what, find_kind(group[0])) for group in sample(cases, kinds)]
     assert sorted(chosen) == sorted({(case.what, find_kind(case)) for case in cases if find_kind(case) in kinds})
 
 

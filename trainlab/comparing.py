@@ -78,14 +78,14 @@ def compare_numbers(
     levels = _holm({place: _student_p(differences) for place, differences in enumerate(paired.values())}, family)
     told = []
     for place, (name, differences) in enumerate(paired.items()):
-        corrected = _student(differences, levels[place])
+        corrected = student(differences, levels[place])
         verdict = _judge(corrected if higher else (-corrected[1], -corrected[0]))
         told.append(
             Comparison(
                 run=name,
                 metric=metric,
                 difference=float(differences.mean()),
-                interval=_student(differences, LEVEL),
+                interval=student(differences, LEVEL),
                 corrected=corrected,
                 verdict=verdict,
                 against=against,
@@ -120,7 +120,8 @@ def _average(differences: np.ndarray) -> tuple[float, float]:
     return float(differences.mean()), float(differences.std(ddof=1)) / len(differences) ** 0.5
 
 
-def _student(differences: np.ndarray, level: float) -> tuple[float, float]:
+def student(differences: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+    """Student's (1908) interval of the mean of two differences or more, which misses it in `level` of all cases."""
     from scipy.special import stdtrit  # which not every command needs
 
     middle, error = _average(differences)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import Tensor, nn
 
 from trainlab.engine import _stack
 from trainlab.report import NonFinite
@@ -41,6 +42,44 @@ def test_the_same_network_written_as_layers():
     model = {"kind": "layers", "modules": modules, "init": {"name": "constant", "value": 10.0}}
     (trace,) = train({"model": model, "data": "ones"})
     assert (trace.nonfinite.direction, trace.nonfinite.where) == ("forward", "model.38")
+
+
+def test_the_first_layer_had_the_inputs_before_it():
+    (trace,) = train(chain(2, 1e38, value=20.0))
+    assert (trace.nonfinite.where, trace.nonfinite.last_finite) == ("model.0", 20.0)
+
+
+class Growing(nn.Module):
+    """A recurrent layer of torch's own, a hundred thousand times as large at each of its eight steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recurrent = nn.RNN(8, 1, nonlinearity="relu", bias=False, batch_first=True)
+        self.head = nn.Linear(1, 10)
+        nn.init.constant_(self.recurrent.weight_ih_l0, 1e10)
+        nn.init.constant_(self.recurrent.weight_hh_l0, 1e5)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        steps: Tensor = self.recurrent(inputs.unflatten(1, (8, 8)))[0]
+        return self.head(steps[:, -1])
+
+
+GROWING = {
+    "kind": "rnn",
+    "width": 1,
+    "bias": False,
+    "activation": "relu",
+    "init": {"name": "constant", "value": 1e10},
+    "recurrent_init": {"name": "identity", "gain": 1e5},
+}
+
+
+@pytest.mark.parametrize("model", [GROWING, {"kind": "python", "target": f"{__name__}:Growing"}])
+def test_a_signal_that_grows_from_step_to_step_inside_a_layer(model):
+    (trace,) = train({"model": model, "data": {"name": "digits", "samples": 40}, "loss": "cross_entropy"})
+    found = trace.nonfinite
+    assert (found.update, found.direction, found.where, found.value) == (1, "forward", "recurrent", "inf")
+    assert 1e33 < found.last_finite < 3.5e38
 
 
 def test_nan_is_told_from_infinity():

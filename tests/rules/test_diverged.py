@@ -46,6 +46,24 @@ def test_exactly_at_the_limit_is_silent() -> None:
     assert find(RULE, make_trace(loss=[2.0, 6.01, 6.01, 6.01]))
 
 
+def test_lost_in_the_first_epoch_already() -> None:
+    lost = make_trace(loss=[900.0, 950.0, 940.0], metrics={"constant_loss": 2.3})
+    assert is_silent(RULE, lost)
+    seen = replace(lost, series={**lost.series, "batch-loss": make_series([2.4, 50.0, 990.0])})
+    found = find(RULE, seen)
+    assert found.evidence == {"first": 2.4, "best": 900.0, "last": 940.0, "rise": pytest.approx(937.6 / 2.4), "update": None}
+    assert "from 2.4 to 940" in found.message
+    # Without the constant there is no telling what one batch is worth
+    assert is_silent(RULE, replace(seen, metrics={}))
+
+
+@pytest.mark.parametrize("end", [2.3, 4.5])
+def test_a_batch_that_happens_to_fit_is_no_start(end: float) -> None:
+    """One sample that is right from the start, and a network that learns nothing."""
+    trace = make_trace(loss=[2.4, end, end], metrics={"constant_loss": 2.3})
+    assert is_silent(RULE, replace(trace, series={**trace.series, "batch-loss": make_series([0.001, 2.3])}))
+
+
 def test_a_spike_at_the_end_is_not_the_end() -> None:
     assert is_silent(RULE, make_trace(loss=[2.0, *np.linspace(1, 0.1, 38), 100.0]))
 

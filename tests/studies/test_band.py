@@ -159,24 +159,6 @@ class TestChoice:
         assert _band.choose_rate(sweep_of(*traces), _band.measure_band(traces)) == 0.1
 
 
-def test_verification_counts_what_holds_at_each_multiple() -> None:
-    scale = _band.find_scale(course({0.001: 9.9, 0.03: 1.0}))
-    fresh = [
-        *course({0.01: 3.0}, 7),
-        *course({0.03: 1.0}, 7),
-        *course({0.03: 4.0}, 8),
-        *course({0.09: 7.0}, 7),
-        *course({0.3: UP}, 7),
-    ]
-    checks = _band.check(0.03, fresh, scale)
-    assert [(each.lr, each.survived, each.of, each.verdict) for each in checks] == [
-        (0.01, 1, 1, "too low"),
-        (0.03, 1, 2, "too high"),
-        (0.09, 0, 1, "unstable"),
-        (0.3, 0, 1, "diverged"),
-    ]
-
-
 def test_right_early_and_too_high_late() -> None:
     fast = np.where(np.arange(100) < 5, fall(1, end=1.9), 2.0)
     slow = fall(40, end=1.0)

@@ -81,6 +81,21 @@ def test_a_lower_rate_that_fails_is_no_upper_end_of_the_band() -> None:
     assert "stable up to" not in text
 
 
+def test_where_fresh_runs_fail_no_rate_below_the_band_is_recommended() -> None:
+    """A steep valley: of what fails in fresh runs, a third hardly moves."""
+
+    def course(lr: float, seed: int) -> Any:
+        if lr >= 0.1 or (seed == 4 and lr >= 0.043):
+            return None
+        return fall(0.2 / lr, end=1.0 if lr >= 0.02 else 8.0)
+
+    conclusion = search(course)
+    chosen, useful = conclusion.answer.values["recommended"], read_band(conclusion)["lowest_useful"]
+    assert useful <= chosen < 0.043
+    assert f"5 fresh runs confirm {chosen:g} (" in conclusion.answer.text
+    assert "looked best and failed in 1 of 5 fresh runs" in conclusion.answer.text
+
+
 def test_nan_everywhere_is_no_recommendation() -> None:
     conclusion = search(lambda _lr, _seed: None)
     assert conclusion.answer.values["recommended"] is None

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.studies.plans import make_run
+from tests.studies.plans import make_finding, make_run
 from trainlab.config import validate
 from trainlab.config.training import PythonLoss
 from trainlab.report import NonFinite, Trace
-from trainlab.studies._standing import Standing, choose, compare, judge, list_values
+from trainlab.studies._standing import Standing, choose, compare, count_faults, judge, list_values
 
 BROKEN = NonFinite(update=3, direction="forward", where="loss", value="nan", last_finite=1.0)
 
@@ -65,6 +65,13 @@ def test_numbers_by_the_ratio_of_losses_and_their_students_t() -> None:
     assert compare(numbers("a", [10.0, 10.0, 10.0]), numbers("b", [1.0, 1.1, 0.9]))[0].verdict == "helps"
 
 
+def test_six_seeds_have_the_quantile_of_six() -> None:
+    (effect,) = compare(numbers("a", [10.0] * 6), numbers("b", [1.0, 2.0, 4.0, 1.0, 2.0, 4.0]))
+    logs = np.log([0.1, 0.2, 0.4, 0.1, 0.2, 0.4])
+    half = 2.570582 * logs.std(ddof=1) / np.sqrt(6)
+    assert effect.interval == pytest.approx((np.exp(logs.mean() - half), np.exp(logs.mean() + half)), rel=1e-5)
+
+
 def test_different_losses_are_compared_by_r2() -> None:
     (effect,) = compare(numbers("a", [10.0, 10.0, 10.0], r2=0.1), numbers("b", [1.0, 1.0, 1.0], kind="huber", r2=0.6))
     assert (effect.metric, effect.verdict) == ("validation_r2", "helps")
@@ -76,6 +83,30 @@ def test_a_run_that_left_the_finite_numbers_is_worse_than_any_other() -> None:
     assert judge(compare(broken, sound)) == "helps"
     assert judge(compare(sound, broken)) == "harms"
     assert choose([broken, sound]) is sound
+
+
+def neglecting(name: str, balanced: Sequence[float], *, loss: float = 1.0, still: bool = True) -> Standing:
+    """Compared by the recall of all classes; `still` where the rule finds that it neglects one."""
+    standing = classes(name, [0.9] * len(balanced), loss=loss)
+    traces = []
+    for trace, share in zip(standing.traces, balanced, strict=True):
+        told = (np.arange(400) < share * 400).astype(float)
+        metrics = {**trace.metrics, "validation_balanced_accuracy": float(told.mean())}
+        traces.append(replace(trace, metrics=metrics, arrays={**trace.arrays, "validation-balanced": told}))
+    findings = (make_finding("D004"),) if still else ()
+    return replace(standing, traces=tuple(traces), findings=findings, errors=len(findings), score="balanced")
+
+
+def test_a_class_is_neglected_until_it_is_told_better_whatever_the_rule_can_judge() -> None:
+    base, stopped = neglecting("a", [0.5] * 3), neglecting("b", [0.5] * 3, loss=0.2, still=False)
+    assert [effect.metric for effect in compare(base, stopped)] == ["validation_balanced_accuracy"]
+    assert judge(compare(base, stopped)) == "no difference"
+    assert count_faults(base, stopped) == base.faults
+    weighted = neglecting("c", [0.8] * 3, still=False)
+    assert count_faults(base, weighted) == (0, 0, 0)
+    one = [replace(each, traces=each.traces[:1]) for each in (base, neglecting("b", [0.5], still=False), weighted)]
+    assert choose(one).name == "c"
+    assert choose(one[:2]).name == "a"
 
 
 def test_one_seed_decides_nothing_by_its_loss() -> None:

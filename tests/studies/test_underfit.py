@@ -270,6 +270,19 @@ class TestConclude:
         ]
         assert words in self.conclude(runs, findings).answer.text
 
+    @pytest.mark.parametrize(
+        ("skill", "few", "test", "named"),
+        [(0.01, 1.0, 0.4, True), (0.3, 1.0, 0.4, False), (0.01, 0.4, 0.4, False), (0.01, 1.0, 0.6, False), (0.19, 1.0, 0.4, False)],
+    )
+    def test_where_neither_it_nor_a_forest_tells_new_samples_there_is_nothing_to_learn(
+        self, skill: float, few: float, test: float, named: bool
+    ) -> None:
+        metrics = {"oob_skill": skill, "oob_skill_error": 0.02}
+        runs = [make_base(train=0.5, test=test, metrics=metrics), self.arm("data.fraction=0.22", train=few)]
+        answer = self.conclude(runs, [make_finding("F002", name="underfitting")]).answer
+        assert ("nothing in the inputs tells about the targets" in answer.text) == named
+        assert (answer.values["cause"] == "data") == named
+
     def test_a_network_that_only_a_larger_one_outdoes_is_not_hindered(self) -> None:
         """On text, say, where nothing is right to the last character: every larger network gets further."""
         larger = self.arm("model.width=", train=0.8, test=0.8)

@@ -10,6 +10,7 @@ from torch.func import functional_call
 
 from trainlab.engine._precision import cast
 from trainlab.engine._random import RandomState, fork_random
+from trainlab.models._recurrent import RecurrentLayers
 from trainlab.report import NonFinite
 from trainlab.step import Batch, Layout
 
@@ -41,18 +42,21 @@ def find_nonfinite(
         layout: of the gradient and the parameters.
         precision: see `train.precision`.
     """
-    largest = 0.0
+    largest = _find_largest(batch.inputs) if batch.inputs.is_floating_point() else None
     first: tuple[str, Tensor] | None = None
     names = {module: name for name, module in model.named_modules()}
 
     def look(module: nn.Module, _arguments: object, output: object) -> None:
         nonlocal largest, first
-        if first is not None or not isinstance(output, Tensor) or list(module.children()):
+        values = output[0] if isinstance(output, tuple) and output else output  # of a recurrent layer: what it was at each step
+        if first is not None or not isinstance(values, Tensor) or list(module.children()):
             return
-        if bool(torch.isfinite(output).all()):
-            largest = float(output.abs().max())
-        else:
-            first = (names[module], output)
+        if bool(torch.isfinite(values).all()):
+            largest = _find_largest(values)
+            return
+        first = (names[module], values)
+        if isinstance(module, RecurrentLayers | nn.RNNBase):  # it grew from step to step, inside
+            largest = _find_largest(values) or largest
 
     hooks = [module.register_forward_hook(look) for module in model.modules()]
     try:
@@ -83,6 +87,12 @@ def find_nonfinite(
         value=_kind(moved[position]),
         last_finite=float(gradients[position].abs().max()),
     )
+
+
+def _find_largest(tensor: Tensor) -> float | None:
+    """Of the absolute values that are finite; None if there is none."""
+    finite = tensor[torch.isfinite(tensor)]
+    return float(finite.abs().max()) if finite.numel() else None
 
 
 def _kind(tensor: Tensor) -> Literal["nan", "inf"]:

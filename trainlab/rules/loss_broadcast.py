@@ -43,7 +43,8 @@ class LossBroadcast:
         config names get both in one shape.
 
     What to try:
-        `target.unsqueeze(-1)`, or `prediction.squeeze(-1)`: give both the same shape, and assert that they have it.
+        `target.unsqueeze(-1)`, or `prediction.squeeze(-1)`: give both the same shape, and assert that they have it. A loss of
+        torch's by the name that a config has for it (`loss: mse`), which `check` tries.
 
     Sources:
         Karpathy 2019 (silent broadcasting).

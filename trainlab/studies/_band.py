@@ -20,8 +20,6 @@ FINE = 1.6  # neighbours of an edge of the band that lie further apart than this
 INSIDE = 2  # so many rates between them
 USEFUL = 0.1  # of the fall: a rate that ends this close to the lowest loss is of use; one above the best that does not, unstable
 MARGIN = 2.0  # a good rate this factor below the first unstable one is preferred to the best
-TIMES = (1 / 3, 1.0, 3.0, 10.0)  # what a recommendation is verified at
-FRESH = 5  # seeds that the search has not seen
 EARLY = 0.2  # of the epochs
 
 
@@ -49,27 +47,6 @@ class Band:
     best: Edge | None
     stable: Edge | None
     unstable: Edge | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """Fresh runs at a multiple of the rate recommended.
-
-    Attributes:
-        lr: the rate.
-        times: what it is of the one recommended.
-        survived: how many of the runs did not fail; from the rate recommended on, how many also came close to the lowest loss.
-        of: how many there were.
-        final: median loss at the end.
-        verdict: in words.
-    """
-
-    lr: float
-    times: float
-    survived: int
-    of: int
-    final: float
-    verdict: str
 
 
 def make_grid(low: float = LOW, high: float = HIGH, points: int = POINTS) -> tuple[float, ...]:
@@ -124,15 +101,18 @@ def find_scale(traces: Sequence[Trace]) -> Scale:
 
 def find_failure(traces: Sequence[Trace], scale: Scale) -> str:
     """What makes a rate unusable, in the words of its verdict, by what its runs did; empty if nothing does. One seed is enough."""
-    words = [_fail(trace, scale) for trace in traces]
+    words = [fail(trace, scale) for trace in traces]
     failed = [word for word in words if word]
     if not failed:
         return ""
     return say_seeds(max(sorted(set(failed)), key=failed.count), len(failed), len(words))
 
 
-def _fail(trace: Trace, scale: Scale) -> str:
-    """A rate that is too low ends high as well: what a run has lost counts against rates above the best only."""
+def fail(trace: Trace, scale: Scale) -> str:
+    """What makes one run unusable, in the words of its verdict; empty if nothing does.
+
+    A rate that is too low ends high as well: what a run has lost counts against rates above the best only.
+    """
     end = find_end(trace)
     if _is_dead(trace):
         return "collapsed"
@@ -163,7 +143,7 @@ def _find_edges(traces: Sequence[Trace]) -> tuple[float | None, float | None, fl
     """Useful, best, highest stable and first unstable rate of one seed; infinite if none is unstable."""
     ordered = sorted(traces, key=lambda trace: trace.config.optimizer.lr)
     scale = find_scale(ordered)
-    unstable = next((trace.config.optimizer.lr for trace in ordered if _fail(trace, scale)), math.inf)
+    unstable = next((trace.config.optimizer.lr for trace in ordered if fail(trace, scale)), math.inf)
     sound = {trace.config.optimizer.lr: find_end(trace) for trace in ordered if trace.config.optimizer.lr < unstable}
     stable = max(sound, default=None)
     if not scale.moves or not sound:
@@ -221,25 +201,6 @@ def choose_rate(sweep: Sweep, band: Band) -> float | None:
         return sweep.best.lr
     safe = [rate.lr for rate in sweep.rates if rate.verdict == "good" and rate.lr <= limit]
     return safe[-1] if safe else sweep.best.lr
-
-
-def check(lr: float, fresh: Sequence[Trace], scale: Scale) -> tuple[Check, ...]:
-    """What fresh runs at multiples of the rate `lr` did, next to what the search saw."""
-    checks = []
-    for times in TIMES:
-        rate = shorten(lr * times) if times != 1 else lr
-        runs = [trace for trace in fresh if trace.config.optimizer.lr == rate]
-        if not runs:
-            continue
-        useful = scale.floor + USEFUL * scale.fall + scale.tolerance if times >= 1 else math.inf
-        survived = sum(not _fail(trace, scale) and find_end(trace) <= useful for trace in runs)
-        final = float(np.median([find_end(trace) for trace in runs]))
-        verdict = find_failure(runs, scale)
-        if not verdict:
-            good = final <= scale.floor + scale.tolerance
-            verdict = "good" if good else "too low" if times < 1 else "too high" if times > 1 or survived < len(runs) else "useful"
-        checks.append(Check(lr=rate, times=times, survived=survived, of=len(runs), final=final, verdict=verdict))
-    return tuple(checks)
 
 
 def find_early(sweep: Sweep, lr: float) -> Rate | None:
@@ -313,33 +274,3 @@ def _say_edge(edge: Edge | None) -> tuple[float | None, str]:
     high = f"{edge.high:g}" if math.isfinite(edge.high) else "none"
     spread = f"{edge.low:g} .. {high}" if edge.high != edge.low else "the same"
     return (edge.rate if math.isfinite(edge.rate) else None), spread
-
-
-def tabulate_checks(checks: Mapping[str, Sequence[Check]]) -> Table:
-    """Fresh runs at multiples of each recommendation; of several where there is little room the recommendations themselves."""
-    rows = [
-        (
-            *([name] if len(checks) > 1 else []),
-            {1 / 3: "1/3", 1.0: "1"}.get(each.times, f"{each.times:g}"),
-            each.lr,
-            f"{each.survived} of {each.of}",
-            each.final,
-            each.verdict,
-        )
-        for name, several in checks.items()
-        for each in several
-    ]
-    return Table(
-        name="verification",
-        title="fresh runs at multiples of the recommended rate",
-        columns=(
-            *([Column(name="run")] if len(checks) > 1 else []),
-            Column(name="times"),
-            Column(name="learning rate", kind="number"),
-            Column(name="survive"),
-            Column(name="final loss", kind="number"),
-            Column(name="verdict", kind="verdict"),
-        ),
-        rows=tuple(rows),
-        shown=tuple(place for place, row in enumerate(rows) if row[1] == "1") if len(checks) > 1 else (),
-    )

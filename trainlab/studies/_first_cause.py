@@ -9,7 +9,7 @@ from trainlab.pages._rules import read_rules
 from trainlab.report import Finding, Trace
 from trainlab.studies._arms import lower_first
 from trainlab.studies._changes import MENDS, Kind, Trial
-from trainlab.studies._levels import GAIN
+from trainlab.studies._levels import FITS, GAIN, HELD_OUT, find_level, read_mean
 
 SYMPTOMS = {"F002", "G008", "L003", "L004", "L008", "M007"}  # that it does not learn, not why
 PROVES: dict[str, tuple[Kind, ...]] = {
@@ -31,6 +31,7 @@ STARTS = {
 """What G007 found, by its kind."""
 
 FAR = 0.5  # of the gain of the best change: what mends the cause that a rule names by less than this does not mend the cause
+SKILL = 0.2  # of a random forest: surely less than this, and no more than chance, is none
 NEARLY = 0.85  # of the largest gain: a change that comes earlier in the order and gains this share of it is the first cause
 
 
@@ -95,6 +96,20 @@ def find_cause(faults: Sequence[Finding], tried: Sequence[Tried]) -> Cause | Non
         shown = name_trial(best)
         return Cause(words=shown.words, kind=shown.kind, proof=best, doubt=named.code)
     return Cause(words=say_rule(named), code=named.code, kind=proof.trial.kind if proof else "", proof=proof)
+
+
+def find_nothing(base: Sequence[Trace], tried: Sequence[Tried]) -> Cause | None:
+    """That there is nothing to learn, where nothing helps: it learns few samples by heart, and it and a forest tell no others.
+
+    The rule for that (D008) cannot know of a network for images or sequences whether it has the means.
+    """
+    skill, error = read_mean(base, "oob_skill"), read_mean(base, "oob_skill_error")
+    few = [each for each in tried if each.trial.kind in ("batch", "subset")]
+    if skill is None or error is None or skill > 2 * error or skill + 2 * error >= SKILL or not few:
+        return None
+    if not all(find_level(each.arm, base) >= FITS for each in few) or not find_level(base, base, "test") < HELD_OUT:
+        return None
+    return Cause(words="nothing in the inputs tells about the targets, as far as it and a random forest can see", kind="data")
 
 
 def choose(tried: Sequence[Tried]) -> Tried | None:

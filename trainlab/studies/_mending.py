@@ -7,44 +7,24 @@ has to be remembered between them.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from trainlab import causes
-from trainlab.config import Config, apply_patch, name_patch
-from trainlab.errors import UserError
+from trainlab.config import Config, apply_patch
 from trainlab.plan import PlannedRun
 from trainlab.report import Finding, Patch, Trace
-from trainlab.studies._remedies import load_remedies
-from trainlab.studies._standing import Effect, Standing, Verdict, choose, compare, judge
+from trainlab.studies._proposing import Change, extend, leaves_one, propose
+from trainlab.studies._standing import Effect, Standing, Verdict, choose, compare, count_faults, judge
 
 HELD_BACK = 0.2  # of the samples, to choose by, where the config has no validation part
 STAGE = 6  # remedies tried at once
 STAGES = 2  # such portions, the second where the first has nothing that leaves no fault
 STEPS = 3  # patches combined at most
 FRESH = 3  # seeds that the search has not seen
+FURTHER = 2  # changes tried with them where one of them shows that what was found is not enough
 CONTROL = "control"
 ONCE, AGAIN = " (tried)", " (fresh seeds)"  # what the names of the two kinds of runs end with
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A patch that a remedy proposes, and the config that it makes.
-
-    Attributes:
-        name: the patch as text.
-        patch: with all those before it.
-        remedies: whose patches they are.
-        reason: the last one's.
-        codes: of the findings that they are for.
-    """
-
-    name: str
-    patch: Patch
-    config: Config
-    remedies: tuple[str, ...] = ()
-    reason: str = ""
-    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +79,18 @@ class Measured:
         traces = tuple(trace for trace in self.traces if trace.name == name and trace.updates)
         if not traces:
             return None
-        findings = _keep_usual([each for each in self.findings if each.run == name])
+        found = [each for each in self.findings if each.run == name]
+        findings = _keep_usual(found)
         counted = causes.count(findings)
-        errors, warnings = counted["error"], counted["warning"]
-        return Standing(name=name, traces=traces, findings=findings, errors=errors, warnings=warnings, score=self.score)
+        return Standing(
+            name=name,
+            traces=traces,
+            findings=findings,
+            errors=counted["error"],
+            warnings=counted["warning"],
+            rare=tuple(each for each in found if each not in findings and each.severity == "error" and each.because is None),
+            score=self.score,
+        )
 
     @property
     def cost(self) -> float:
@@ -131,17 +119,19 @@ def follow(search: Search, measured: Measured, *, last: bool = False) -> list[Pl
     return wanted
 
 
-def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], budget: float | None) -> Search:
+def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], budget: float | None, samples: int = 0) -> Search:
     """Try remedies until no fault is left or nothing helps, then see with fresh seeds what holds.
 
     Each step tries the likeliest patches with one seed, in portions, and goes on from the best. What was gained is measured again
-    next to the control, with seeds that have chosen nothing, as is what came second; a step that adds nothing is dropped.
+    next to the control, with seeds that have chosen nothing, as is what came second; a step that adds nothing is dropped. Where one
+    of these seeds shows an error still, its remedies are tried with all of them.
 
     Args:
         config: the base.
         findings: on the base, the likeliest cause first.
         seeds: of the base, first the one to try with.
         budget: trainings of the config that all of it may cost, the base included; None for any number.
+        samples: in the training part of the base.
     """
     room = _Room(budget, config, len(seeds))
     held = _hold_back(config)
@@ -149,56 +139,92 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     queue = propose(start, start, findings)
     if not queue or room.left < 2 + 3 * FRESH:
         return Outcome()
-    asked = _plan(start, _once(start), held, seeds[:1])
-    room.take(start)
-    measured: Measured | None = None
+    found = yield from _explore(start, queue, held, seeds[0], room, samples)
+    if found.control is None:
+        return Outcome(cost=found.measured.cost)
+    measured, more = found.measured, []
+    if found.chain:
+        last, fresh = found.chain[-1], range(max(seeds) + 1, max(seeds) + 1 + FRESH)
+        again = (start, *found.chain, *found.second)
+        measured = yield [run for change in again for run in _plan(change, _again(change), held, fresh)]
+        room.left -= FRESH * len(again)
+        mended = measured.read(_again(last))
+        stronger = propose(start, last, mended.rare) if mended is not None else []
+        more = [change for change in stronger if change not in again][:FURTHER]
+        more = [change for change in more if room.take(change, runs=FRESH)]
+    if more:
+        measured = yield [run for change in more for run in _plan(change, _again(change), held, fresh)]
+    return _conclude(measured, start, [*found.chain, *more, *found.second], found.tried, found.control, findings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Explored:
+    """What one seed shows.
+
+    Attributes:
+        chain: the best of each step.
+        second: what came after the best of the last one: with one seed, the best is so by chance at times.
+        tried: by name.
+        control: None if it could not be trained.
+    """
+
+    measured: Measured
+    chain: tuple[Change, ...] = ()
+    second: tuple[Change, ...] = ()
+    tried: Mapping[str, Change] = field(default_factory=dict)
     control: Standing | None = None
-    current, standing = start, None
+
+
+def _explore(
+    start: Change, queue: list[Change], held: Patch, seed: int, room: _Room, samples: int
+) -> Generator[list[PlannedRun], Measured, _Explored]:
+    """Step by step, from the best of each; the control comes with the first portion."""
+    room.take(start)
+    asked = _plan(start, _once(start), held, [seed])
+    measured = Measured(traces=(), findings=())
+    control: Standing | None = None
+    standing: Standing | None = None
     chain: list[Change] = []
     tried: dict[str, Change] = {}
-    second: list[Change] = []  # that came after the best of the last step: with one seed, the best is so by chance at times
-    for step in range(STEPS):
+    second: list[Change] = []
+    for _ in range(STEPS):
+        queue = [change for change in queue if not leaves_one(change.config, samples)]
         options: list[tuple[Change, Standing]] = []
         best = standing
-        for _ in range(STAGES):
-            next_up = _choose_portion(queue, next((change for change, found in options if found is best), None), best)
+        for stage in range(STAGES + 1):
+            likeliest = next((change for change, found in options if found is best), None)
+            next_up = _choose_portion(queue, likeliest, best) if stage < STAGES else extend(start, likeliest, tried.values())
             portion = [change for change in next_up if room.take(change, keep=FRESH * (3 + len(chain)))]
             queue = [change for change in queue if change not in next_up]
             tried |= {change.name: change for change in portion}
-            asked += [run for change in portion for run in _plan(change, _once(change), held, seeds[:1])]
+            asked += [run for change in portion for run in _plan(change, _once(change), held, [seed])]
             if not asked:
-                break
+                continue
             measured = yield asked
             asked = []
             control = control or measured.read(_once(start))
             standing = standing or control
             if standing is None:
-                return Outcome(cost=measured.cost)
+                return _Explored(measured=measured)
             options += [(change, found) for change in portion if (found := measured.read(_once(change))) is not None]
             best = choose([standing, *(found for _, found in options)])
         if standing is None or best is None or best is standing:
             break
-        current = next(change for change, found in options if found is best)
+        chain.append(next(change for change, found in options if found is best))
         others = [(change, found) for change, found in options if found is not best]
         if others:
             then = choose([standing, *(found for _, found in others)])
             second = [change for change, found in others if found is then]
         standing = best
-        chain.append(current)
-        if standing.faults == (0, 0) or step == STEPS - 1:
+        if not any(standing.faults):
             break
-        queue = [change for change in propose(start, current, standing.findings) if change.name not in tried]
-    if measured is None or control is None:
-        return Outcome()
-    fresh = range(max(seeds) + 1, max(seeds) + 1 + FRESH)
-    if chain:
-        measured = yield [run for change in (start, *chain, *second) for run in _plan(change, _again(change), held, fresh)]
-    return _conclude(measured, start, [*chain, *second], tried, control, findings)
+        queue = [change for change in propose(start, chain[-1], standing.findings) if change.name not in tried]
+    return _Explored(measured=measured, chain=tuple(chain), second=tuple(second), tried=tried, control=control)
 
 
 def _choose_portion(queue: Sequence[Change], best: Change | None, standing: Standing | None) -> list[Change]:
     """The likeliest; once something leaves no fault, only its other strengths: the first one that mends need not be the best."""
-    if best is None or standing is None or standing.faults != (0, 0):
+    if best is None or standing is None or any(standing.faults):
         return list(queue[:STAGE])
     return [change for change in queue if change.remedies == best.remedies][:STAGE]
 
@@ -215,7 +241,7 @@ def _conclude(
     fresh = measured.read(_again(start))
     if fresh is not None:
         told = causes.count(_keep_usual(findings))
-        faults = max(fresh.faults, (told["error"], told["warning"]))
+        faults = max(fresh.faults, (told["error"], told["warning"], 0))
         fresh = replace(fresh, errors=faults[0], warnings=faults[1])
     kept: Trial | None = None
     trials: list[Trial] = []
@@ -241,7 +267,7 @@ def _conclude(
 def _weigh(change: Change, before: Standing, after: Standing) -> Trial:
     effects = compare(before, after)
     verdict: Verdict | str = judge(effects)
-    if verdict == "no difference" and after.faults < before.faults:
+    if verdict == "no difference" and count_faults(before, after) < before.faults:
         verdict = "mends"
     return Trial(change=change, effects=tuple(effects), standing=after, seeds=len(after.traces), verdict=verdict)
 
@@ -249,7 +275,7 @@ def _weigh(change: Change, before: Standing, after: Standing) -> Trial:
 def _adds(before: Standing, after: Standing) -> bool:
     """Whether the later arm is better by more than noise, or has fewer faults and is not worse."""
     verdict = judge(compare(before, after))
-    return verdict == "helps" or (verdict == "no difference" and after.faults < before.faults)
+    return verdict == "helps" or (verdict == "no difference" and count_faults(before, after) < before.faults)
 
 
 def _once(change: Change) -> str:
@@ -275,6 +301,12 @@ def _hold_back(config: Config) -> dict[str, Any]:
     return {"data.validation_fraction": HELD_BACK} if getattr(config.data, "validation_fraction", None) == 0 else {}
 
 
+def _count_copies(config: Config) -> int:
+    """How often augmentation shows each sample in an epoch."""
+    augment = getattr(config.data, "augment", None)
+    return 1 + (augment.copies if augment is not None else 0)
+
+
 class _Room:
     """What is left of the budget, in trainings of the config."""
 
@@ -282,85 +314,12 @@ class _Room:
         self._base = base
         self.left = float("inf") if budget is None else budget - seeds
 
-    def take(self, change: Change, keep: float = 0.0) -> bool:
-        """Whether there is room for one run of a change, and then for `keep` more; it is taken if so."""
+    def take(self, change: Change, keep: float = 0.0, runs: int = 1) -> bool:
+        """Whether there is room for so many runs of a change, and then for `keep` more; it is taken if so."""
         own, base = change.config.train, self._base.train
-        cost = own.epochs * (base.batch_size or 1) / (base.epochs * (own.batch_size or base.batch_size or 1))
+        cost = runs * own.epochs * (base.batch_size or 1) / (base.epochs * (own.batch_size or base.batch_size or 1))
+        cost *= _count_copies(change.config) / _count_copies(self._base)
         if cost + keep > self.left:
             return False
         self.left -= cost
         return True
-
-
-def propose(start: Change, base: Change, findings: Sequence[Finding]) -> list[Change]:
-    """Every change that a remedy proposes for what was found, the likeliest first; each config once.
-
-    A remedy's first strength comes before its second, a remedy that fits the finding best before others, the cause before what
-    follows from it. What follows from a fault that no remedy knows is left alone: the cause must be mended by other means.
-
-    Args:
-        start: the config without any patch.
-        base: what is to be mended, of `start` and the patches so far.
-        findings: on `base`.
-    """
-    known = load_remedies()
-    mendable = {code for remedy in known.values() for code in remedy.codes}
-    faults = [each for each in findings if each.severity != "info"]
-    roots = _find_roots(faults)
-    places = {code: place for place, code in enumerate(dict.fromkeys(each.code for each in faults))}
-    weighed: list[tuple[int, int, str, int, str, Patch, Finding]] = []
-    for finding in faults:
-        if roots[finding.code] not in mendable:
-            continue
-        for name, remedy in known.items():
-            if finding.code not in remedy.codes:
-                continue
-            rank = getattr(remedy, "rank", 0)
-            fit = remedy.codes.index(finding.code) + 3 * places[finding.code] + rank
-            for strength, patch in enumerate(remedy.propose(base.config, finding)):
-                weighed.append((fit + strength, rank, name, strength, remedy.reason, patch, finding))
-    changes: dict[str, Change] = {}
-    seen = [base.config]
-    for _, _, name, _, reason, patch, finding in sorted(weighed, key=lambda each: each[:4]):
-        change = _make(start, base, name, reason, patch, finding)
-        if change is None:
-            continue
-        if change.config not in seen:
-            seen.append(change.config)
-            changes[change.name] = change
-    return list(changes.values())
-
-
-def _make(start: Change, base: Change, remedy: str, reason: str, patch: Patch, finding: Finding) -> Change | None:
-    whole = _join(base.patch, patch)
-    try:
-        config = apply_patch(start.config, whole).config
-    except UserError:  # a patch that this config cannot have
-        return None
-    return Change(
-        name=name_patch(whole),
-        patch=whole,
-        config=config,
-        remedies=(*base.remedies, remedy),
-        reason=reason,
-        codes=tuple(dict.fromkeys([*base.codes, finding.code])),
-    )
-
-
-def _join(first: Patch, then: Patch) -> dict[str, Any]:
-    """One patch after another: a later key replaces what an earlier one has set in it, or a whole section."""
-    kept = {key: value for key, value in first.items() if not any(key == new or key.startswith(f"{new}.") for new in then)}
-    return {**kept, **then}
-
-
-def _find_roots(findings: Sequence[Finding]) -> dict[str, str]:
-    """For each code, the code that all of it follows from."""
-    because = {each.code: each.because for each in reversed(findings)}
-    roots = {}
-    for code in because:
-        root, seen = code, {code}
-        while (above := because.get(root)) in because and above not in seen and above is not None:
-            root = above
-            seen.add(root)
-        roots[code] = root
-    return roots

@@ -13,9 +13,9 @@ import numpy as np
 from trainlab.config.training import ConstantSchedule
 from trainlab.plan import Arm, Conclusion, Options, Plan
 from trainlab.report import Answer, Finding, Trace
-from trainlab.studies import _band
-from trainlab.studies._arms import find_end, list_seeds, make_arm, plan_runs, shorten
-from trainlab.studies._band import Band, Check, Scale
+from trainlab.studies import _band, _verification
+from trainlab.studies._arms import find_end, list_seeds, make_arm, plan_runs
+from trainlab.studies._band import Band, Scale
 from trainlab.studies._rates import (
     KEY,
     Rate,
@@ -30,6 +30,7 @@ from trainlab.studies._rates import (
     tabulate,
     weigh,
 )
+from trainlab.studies._verification import Check
 
 FEW = 3  # arms beside the base that the answer tells one by one; more stand in the table
 LOWERED = {"schedule.name": "cosine"}  # tried where a rate is right early and too high late
@@ -42,6 +43,7 @@ class Found:
     Attributes:
         arm: its patch holds no rate.
         recommended: the rate; None if no rate will do.
+        retreat: what to fall back on if it fails in a fresh run; None if there is nothing.
         early: a rate that is ahead at first and too high late.
         lowered: final loss of that rate with a schedule that lowers it; None if it was not run.
     """
@@ -50,6 +52,7 @@ class Found:
     sweep: Sweep
     band: Band
     recommended: float | None
+    retreat: float | None
     checks: tuple[Check, ...]
     early: Rate | None
     lowered: float | None
@@ -57,14 +60,17 @@ class Found:
 
     @property
     def confirmed(self) -> float | None:
-        """The rate that stands after verification: a third of the one recommended where that failed in a fresh run."""
-        for times in (1.0, 1 / 3):
-            found = next((each for each in self.checks if each.times == times), None)
-            if found is None:
-                return self.recommended
-            if found.survived == found.of:
-                return found.lr
-        return None
+        """The rate that stands after verification; None where what is fallen back on fails as well."""
+        if not self.checks:
+            return self.recommended
+        stands = {each.lr for each in self.checks if each.survived == each.of}
+        return next((rate for rate in (self.recommended, self.retreat) if rate in stands), None)
+
+    @property
+    def retreats_to(self) -> float | None:
+        """The rate to fall back on, where that is needed and no fresh runs were made at it yet."""
+        fails = any(each.lr == self.recommended and each.survived < each.of for each in self.checks)
+        return self.retreat if fails and all(each.lr != self.retreat for each in self.checks) else None
 
     @property
     def final(self) -> float | None:
@@ -93,24 +99,24 @@ def _set_rates(arm: Arm, rates: Sequence[float]) -> list[Arm]:
 
 
 def follow(arms: Sequence[Arm], options: Options, traces: Sequence[Trace]) -> Plan | None:
-    """More rates where the answer needs them; once no arm does, fresh runs around each recommendation; then nothing more."""
+    """More rates where the answer needs them; once no arm does, fresh runs around each recommendation, then at what replaces it."""
     found = _find(arms, options, traces)
     more = [(each.arm, _band.find_next(each.sweep)) for each in found]
     if any(rates for _, rates in more):
         planned = [run for arm, rates in more for run in _set_rates(arm, rates)]
         return Plan(runs=plan_runs(planned, list_seeds(options)))
+    seeds = list_seeds(options)
+    after = tuple(range(seeds[-1] + 1, seeds[-1] + 1 + max(_verification.FRESH, len(seeds))))
     if any(each.checks for each in found):
-        return None
+        untried = [run for each in found if each.retreats_to for run in _set_rates(each.arm, [each.retreats_to])]
+        return Plan(runs=plan_runs(untried, after)) if untried else None
     fresh, lowered = [], []
     for each in found:
         if each.recommended is None:
             continue
-        rates = sorted({each.recommended if times == 1 else shorten(each.recommended * times) for times in _band.TIMES})
-        fresh += _set_rates(each.arm, rates)
+        fresh += _set_rates(each.arm, list(_verification.list_multiples(each.recommended)))
         if each.early is not None:
             lowered.append(make_arm(each.arm.config, {KEY: each.early.lr, **LOWERED}, each.arm.patch))
-    seeds = list_seeds(options)
-    after = tuple(range(seeds[-1] + 1, seeds[-1] + 1 + max(_band.FRESH, len(seeds))))
     runs = (*plan_runs(fresh, after), *plan_runs(lowered, seeds))
     return Plan(runs=runs) if runs else None
 
@@ -127,6 +133,7 @@ def _find(arms: Sequence[Arm], options: Options, traces: Sequence[Trace]) -> lis
         sweep = weigh(arm.name, seen, partial(_band.find_failure, scale=scale))
         band = _band.measure_band(seen)
         recommended = _band.choose_rate(sweep, band)
+        retreat = None if recommended is None else _verification.find_retreat(sweep, band, recommended)
         fresh = [trace for trace in own if trace.seed not in seeds]
         early = None if recommended is None or not _is_constant(arm) else _band.find_early(sweep, recommended)
         wanted = {**drop_rate(arm.patch), **LOWERED}
@@ -137,7 +144,8 @@ def _find(arms: Sequence[Arm], options: Options, traces: Sequence[Trace]) -> lis
                 sweep=sweep,
                 band=band,
                 recommended=recommended,
-                checks=() if recommended is None else _band.check(recommended, fresh, scale),
+                retreat=retreat,
+                checks=() if recommended is None else _verification.check(recommended, retreat, fresh, scale),
                 early=early,
                 lowered=float(np.median(lowered)) if lowered else None,
                 scale=scale,
@@ -178,7 +186,7 @@ def conclude(arms: Sequence[Arm], options: Options, traces: Sequence[Trace], fin
     else:
         tables = [_band.tabulate_band(base.band, base.confirmed, len(list_seeds(options)))]
     if any(each.checks for each in found):
-        tables.append(_band.tabulate_checks({each.sweep.name: each.checks for each in found if each.checks}))
+        tables.append(_verification.tabulate_checks({each.sweep.name: each.checks for each in found if each.checks}))
     edges = (base.band.useful, base.band.unstable)
     told = [rate for rate in (base.confirmed, *(edge.rate for edge in edges if edge)) if rate is not None]
     rates = tabulate([each.sweep for each in found], told)
@@ -215,7 +223,8 @@ def _list_values(found: Found) -> dict[str, Any]:
 
 def _say_none(found: Found) -> str:
     if found.recommended is not None:
-        return f"{found.recommended:g} and a third of it fail in fresh runs"
+        lower = f" and {found.retreat:g}" if found.retreat is not None else ""
+        return f"{found.recommended:g}{lower} fail{'' if lower else 's'} in fresh runs"
     return list_failures(found.sweep)
 
 
@@ -263,9 +272,10 @@ def _say_checks(found: Found) -> str:
         text += f" {failed.lr:g} looked best and failed in {failed.of - failed.survived} of {failed.of} fresh runs."
     own = next((each for each in found.checks if each.lr == found.confirmed), None)
     if own is not None:
-        text += f" {own.of} fresh runs confirm it (loss {own.final:.4g})"
+        it = "it" if own.lr == found.recommended else f"{own.lr:g}"
+        text += f" {own.of} fresh runs confirm {it} (loss {own.final:.4g})"
     beyond = next(
-        (each for each in found.checks if each.survived < each.of and found.confirmed and each.lr > found.confirmed), None
+        (each for each in found.checks if each.survived < each.of and found.recommended and each.lr > found.recommended), None
     )
     if beyond is not None and own is not None:
         text += f", {beyond.lr:g} fails in {beyond.of - beyond.survived} of {beyond.of}"

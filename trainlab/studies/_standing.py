@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from trainlab.comparing import compare_accuracy
+from trainlab.comparing import compare_accuracy, student
 from trainlab.report import Finding, Trace
 
-T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # two-sided 95 % quantiles of Student's t, by the number of differences
 LEAST, MOST = 1e-30, 1e30  # a loss that left the finite numbers is as bad as the last of these
+LOGS = 700.0  # a ratio whose logarithm is larger is no float
 CLOSE = 0.05  # of the gain of the best arm: to stay behind by less is to do as well
 
 Verdict = Literal["helps", "no difference", "harms"]
@@ -26,6 +26,7 @@ class Standing:
     Attributes:
         errors: faults that are errors, without what follows from others.
         warnings: likewise.
+        rare: errors that some seeds show, but not most.
         score: by which it is compared where classes are told: `correct`; where a rare class is neglected `balanced`, by which all
             classes count alike.
     """
@@ -35,12 +36,18 @@ class Standing:
     findings: tuple[Finding, ...]
     errors: int
     warnings: int
+    rare: tuple[Finding, ...] = ()
     score: Literal["correct", "balanced"] = "correct"
 
     @property
-    def faults(self) -> tuple[int, int]:
-        """The fewer the better, errors first."""
-        return self.errors, self.warnings
+    def faults(self) -> tuple[int, int, int]:
+        """The fewer the better, errors first; what only some seeds show last."""
+        return self.errors, self.warnings, len(self.rare)
+
+    @property
+    def neglects(self) -> bool:
+        """It neglects a rare class."""
+        return any(each.code == "D004" for each in self.findings)
 
     @property
     def diverged(self) -> bool:
@@ -78,13 +85,14 @@ def find_part(traces: Sequence[Trace]) -> str:
 def compare(before: Standing, after: Standing) -> list[Effect]:
     """What changes, in the measures that both have, the one that decides first: accuracy or else R2 or loss, then the loss.
 
-    Two losses can be compared where both arms minimise the same one. Empty where nothing is learned from targets.
+    Two losses can be compared where both arms minimise the same one, and no class is neglected: that costs the loss next to
+    nothing. Empty where nothing is learned from targets.
     """
     part = find_part(before.traces)
     pairs = _pair(before, after)
     if not pairs or pairs[0][0].task == "none":
         return []
-    same = _name_objective(pairs[0][0]) == _name_objective(pairs[0][1])
+    same = _name_objective(pairs[0][0]) == _name_objective(pairs[0][1]) and before.score == "correct"
     loss = [_compare_losses(f"{part}_loss", pairs)] if same else []
     if pairs[0][0].task != "regression":
         return [*_compare_accuracy(part, before, after), *loss]
@@ -94,6 +102,16 @@ def compare(before: Standing, after: Standing) -> list[Effect]:
 def judge(effects: Sequence[Effect]) -> Verdict:
     """By the first measure that shows a difference."""
     return next((each.verdict for each in effects if each.verdict != "no difference"), "no difference")
+
+
+def count_faults(before: Standing, after: Standing) -> tuple[int, int, int]:
+    """Those of `after`, as `Standing.faults`; where it tells a class that `before` neglects no better, at least those of `before`.
+
+    The rule for neglect may then be unable to judge, after too few updates, say, or tell one sample more: that mends nothing.
+    """
+    if before.neglects and judge(compare(before, after)) != "helps":
+        return max(before.faults, after.faults)
+    return after.faults
 
 
 def _name_objective(trace: Trace) -> tuple[Any, ...]:
@@ -153,11 +171,11 @@ def _compare_r2(metric: str, pairs: Sequence[tuple[Trace, Trace]]) -> Effect:
 
 def _bound(differences: np.ndarray) -> tuple[float, tuple[float, float] | None]:
     """The mean of paired differences, and Student's 95 % interval of it."""
-    mean, count = float(differences.mean()), len(differences)
-    if count < min(T):
+    mean = float(differences.mean())
+    if len(differences) < 2:
         return mean, None
-    half = T.get(count, 2.6) * float(differences.std(ddof=1)) / math.sqrt(count)
-    return mean, (max(mean - half, -700.0), min(mean + half, 700.0))
+    low, high = student(differences)
+    return mean, (max(low, -LOGS), min(high, LOGS))
 
 
 def _decide(interval: tuple[float, float] | None, *, sign: int) -> Verdict:
@@ -186,7 +204,7 @@ def read_mean(standing: Standing, metric: str) -> float:
 
 
 def choose(standings: Sequence[Standing]) -> Standing:
-    """The best of arms that were trained with one seed each: of those about as good as the best, the one with the fewest faults.
+    """The best of arms with one seed each, the first unchanged: of those about as good as the best, the one with the fewest faults.
 
     As well is: a share right that the samples cannot tell apart from the best (one standard error of the paired difference), or an
     error within a twentieth of the best's gain. Among equals the lower loss decides, where all arms minimise the same one.
@@ -205,7 +223,8 @@ def choose(standings: Sequence[Standing]) -> Standing:
         losses = errors
     else:
         close = _find_close([head.arrays.get(f"{part}-{standings[0].score}") for head in heads])
-    order = [(each.faults, loss, place) for place, (each, loss) in enumerate(zip(standings, losses, strict=True)) if close[place]]
+    counts = [count_faults(standings[0], each) for each in standings]
+    order = [(counts[place], loss, place) for place, loss in enumerate(losses) if close[place]]
     return standings[min(order)[2]]
 
 

@@ -41,9 +41,15 @@ def _list_left(standing: Standing) -> list[str]:
     return list(dict.fromkeys(each.code for each in standing.findings if each.severity != "info" and each.because is None))
 
 
+def _say_left(standing: Standing) -> str:
+    """And what only some seeds show."""
+    rare = [f"{each.code} in {each.seeds['held']} of {each.seeds['of']} seeds" for each in standing.rare]
+    return ", ".join([*_list_left(standing), *rare])
+
+
 def _say_rest(trial: Trial) -> str:
-    left = _list_left(trial.standing)
-    return f"; {', '.join(left)} {'is' if len(left) == 1 else 'are'} left" if left else ""
+    left = _say_left(trial.standing)
+    return f"; {left} {'is' if len(_list_left(trial.standing)) + len(trial.standing.rare) == 1 else 'are'} left" if left else ""
 
 
 def _find_effect(trial: Trial) -> Effect | None:
@@ -141,7 +147,7 @@ def tabulate_trials(outcome: Outcome) -> tuple[Table, ...]:
                     None,
                     None,
                     *_list_control(outcome.control, metric),
-                    ", ".join(_list_left(outcome.control)) or None,
+                    _say_left(outcome.control) or None,
                     "control",
                 ),
                 *(_list_row(trial, metric) for trial in outcome.trials),
@@ -152,7 +158,7 @@ def tabulate_trials(outcome: Outcome) -> tuple[Table, ...]:
 
 def _list_control(control: Standing, metric: str | None) -> tuple[Any, ...]:
     """Seeds, the measure, and no difference."""
-    reached = read_mean(control, metric) if metric else None
+    reached = read_mean(control, metric) if metric and not (control.diverged and metric.endswith("loss")) else None
     return len(control.traces), reached, None, None
 
 
@@ -166,7 +172,7 @@ def _list_row(trial: Trial, metric: str | None) -> tuple[Any, ...]:
         effect.after if effect is not None and effect.after < 1e29 else None,
         _say_change(effect) if effect is not None else None,
         (_say_interval(effect) or None) if effect is not None else None,
-        ", ".join(_list_left(trial.standing)) or None,
+        _say_left(trial.standing) or None,
         _say_verdict(trial, metric),
     )
 

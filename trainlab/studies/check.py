@@ -70,7 +70,8 @@ def _search(
     neglects = any(each.code == "D004" for each in base)  # what mends that may cost some accuracy
     held = any("validation-balanced" in trace.arrays for trace in traces if trace.name.endswith((ONCE, AGAIN)))
     measured = Measured(traces=traces, findings=findings, score="balanced" if neglects and held else "correct")
-    found = follow(search(replace(config, vs=[], vary={}), base, seeds, options.budget), measured, last=last)
+    samples = arm[0].sizes.get("train", 0)
+    found = follow(search(replace(config, vs=[], vary={}), base, seeds, options.budget, samples), measured, last=last)
     return replace(found, cost=measured.cost) if isinstance(found, Outcome) else found
 
 
@@ -112,7 +113,7 @@ def conclude(
     trials: tuple[Table, ...] = ()
     if isinstance(outcome, Outcome) and goes_on(options) and (new := _list_new(_list_faults(options, own))):
         base = next(iter(arms))
-        answer = _say_own(say_outcome(answer, outcome, new), config)
+        answer = _say_own(say_outcome(answer, outcome, new), outcome.kept.change.config if outcome.kept else config)
         own = suggest(own, outcome, base)
         trials = tabulate_trials(outcome)
     return Conclusion(answer=answer, tables=(_tabulate(arms, own), *trials), findings=tuple(own), about=frozenset(names))

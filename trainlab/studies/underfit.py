@@ -18,7 +18,7 @@ from trainlab.settling import find_settling_epoch
 from trainlab.studies._arms import by_arm, plan_runs
 from trainlab.studies._battery import Row, judge_checks, judge_fits, judge_groups
 from trainlab.studies._changes import MENDS, list_trials
-from trainlab.studies._first_cause import Cause, Tried, find_cause
+from trainlab.studies._first_cause import Cause, Tried, find_cause, find_nothing
 from trainlab.studies._levels import (
     FITS,
     LEARNED,
@@ -112,7 +112,7 @@ def conclude(
         if trial.arm and trial.arm.name in arms
     ]
     faults = _find_faults(own, base)
-    cause = find_cause(faults, tried)
+    cause = find_cause(faults, tried) or find_nothing(base, tried)
     hindered = bool(faults) or not find_level(base, base) >= LEARNED
     rows = [
         *judge_fits(base, trials, tried, own, silent),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections import Counter
@@ -341,11 +342,13 @@ def describe(trace: Trace) -> Run:
         for index, parameter in enumerate(trace.parameters)
     )
     statistics = ("mean", "std", "saturated", "dead")
+    squares = trace.arrays.get("output-gradient-square")
     modules = tuple(
         {
             "name": module.name,
             "kind": module.kind,
             **{name: float(trace.arrays[f"activation-{name}"][index]) for name in statistics},
+            **({} if squares is None else {"grad_rms": math.sqrt(squares[index])}),
         }
         for index, module in enumerate(trace.modules)
         if "activation-mean" in trace.arrays

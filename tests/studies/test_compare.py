@@ -362,7 +362,12 @@ def test_signals_by_depth_where_they_are_changed() -> None:
                 replace(each, name=f"model.{2 * at}.weight")
                 for at, each in enumerate(make_run("x", gradients=[1.0] * 3).parameters[::2])
             ),
-            arrays={"initial-variance": np.array([8.0, 9, 4.0, 9, 2.0])},
+            arrays={
+                "initial-variance": np.array([8.0, 9, 4.0, 9, 2.0]),
+                "initial-mean": np.array([3.0, 9, 0.0, 9, 7.0]),
+                "initial-std": np.array([4.0, 9, 2.0, 9, 7.0]),
+                "initial-gradient-square": np.array([3.0, 9, 1.0, 9, 8.0]),
+            },
             series={"gradient-norm": make_series([[4.0, 2.0, 1.0]]), "loss": make_series([1.0, 0.5], per="epoch")},
         )
         for name in ("base", "model.activation=tanh")
@@ -370,7 +375,11 @@ def test_signals_by_depth_where_they_are_changed() -> None:
     ]
     traces = [replace(each, patch={} if each.name == "base" else {"model.activation": "tanh"}) for each in traces]
     row = read_rows(compare.conclude(CONFIG, options, traces, (), ()), "depth")[0]
-    assert (row["variance, last/first"], row["gradient, first/last"]) == (0.25, 4.0)
+    assert (row["variance last/first"], row["weight gradient first/last"]) == (0.25, 4.0)
+    assert row["input to output"] == [25.0, 4.0, 98.0]
+    assert row["input to output again"] == [3.0, 1.0, 8.0]
+    assert row["forward a layer"] == pytest.approx(4 / 25)  # the output layer, whose width the data set, is left out
+    assert row["backward a layer"] == pytest.approx(3 / 1)
 
 
 def test_times_are_told_apart_from_the_rest() -> None:

@@ -21,7 +21,14 @@ from trainlab.engine._alone import OneByOne
 from trainlab.engine._batches import expand
 from trainlab.engine._course import Course, Listen, Progress
 from trainlab.engine._grouping import count_bytes, count_rows_at_rest, find_way, group
-from trainlab.engine._looking import drop_out, iterate_outputs, measure_samples, measure_steps, respond
+from trainlab.engine._looking import (
+    drop_out,
+    iterate_output_gradients,
+    iterate_outputs,
+    measure_samples,
+    measure_steps,
+    respond,
+)
 from trainlab.engine._loop import STEERS, plan_measures, train_stack
 from trainlab.engine._memory import keep_freed_memory
 from trainlab.engine._mlp import HandWritten
@@ -336,6 +343,10 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
         held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
         return iterate_outputs(work.model, work.layout, held, batch, work.config.train.precision)
 
+    def output_gradients(batch: Batch) -> Iterator[dict[str, Tensor]]:
+        held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
+        return iterate_output_gradients(work.model, work.layout, work.loss, held, batch)
+
     def sample_norms(batch: Batch) -> Tensor:
         return torch.stack(
             [measure_samples(work.model, work.layout, work.loss, weights.select([row]), batch) for row in range(runs)]
@@ -362,6 +373,7 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
         loss_at=loss_at,
         predict=predict,
         outputs=outputs,
+        output_gradients=output_gradients,
         sample_norms=sample_norms,
         step_norms=step_norms,
         task=work.task,

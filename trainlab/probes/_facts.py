@@ -21,6 +21,13 @@ def gather(found: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.stack([each.get(name, hole) for each in found]) for name, hole in holes.items()}
 
 
+def spread_samples(part: Batch, count: int) -> Batch:
+    """At most `count` of the samples, evenly spread over the part."""
+    taken = min(len(part.inputs), count)
+    chosen = (torch.arange(taken) * (len(part.inputs) - 1) // max(taken - 1, 1)).to(part.inputs.device)
+    return Batch(inputs=part.inputs[chosen], target=None if part.target is None else part.target[chosen])
+
+
 def draw_samples(part: Batch, count: int) -> Batch:
     """At most `count` of the samples, in a random order that is always the same."""
     order = torch.randperm(len(part.inputs), generator=torch.Generator().manual_seed(0))[:count].to(part.inputs.device)

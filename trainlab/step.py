@@ -95,10 +95,15 @@ class Predict(Protocol):
         ...
 
 
+class StoppedError(Exception):
+    """Nobody waits any more for what is being computed."""
+
+
 class Objective(Protocol):
     """What one run has minimised, as a function of its weights in one row `[total]`: the loss at rest, with an L2 penalty if any.
 
     In float64 where device and network allow it. Batch norm normalises by batches of the size trained with, nothing is dropped.
+    All that it computes may end in a `StoppedError`.
 
     Attributes:
         at: `[total]` where the run has come to.

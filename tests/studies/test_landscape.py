@@ -148,6 +148,19 @@ def test_a_run_that_died_has_no_place() -> None:
     assert read_rows(conclusion, "places")[0]["verdict"] == "not finite"
 
 
+def test_what_was_ended_early_is_told_as_far_as_it_got() -> None:
+    whole = place(-2.0, 2.0)
+    nothing = study(replace(whole, metrics={"train_loss": 1.0}, arrays={}))
+    assert nothing.answer.text.endswith("the command was ended before its curvatures were known.")
+    assert {table.name for table in nothing.tables} == {"places"}
+    curved = {name: value for name, value in whole.metrics.items() if not name.startswith(("escape", "sharp"))}
+    arrays = {name: value for name, value in whole.arrays.items() if not name.startswith("escape")}
+    partly = study(replace(whole, metrics=curved, arrays=arrays))
+    assert partly.answer.text.startswith("It stopped at a saddle: ")
+    assert "escape" not in partly.answer.text
+    assert {table.name for table in partly.tables} == {"places", "sharpness", "spectrum"}
+
+
 def test_many_curvatures_are_told_by_decade() -> None:
     values = [-0.5, -0.05, *[0.0] * 6, 0.05, 0.5, 5.0, 4.0]
     rows = read_rows(study(place(*values, loss=0.5)), "spectrum")

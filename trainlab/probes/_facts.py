@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from trainlab.step import Batch
+from trainlab.step import Batch, Evaluation, Objective, StoppedError
 
 
 def repeat(facts: dict[str, float], runs: int) -> dict[str, Tensor]:
     """Each number as `[run]`."""
     return {name: torch.full((runs,), float(value), dtype=torch.float64) for name, value in facts.items()}
+
+
+def visit(evaluation: Evaluation, measure: Callable[[Objective], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """What `measure` makes of the objective of each run, as one row a run; NaN for a run that nobody waited for."""
+    found: list[Mapping[str, Tensor]] = []
+    for run in range(len(evaluation.flat)):
+        try:
+            found.append(measure(evaluation.objective(run)))
+        except StoppedError:
+            found.append({})
+    return gather(found)
+
+
+def time_call(call: Callable[[], object]) -> float:
+    """Seconds of the second call: the first one warms up."""
+    call()
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
 
 
 def gather(found: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from trainlab.numerics import norm_rows
+from trainlab.probes._facts import time_call
 from trainlab.probes._lanczos import KEPT, Ends, draw_signs, find_density, find_ends, find_trace
 from trainlab.step import Objective
 
@@ -136,6 +137,24 @@ def _estimate(objective: Objective) -> Spectrum:
         trace_error=trace_error,
         is_whole=False,
     )
+
+
+def forecast_spectrum(objective: Objective) -> tuple[float, int]:
+    """Seconds and bytes that `find_spectrum` takes at most, from one of its products."""
+    size = len(objective.at)
+    item = objective.at.element_size()
+    if size <= WHOLE:
+        rows = torch.eye(size, dtype=objective.at.dtype, device=objective.at.device)[:ROWS]
+        return math.ceil(size / ROWS) * time_call(lambda: objective.curve(rows)), 3 * size**2 * item
+    start = _draw_start(objective)[None]
+    return (MOST + DRAWS * STEPS + SIGNS) * time_call(lambda: objective.curve(start)), _count_room(objective) * size * item
+
+
+def forecast_ends(objective: Objective, most: int) -> tuple[float, int]:
+    """The same of `search_ends`."""
+    start = _draw_start(objective)[None]
+    size = len(objective.at) * objective.at.element_size()
+    return min(most, len(objective.at)) * time_call(lambda: objective.curve(start)), _count_room(objective) * size
 
 
 def find_scale(objective: Objective) -> float:

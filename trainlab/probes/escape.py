@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from trainlab.probes._facts import gather
+from trainlab.probes._facts import visit
 from trainlab.probes._spectrum import find_scale, find_size, find_spectrum, find_step, is_defined
 from trainlab.step import Evaluation, Objective
 
@@ -28,8 +28,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         escape-shares: `[run, parameter]`: of the squared length of the direction.
         escape-direction: `[run, weight]`: the direction itself; for networks of few weights.
     """
-    found = [_measure(evaluation.objective(run), evaluation.layout.sizes) for run in range(len(evaluation.flat))]
-    return gather(found)
+    return visit(evaluation, lambda objective: _measure(objective, evaluation.layout.sizes))
 
 
 def _measure(objective: Objective, sizes: tuple[int, ...]) -> dict[str, Tensor]:

@@ -61,7 +61,7 @@ def conclude(
     base, point = points[0]
     tables: list[Table | None] = [tabulate_places(points), tabulate_sharpness(points, options.chosen.get("radius", RADIUS))]
     if point is not None:
-        if point.kind in ("saddle", "maximum"):
+        if point.kind in ("saddle", "maximum") and "escape-steps" in base.arrays:
             tables.append(tabulate_escape(base, point))
         tables += [tabulate_spectrum(base, limits["curvature"]), tabulate_surface(base)]
     answer = _answer([each for each in points if each[0] in next(iter(arms.values()))], limits)
@@ -79,6 +79,8 @@ def _answer(points: Sequence[tuple[Trace, Point | None]], limits: dict[str, floa
     trace, point = points[0]
     if point is None:
         text = "Nothing can be said of the place where it stopped: the loss or its curvatures are not finite."
+        if "point_loss" not in trace.metrics:
+            text = "Nothing can be said of the place where it stopped: the command was ended before its curvatures were known."
         if trace.nonfinite is not None:
             text = f"It did not stop anywhere: it left the finite numbers at update {trace.nonfinite.update}."
         return Answer(text=text, values={"kind": None})

@@ -124,7 +124,7 @@ def test_small_batches_win_by_the_number_of_their_updates(capsys: pytest.Capture
     assert all(min(one) > max(other) for one, other in itertools.pairwise(epochs))
     equal = {row["batch size"]: row["test accuracy"] for row in find_table(document, "cells-equal-updates")}
     assert max(equal.values()) - min(equal.values()) < 0.02
-    assert "At equal updates (225), no clear winner: " in document["answer"]["text"]
+    assert "; at equal updates (225) no clear winner (batch size " in document["answer"]["text"]
 
 
 def test_the_squared_error_is_stuck_where_cross_entropy_is_not(capsys: pytest.CaptureFixture[str]) -> None:

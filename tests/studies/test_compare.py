@@ -327,9 +327,44 @@ class TestEqualUpdates:
         ]
         assert compare.then(CONFIG, options, [*traces, *again], lambda _: ()) is None
         found = conclude(options, [*traces, *again])
-        assert "At equal epochs (10), no clear winner: " in found.answer.text
-        assert "At equal updates (160), no clear winner: " in found.answer.text
+        assert found.answer.text.startswith("At equal epochs (10) no clear winner (")
+        assert "; at equal updates (160) no clear winner (" in found.answer.text
         assert len(read_rows(found, "cells-equal-updates")) == 3
+
+    def tell(self, seeds: int = 3, **more: float) -> str:
+        """Of rates and batch sizes, each cell with what it reaches at equal epochs and, where that is another, at equal updates."""
+        vary = {"optimizer.lr": [0.1, 0.5], "train.batch_size": [50, 100]}
+        config = replace(CONFIG, optimizer=replace(CONFIG.optimizer, lr=0.1))
+        options = replace(make_options(config, vary=vary), seeds=tuple(range(seeds)))
+        shares = {"base": 0.7, "optimizer.lr=0.5,train.batch_size=50": 0.9, **more}
+        traces = []
+        for run in compare.first(config, options).runs:
+            traces += self.stand(run, shares.get(run.name, 0.7), 160 if run.config.train.batch_size == 50 else 80)
+        plan = compare.then(config, options, traces, lambda _: ())
+        assert plan is not None
+        for run in plan.runs:
+            traces += self.stand(run, shares.get(f"{run.name.partition(',train.updates')[0]} held", 0.7), 160)
+        return compare.conclude(config, options, traces, (), ()).answer.text
+
+    def stand(self, run: Any, share: float, planned: int) -> list[Trace]:
+        right = np.arange(400) < round(share * 400)
+        known = {"metrics": {"test_accuracy": share}, "arrays": {"test-correct": right}, "samples": (800, 400), "task": "binary"}
+        return [make_run(run.name, run.patch, seed=run.config.seed, config=run.config, loss=[1.0, 0.1], planned=planned, **known)]
+
+    def test_a_winner_and_what_matters_where(self) -> None:
+        text = self.tell()
+        assert text == (
+            "Of lr / batch size, at equal epochs (10) 0.5 / 50 is best (test accuracy 90.0 %); at equal updates (160) 0.5 / 50 is "
+            "best (90.0 %). On its own, lr and batch size matter in both."
+        )
+        held = {"optimizer.lr=0.5,train.batch_size=100 held": 0.9}
+        assert self.tell(**held) == (
+            "Of lr / batch size, at equal epochs (10) 0.5 / 50 is best (test accuracy 90.0 %); at equal updates (160) no clear "
+            "winner (0.5 / 50 first, 90.0 %). On its own, lr matters in both, batch size only at equal epochs."
+        )
+
+    def test_one_seed_tells_no_chance(self) -> None:
+        assert self.tell(seeds=1).endswith("first, 90.0 %). One seed cannot tell whether that is chance: try --seeds 5.")
 
     def test_only_where_it_is_wanted(self) -> None:
         assert compare.then(CONFIG, cross(ACTS), [], lambda _: ()) is None

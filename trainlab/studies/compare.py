@@ -11,10 +11,11 @@ from trainlab.errors import UserError
 from trainlab.plan import Arm, Conclusion, Find, Options, Plan
 from trainlab.report import Column, Finding, Skipped, Table, Trace
 from trainlab.studies._arms import by_arm, list_seeds, plan_runs
-from trainlab.studies._compared import Story, say, tabulate
+from trainlab.studies._compared import tabulate
 from trainlab.studies._contest import Measure, choose_measure, find_target, hold, weigh_factors
 from trainlab.studies._depth import SIGNALS, is_about_depth
 from trainlab.studies._grid import Grid, changes_length, equalise, make_grid
+from trainlab.studies._stories import Story, say
 
 PROBES = ("accuracy", "batch-loss")
 RULES = (

@@ -158,7 +158,7 @@ class TestWinner:
         found = conclude(options, traces)
         assert found.answer.values["best"] is None
         assert found.answer.values["first"] == ["model.activation=tanh", "base"]
-        assert found.answer.text.startswith("No clear winner: activation tanh and activation relu cannot be told apart")
+        assert found.answer.text.startswith("No clear winner: activation tanh and relu cannot be told apart")
         assert {row["verdict"] for row in read_rows(found, "cells")} == {"first", "in doubt; the base"}
 
     def test_three_seeds_of_one_sign_are_no_proof(self) -> None:

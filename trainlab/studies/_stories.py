@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainlab.report import Answer, Comparison
-from trainlab.studies._contest import Contest, Level, Measure, find_reach
-from trainlab.studies._grid import Grid
+from trainlab.studies._contest import Contest, Entrant, Level, Measure, find_reach
+from trainlab.studies._grid import Grid, say_level
 
 FEW = 3  # cells named in the answer
 ENOUGH = 3  # seeds: with fewer, Student's interval holds nearly everything
@@ -66,12 +66,12 @@ def _say_contest(story: Story) -> str:
         ahead = say_change(measure, contest.comparisons[others[0].name], turned=True, of=f"{others[0].cell.label}, the next")
         text = f"{start}{best.cell.label} is best: {reached}, {ahead}, {seeds} seeds)."
     else:
-        worse = [each.cell.label for each in contest.entrants if each not in contest.tied]
+        worse = _list_labels([each for each in contest.entrants if each not in contest.tied], told=True)
         last = max(contest.tied, key=lambda each: -each.value if measure.higher else each.value)
         ends = dict.fromkeys((say_value(measure, best.value), say_value(measure, last.value)))
         advice = "; more tell more: try --seeds 5" if seeds < ENOUGH else ""
         span = f"{say_measure(measure)} {' to '.join(ends)}, {seeds} seeds{advice}"
-        text = f"{start}no clear winner: {_join([each.cell.label for each in contest.tied])} cannot be told apart ({span})"
+        text = f"{start}no clear winner: {_join(_list_labels(contest.tied))} cannot be told apart ({span})"
         rest = _join(worse) if len(worse) <= FEW else f"the other {len(worse)}"
         text += f"; {rest} {'is' if len(worse) == 1 else 'are'} worse." if worse else "."
     levels = [each for each in story.levels if each]
@@ -79,6 +79,14 @@ def _say_contest(story: Story) -> str:
         return f"{text} {_say_which(levels)}"
     effects = "; ".join(_say_factor(measure, each) for each in levels)
     return f"{text} On its own, {effects}." if effects else text
+
+
+def _list_labels(entrants: Sequence[Entrant], *, told: bool = False) -> list[str]:
+    """`activation relu`, `tanh`: of a single factor the word is said once, unless it has been `told`."""
+    return [
+        say_level(each.cell.levels[0]) if len(each.cell.places) == 1 and (told or place) else each.cell.label
+        for place, each in enumerate(entrants)
+    ]
 
 
 def _is_out_of_reach(contest: Contest) -> bool:

@@ -168,6 +168,20 @@ class TestAnswer:
         )
         assert "What dropout streams add, 50 %, is meant." in found.answer.text
 
+    def test_what_is_meant_comes_first_where_it_is_the_larger(self) -> None:
+        config = validate({**PLAIN, "model": {"norm": "batch", "dropout": 0.2}})
+        facts = {"metrics": {"batch_norms": 1, "draws": 1}}
+        traces = [make(config, error=1.01, **facts)]
+        for run in first(config, make_options(config)).runs[1:]:
+            patch = dict(run.patch)
+            effects = {"distributed.sync_batch_norm": 0.1, "distributed.dropout": 1.0}
+            left = [effect for key, effect in effects.items() if key not in patch]
+            traces.append(make(config, patch, error=max(left, default=1e-16), **facts))
+        assert finish(config, traces).answer.text == (
+            "4 ranks do not compute the update that one process would: the gradient is off by 101 %, by dropout streams "
+            "(100 % alone), as is meant, and by batch norm per rank (10 % alone), which is not. Synchronise batch norm (SyncBatchNorm)."
+        )
+
     def test_what_is_meant_is_no_fault(self) -> None:
         config = validate({**PLAIN, "model": {"dropout": 0.2}})
         traces = [make(config, error=0.5, metrics={"draws": 1}), make(config, {"distributed.dropout": "union"})]

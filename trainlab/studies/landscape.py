@@ -26,7 +26,13 @@ from trainlab.studies._views import (
 PROBES = ("curvature", "escape", "sharpness", "surface", "learning-rate", "accuracy")
 RULES = ("saddle-point", "non-finite", "diverged")
 RADIUS = 0.05
-NAMES = {"plateau": "on a plateau"}
+PLACES = {
+    "minimum": "at a minimum, uphill every way",
+    "degenerate minimum": "at a degenerate minimum, a valley with a level floor",
+    "saddle": "at a saddle, uphill one way and downhill another",
+    "maximum": "at a maximum, downhill every way",
+    "plateau": "on a plateau, level as far as can be seen",
+}
 EDGE = 0.95  # of the highest stable rate: at it a run swings
 
 
@@ -91,8 +97,8 @@ def _answer(points: Sequence[tuple[Trace, Point | None]], limits: dict[str, floa
         text = f"It did not stop at a critical point: the gradient is {norm:.4g}, and a step against it still gains {gains}."
         text += _say_fault(trace, point)
     else:
-        where = NAMES.get(point.kind, f"at a {point.kind}")
-        text = f"It stopped {where}: the gradient is {norm:.4g}, a step against it gains {gains}; {_say_curvatures(trace, point)}."
+        text = f"It stopped {PLACES[point.kind]}: the gradient is {norm:.4g}, a step against it gains {gains}; "
+        text += f"{_say_curvatures(trace, point)}."
         text += _say_escape(trace, point)
     if len(points) > 1:
         text += f" So in {kinds[point.kind]} of {len(points)} seeds."

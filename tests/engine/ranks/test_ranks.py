@@ -196,7 +196,7 @@ def test_late_gradients_are_those_of_the_weights_before(traces: dict[str, Trace]
     first, late = differentiate(0), differentiate(1)
     with torch.no_grad():
         for each, slope in zip(parameters, torch.split(first, [each.numel() for each in parameters]), strict=True):
-            each -= 0.05 * slope.view_as(each)
+            each.sub_(0.05 * slope.view_as(each))
     right = differentiate(1)
     found = traces["late"].series["gradient-error-float64"].values
     assert found[0] < EXACT

@@ -179,7 +179,8 @@ class TestAnswer:
             traces.append(make(config, patch, error=max(left, default=1e-16), **facts))
         assert finish(config, traces).answer.text == (
             "4 ranks do not compute the update that one process would: the gradient is off by 101 %, by dropout streams "
-            "(100 % alone), as is meant, and by batch norm per rank (10 % alone), which is not. Synchronise batch norm (SyncBatchNorm)."
+            "(100 % alone), as is meant, and by batch norm per rank (10 % alone), which is not. "
+            "Synchronise batch norm (SyncBatchNorm)."
         )
 
     def test_what_is_meant_is_no_fault(self) -> None:

@@ -68,7 +68,8 @@ def test_a_saddle() -> None:
     conclusion = study(place(-2.0, 2.0))
     assert conclusion.answer.text == (
         "It stopped at a saddle, uphill one way and downhill another: the gradient is 1e-09, a step against it gains 0 % "
-        "of the loss (limit 0.1 %); the curvatures go from -2 to 2, 1 of 2 above 0. A step of 1 along the escape direction takes the loss from 1 to 0.25. The highest curvature "
+        "of the loss (limit 0.1 %); the curvatures go from -2 to 2, 1 of 2 above 0. A step of 1 along "
+        "the escape direction takes the loss from 1 to 0.25. The highest curvature "
         "is stable up to a rate of 1 (2/curvature); 0.1 is 10 % of it."
     )
     assert conclusion.answer.values["kind"] == "saddle"

@@ -422,4 +422,14 @@ def test_times_are_told_apart_from_the_rest() -> None:
     traces = make_cell(options, {"base": (0.8,) * 3, "model.activation=tanh": (0.9,) * 3})
     table = compare.tabulate_times(traces, {"base": 0.002, "model.activation=tanh": 0.004})
     assert table.is_timed
+    assert table.title == "time, each trained by itself (differs from run to run)"
     assert table.rows[0] == ("base", 2.0, 16, pytest.approx(0.032), pytest.approx(0.32))
+
+
+def test_where_larger_batches_begin_to_cost() -> None:
+    options = cross({"train.batch_size": [50, 100, "full"]})
+    names = ("base", "train.batch_size=100", "train.batch_size=full")
+    traces = make_cell(options, dict.fromkeys(names, (0.8,) * 3))
+    for full, told in ((0.0035, "100"), (0.0019, "800")):
+        table = compare.tabulate_times(traces, dict(zip(names, (0.001, 0.0012, full), strict=True)))
+        assert table.title.endswith(f"; up to {told} samples an update takes less than twice the least")

@@ -43,6 +43,7 @@ class Spectrum:
         trace: the sum of all.
         trace_error: its standard error; 0 where it is exact.
         is_whole: these are all.
+        products: of the Hessian with a vector that it took.
     """
 
     values: Tensor
@@ -55,6 +56,7 @@ class Spectrum:
     trace: float
     trace_error: float
     is_whole: bool
+    products: int
 
 
 _known: WeakKeyDictionary[Objective, Spectrum] = WeakKeyDictionary()
@@ -102,6 +104,7 @@ def _compute_whole(objective: Objective) -> Spectrum:
         trace=float(hessian.trace()),
         trace_error=0.0,
         is_whole=True,
+        products=len(values),
     )
 
 
@@ -136,6 +139,7 @@ def _estimate(objective: Objective) -> Spectrum:
         trace=trace,
         trace_error=trace_error,
         is_whole=False,
+        products=ends.products + values.numel() + SIGNS,
     )
 
 

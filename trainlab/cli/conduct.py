@@ -118,7 +118,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
 
                 report = write_mended(report, source, config, options, check)
     except UserError as error:
-        raise locate(error, {**sources, "weights": "--weights"} if "weights" in options.chosen else sources) from error
+        raise locate(error, {**sources, **{name: f"--{name}" for name in options.chosen}}) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))
     if command == "distributed" and os.environ.get("RANK", "0") != "0":
         return report.exit_code  # torchrun has started one that reports for all

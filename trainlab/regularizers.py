@@ -19,8 +19,12 @@ def shrink(flat: Tensor, threshold: Tensor, layout: Layout) -> Tensor:
         threshold: `[run, total]` or `[run, 1]`: strength times the step that the optimizer makes on each weight. 0 changes nothing.
         layout: of the rows.
     """
-    smaller = flat.sign() * (flat.abs() - threshold).clamp_min(0)
-    return torch.where((threshold > 0) & mark_weights(layout, flat), smaller, flat)
+    after = flat.clone()
+    for part, limit, shape in zip(layout.split(after), layout.split(threshold.expand_as(flat)), layout.shapes, strict=True):
+        if len(shape) > 1:
+            # What is smaller than the threshold, less itself; 0 is added so that no threshold leaves -0 alone, too
+            part.sub_(part.clamp(-limit, limit).add_(0.0))
+    return after
 
 
 def mark_weights(layout: Layout, like: Tensor) -> Tensor:
@@ -45,7 +49,7 @@ def limit_norms(flat: Tensor, limit: Tensor, layout: Layout) -> Tensor:
         units = part.reshape(len(part), shape[0], -1)  # [run, unit, weight]
         norm = torch.linalg.vector_norm(units, dim=2, keepdim=True)
         bound = limit[:, None, None]
-        parts.append(torch.where(norm > bound, units * (bound / norm), units).flatten(1))
+        parts.append((units * torch.where(norm > bound, bound / norm, 1.0)).flatten(1))
     return torch.cat(parts, dim=1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, fields
 from fnmatch import fnmatch
 from typing import Any
@@ -84,7 +85,7 @@ def train_plain(values: dict[str, Any]) -> Plain:
     loss = LOSSES[config.loss]
     shuffle = make_generator(config.seed, "shuffle")
     dropouts = {name: module for name, module in model.named_modules() if isinstance(module, Dropout)}
-    masks = {name: make_generator(config.seed, f"dropout/{name}") for name in dropouts}
+    masks = {name: np.random.Generator(np.random.SFC64(derive_seed(config.seed, f"dropout/{name}"))) for name in dropouts}
     for name, module in dropouts.items():
         module.register_forward_pre_hook(functools.partial(draw_mask, masks[name]))
     size = min(config.train.batch_size or len(inputs), len(inputs))
@@ -122,10 +123,15 @@ def train_plain(values: dict[str, Any]) -> Plain:
     return Plain(model.eval(), part, test, updates, epochs, scaler.get_scale(), skipped)
 
 
-def draw_mask(stream: torch.Generator, module: Dropout, arguments: tuple[Tensor]) -> None:
+def draw_mask(stream: np.random.Generator, module: Dropout, arguments: tuple[Tensor]) -> None:
+    """Kept where a whole number below 2^32 is below that share of it; vectors unit by unit, anything else sample by sample."""
     if module.training:
-        keep = 1 - module.share
-        module.mask = (torch.empty(arguments[0].shape).bernoulli_(keep, generator=stream) / keep).to(arguments[0])
+        keep, (samples, *units) = 1 - module.share, arguments[0].shape
+        shape = (*units, samples) if len(units) == 1 else (samples, *units)
+        count = math.prod(shape)
+        drawn = stream.integers(0, 2**32, size=count + count % 2, dtype=np.uint32)[:count].reshape(shape)
+        mask = torch.from_numpy(drawn < keep * 2**32).float() / keep
+        module.mask = (mask.T if len(units) == 1 else mask).to(arguments[0])
 
 
 def place(part, config: Config, outputs: int | None, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:

@@ -15,6 +15,7 @@ from trainlab.engine._batches import expand
 from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._programs import OneByOne, Stacked, stack_networks
 from trainlab.engine._rows import Rows
+from trainlab.engine._weights import Weights
 from trainlab.models.activations import build_activation
 from trainlab.step import Batch, Layout
 
@@ -26,9 +27,9 @@ LOSSES = ("sum", "mse", "l1", "huber", "bce", "bce_logits", "cross_entropy")
 DATA: dict[str, Any] = {"name": "random", "samples": 13, "features": 4, "classes": 4}
 
 
-def works(loss: str = "cross_entropy", **model: Any):
+def works(loss: str = "cross_entropy", classes: int = 4, **model: Any):
     values = {
-        "data": DATA,
+        "data": {**DATA, "classes": classes},
         "loss": loss,
         "model": {"layers": 3, "width": 4, "init": {"name": "normal", "std": 0.7, "bias": 0.1}, **model},
         "train": {"precision": "float64"},
@@ -92,10 +93,8 @@ NORMS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("model", NORMS)
-def test_batch_norm(model):
+def assert_there_and_back(runs) -> Weights:
     """In training and, by the running statistics that this has moved, at rest; and back to the inputs, which moves none."""
-    runs = works(**model)
     work, batch = runs[0], expand(runs[0].train, len(runs))
     stream = torch.Generator().manual_seed(0)
     start = stack_networks([work.model for work in runs], [0, 1, 2])
@@ -114,7 +113,33 @@ def test_batch_norm(model):
     for by_hand, alone, stacked in zip(*found, strict=True):
         assert torch.allclose(by_hand.double(), alone.double(), rtol=1e-10, atol=1e-13)
         assert torch.allclose(by_hand.double(), stacked.double(), rtol=1e-10, atol=1e-13)
+    return weights
+
+
+@pytest.mark.parametrize("model", NORMS)
+def test_batch_norm(model):
+    weights = assert_there_and_back(works(**model))
     assert any(name.endswith("running_var") and each.sub(1).abs().min() > 1e-3 for name, each in weights.fixed.items())
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "leaky_relu", "softplus", "identity"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        {},
+        {"dropout": 0.5},
+        {"residual": True},
+        {"layers": 2},
+        {"width": 1},
+        {"layers": 1},
+        {"bias": False, "dropout": 0.5},
+        *NORMS[:4],
+    ],
+)
+def test_a_single_output(model, activation):
+    runs = works("bce_logits", classes=2, **{"activation": activation, **model})
+    assert runs[0].outputs == 1
+    assert_there_and_back(runs)
 
 
 @pytest.mark.parametrize("model", [{}, {"residual": True}, *(each for each in NORMS if "dropout" not in each)])

@@ -85,6 +85,25 @@ class TestDecision:
         monkeypatch.setattr(_workers, "STEP_SECONDS", 60.0)
         assert self.ask() == [None] * 4
 
+    def test_the_first_chunk_stays_first_and_the_largest_of_the_others_comes_next(self, eager: None) -> None:
+        widths = (3, 3, 5, 5, 9, 9, 4, 4)
+        _, works = plan([{**BASE, "model": {"width": width}, "train": {"epochs": 1000}} for width in widths])
+        ask = Workers(2, 1).try_out([[0, 1], [2, 3], [4, 5], [6, 7]], Course(works, lambda _: True))
+        assert [ask(update) for update in range(2)][1] == [[0, 1], [4, 5], [2, 3], [6, 7]]
+
+    def test_processes_that_are_there_take_less_work(self, eager: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_workers, "PAYS_SECONDS", 1e9)
+        monkeypatch.setattr(_workers, "AT_HAND", 0.0)
+        _, works = plan([{**BASE, "seed": seed} for seed in range(4)])
+        workers, course = Workers(2, 1), Course(works, lambda _: True)
+        told = []
+        with ThreadPoolExecutor(1) as executor:
+            for there in (None, executor):
+                workers._executor = there
+                ask = workers.try_out([[0, 1, 2, 3]], course)
+                told.append([ask(update) for update in range(2)][1])
+        assert told == [None, [[0, 1], [2, 3]]]
+
     def test_one_process_or_one_run(self, eager: None) -> None:
         assert self.ask(processes=1) == [None] * 4
         assert self.ask(runs=1) == [None] * 4
@@ -121,6 +140,22 @@ class TestWorkers:
         assert_all_same(again, alone)
         assert {(each.runs, each.updates) for each in seen} == {(len(runs), sum(work.updates for work in works))}
         assert max(each.updates_done for each in seen) <= seen[0].updates
+
+    def test_what_is_in_training_when_the_others_begin_goes_on(self, eager: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        runs, works = plan([{**BASE, "seed": seed, "model": {"width": width}} for width in (3, 4) for seed in range(2)])
+        begun: list[str] = []
+
+        def note(own: list[PlannedRun], *rest: Any) -> list[Trace]:
+            begun.extend(run.name for run in own)
+            return train_chunk(own, *rest)
+
+        train_chunk = engine.train_chunk
+        monkeypatch.setattr(engine, "train_chunk", note)
+        with Workers(2, 1) as workers:
+            traces = engine.train(runs, works, ALL, workers=workers)
+            assert workers._executor is not None
+        assert begun == ["0", "1"]
+        assert_all_same(traces, engine.train(runs, works, ALL))
 
     def test_what_a_dead_process_was_at_is_trained_here(self, eager: None) -> None:
         runs, works = plan(PLAN)

@@ -97,6 +97,20 @@ class TestTables:
         assert rows[1]["change of test"].startswith("+16.0 (+")
         assert conclusion.tables[0].compares
 
+    def test_of_numbers_what_the_training_part_reached_gives_way_first(self) -> None:
+        fit = {"train-fit": np.full(80, 0.9), "test-fit": np.full(20, 0.5)}
+        metrics = {"train_r2": 0.9, "test_r2": 0.5}
+        numbers = [make_run(name, metrics=metrics, arrays=fit, task="regression") for name in ("base", "model.norm=batch")]
+        classes = [make_classes(name, 0.9, 0.5) for name in ("base", "model.norm=batch")]
+        kept = []
+        for traces in (numbers, classes):
+            columns = conclude(ask("batch-norm"), traces).tables[0].columns
+            kept.append([column.name for column in columns if not column.priority])
+        assert kept == [
+            ["remedy", "test", "gap", "change of test", "verdict"],
+            ["remedy", "train", "test", "gap", "change of test", "verdict"],
+        ]
+
     def test_how_the_strength_was_chosen_is_shown(self) -> None:
         traces = [make_classes("base", 1.0, 0.7), *DECAY, make_classes("optimizer.weight_decay=0.01", 0.9, 0.86)]
         conclusion = conclude(ask("weight-decay"), traces)

@@ -174,6 +174,8 @@ class TestThen:
         ("l1-l2", {"regularize.l1": 0.001, "optimizer.weight_decay": 0.01}, "L1 and L2 0.001, 0.01"),
         ("early-stopping", {"train.early_stopping": 20, "data.validation_fraction": 0.2}, "early stopping 20"),
         ("batch-norm", {"model.norm": "batch"}, "batch norm"),
+        ("smaller-network", {"model.width": 2}, "smaller network 2"),
+        ("smaller-network", {"model.layers": 2}, "smaller network 2 layers"),
     ],
 )
 def test_a_remedy_in_words(name: str, patch: dict[str, Any], words: str) -> None:

@@ -39,7 +39,7 @@ from trainlab.engine._stack import Stack
 from trainlab.engine._ways import find_room, forget_ways
 from trainlab.engine._weights import Apart, Weights
 from trainlab.engine._work import Work, forget_works, prepare
-from trainlab.engine._workers import Doing, Elsewhere, Shares, Workers
+from trainlab.engine._workers import Doing, Elsewhere, Shared, Shares, Workers
 from trainlab.losses import find_loss, name_loss
 from trainlab.plan import PlannedRun
 from trainlab.report import Module, Number, Parameter, Trace
@@ -101,33 +101,35 @@ def train(
 
     def train_here(
         positions: list[int], others: Callable[[], Doing] = tuple, ask: Callable[[int], Shares] = lambda _: None
-    ) -> Shares:
-        recorder, shares = Recorder(), None
+    ) -> Shared | None:
+        """Train a chunk; what is shared out meanwhile, the chunk itself included if others are to do parts of it."""
+        recorder, shared, whole = Recorder(), None, True
 
         def tick(update: int) -> bool:
-            nonlocal shares
-            shares = None if recorder.looking else ask(update - 1)
-            return shares is None and course.look([(positions, update - 1), *others()], recorder)
+            nonlocal shared, whole, others
+            if not recorder.looking and isinstance(workers, Workers) and (shares := ask(update - 1)):
+                whole = shares[0] == positions
+                shared = workers.share(runs, works, probes, shares[whole:], course)
+                others = shared.look
+            return whole and course.look([(positions, update - 1), *others()], recorder)
 
         part = train_chunk(
             [runs[position] for position in positions], [works[position] for position in positions], probes, tick, recorder
         )
-        if shares is None:
+        if whole:
             course.note(positions, part)
-        return shares
+        return shared
 
     chunks = deque(_cut(runs, works))
     if isinstance(workers, Elsewhere):
         workers.train(runs, works, probes, workers.cut(chunks), course)
-    elif workers is None:
-        while chunks and course.going:
-            train_here(chunks.popleft())
-    else:
-        while chunks and course.going:
-            if shares := train_here(chunks[0], ask=workers.try_out(chunks, course)):
-                workers.train(runs, works, probes, shares, course, train_here)
-                break
-            chunks.popleft()
+        chunks.clear()
+    while chunks and course.going:
+        ask = workers.try_out(chunks, course) if isinstance(workers, Workers) else lambda _: None
+        if shared := train_here(chunks[0], ask=ask):
+            shared.finish(train_here)
+            break
+        chunks.popleft()
     return [course.traces[position] for position in sorted(course.traces)]
 
 
@@ -393,7 +395,7 @@ def _evaluation(
         if isinstance(program, OneByOne):
             return torch.stack([loss(each, batch.target) for each in output])
         if isinstance(program, HandWritten):  # vmap loads a good part of torch
-            return program.loss(output, target, None)[0][:runs]
+            return program.loss(output, target)[:runs]
         return vmap(loss, in_dims=(0, None if target is None else 0))(output, target)[:runs]
 
     def outputs(batch: Batch) -> Iterator[dict[str, Tensor]]:

@@ -61,6 +61,10 @@ class Course:
         """Of the runs that are not done, over all of them."""
         return self._updates - self._updates_done
 
+    def measure(self, positions: Sequence[int]) -> int:
+        """How long runs take, as far as sizes tell: samples times parameters of all their updates."""
+        return sum(self._works[each].updates * self._works[each].batch_size * self._works[each].layout.total for each in positions)
+
     def look(self, doing: Sequence[tuple[Sequence[int], int]], recorder: Recorder | None = None) -> bool:
         """Tell how far it is.
 

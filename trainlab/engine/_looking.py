@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from trainlab.device import derive_seed, make_generator
+from trainlab.device import derive_seed
 from trainlab.engine._precision import cast
 from trainlab.engine._random import fork_random, start_random
-from trainlab.engine._streams import draw_kept, find_dropouts
+from trainlab.engine._streams import fill_mask, find_dropouts, start_masks
 from trainlab.engine._weights import Weights
 from trainlab.losses import Loss, find_loss
 from trainlab.models.dropout import Dropout
@@ -105,7 +105,7 @@ def drop_out(
         masks = {}
         for name, shape in shapes.items():
             keep = 1 - getattr(network.get_submodule(name), "share", 0.0)
-            drawn = draw_kept((len(batch.inputs), *shape), keep, make_generator(seed, f"pass {number}/{name}"))
+            drawn = fill_mask(torch.empty(len(batch.inputs), *shape), keep, start_masks(seed, f"pass {number}/{name}"))
             masks[f"{name}.mask"] = drawn.to(weights.flat)[None]
         held = replace(weights.select([row]), fixed={name: each[row : row + 1] for name, each in weights.fixed.items()} | masks)
         with fork_random(device):

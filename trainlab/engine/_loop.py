@@ -69,11 +69,12 @@ def train_stack(
                     break
         epoch += 1
         if stack.rows and stack.seen:
-            recorder.add("loss", "epoch", epoch, stack.epoch_loss, stack.rows)
+            reached = stack.epoch_loss
+            recorder.add("loss", "epoch", epoch, reached, stack.rows)
             found = _follow(follows, stack, rest)
             for name, values in found.items():
                 recorder.add(name, "epoch", epoch, values, stack.rows)
-            stack.end_epoch(found[STEERS] if work.is_steered else stack.epoch_loss, epoch, update)
+            stack.end_epoch(found[STEERS] if work.is_steered else reached, epoch, update)
         stack.begin_epoch()
     stack.finish(update)
 

@@ -50,7 +50,7 @@ class Regularizing:
             noise = self._streams.draw_normal("weight noise", runs, strengths["weight_noise"], find_flat())
         if "input_noise" in strengths:
             moved = self._streams.draw_normal("input noise", runs, strengths["input_noise"], batch.inputs)
-            batch = replace(batch, inputs=batch.inputs + moved)
+            batch = replace(batch, inputs=moved.add_(batch.inputs))
         if batch.target is not None and "label_smoothing" in strengths:
             share = self._column(runs, "label_smoothing")
             batch = replace(batch, soft=smooth(batch.target, share, classes=self._outputs).to(share))

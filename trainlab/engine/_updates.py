@@ -102,7 +102,7 @@ def advance_together(
         after=Weights(flat=after, fixed=weights.fixed, random=random),
         loss=loss,
         samples=sum(sizes),
-        is_finite=bool(torch.isfinite(loss + after.sum(dim=1)).all()),  # one look, at one number a run
+        is_finite=math.isfinite(float(loss.sum() + after.sum())),  # one look, at one number
         raw=raw,
         used=used,
         find_raw=lambda: raw,

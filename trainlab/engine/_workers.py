@@ -34,9 +34,11 @@ if TYPE_CHECKING:
 PAYS_SECONDS = 6.0
 """Work left from which on other processes are started: four times the second and a half that one takes to import torch."""
 TRY_SECONDS = 0.3  # of training, to tell how long the rest will take
+AT_HAND = 0.1  # share of both that is asked for where the other processes are there already
 OWN_SHARE = 0.8  # of a core that this process must have got meanwhile: where it gets less, others want the cores too
 STEP_SECONDS = 5e-4  # an update of a stack takes as long at least whatever it holds: a stack of less is not cut further
 PIECES = 4  # chunks for each process, so that none waits long for the last
+FEW_PIECES = 2  # where there are as many anyway: so much of the work is in no single one
 GRACE_SECONDS = 5.0  # for a worker that has been asked to stop to say what it has measured
 POLL_SECONDS = 0.1
 
@@ -48,7 +50,7 @@ WINDOW = 256  # chunks that an executor holds at a time: bounds memory
 Doing = Sequence[tuple[Sequence[int], int]]
 """Runs in training, by position, and how many updates each of them has had; a pair for each chunk."""
 Shares = list[list[int]] | None
-"""Chunks for several processes; None if this one is best left alone."""
+"""Chunks for several processes, of the first of which this one is at a part or the whole; None if it is best left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,46 +95,46 @@ class Workers:
         if self._count < 1 or course.device != "cpu":
             return lambda _: None
         began, worked = 0.0, 0.0
-        first = chunks[0]
+        first, asked = chunks[0], TRY_SECONDS * (1.0 if self._executor is None else AT_HAND)
 
         def ask(updates: int) -> Shares:
             nonlocal began, worked
             now = time.perf_counter()
             if not updates:
                 began, worked = now, time.process_time()
-            if not updates or now - began < TRY_SECONDS:
+            if not updates or now - began < asked:
                 return None
             step, share, began = (now - began) / updates, (time.process_time() - worked) / (now - began), math.inf
             left = course.updates_left / len(first) - updates
-            return self._share(chunks, left * step, step) if share >= OWN_SHARE else None
+            return self._share(chunks, left * step, step, course) if share >= OWN_SHARE else None
 
         return ask
 
-    def _share(self, chunks: Sequence[list[int]], seconds: float, step: float) -> Shares:
+    def _share(self, chunks: Sequence[list[int]], seconds: float, step: float, course: Course) -> Shares:
         """The chunks as several processes would train them, in pieces that leave none idle; None if it would not be sooner.
+
+        After the first they are in order of their size: the last ones, which some process must wait for, are small.
 
         Args:
             chunks: as above.
             seconds: that they would take here.
             step: seconds that an update of the first takes.
+            course: as above.
         """
-        if seconds < PAYS_SECONDS:
+        if seconds < PAYS_SECONDS * (1.0 if self._executor is None else AT_HAND):
             return None
+        processes = self._count + 1
         least = max(2, math.ceil(len(chunks[0]) * STEP_SECONDS / step))
-        rows = max(least, math.ceil(sum(map(len, chunks)) / (PIECES * (self._count + 1))))
-        shares = [part for chunk in chunks for part in divide(chunk, rows)]
-        return shares if len(shares) > 1 else None
+        pieces = processes * (PIECES if len(chunks) < PIECES * processes else FEW_PIECES)
+        rows = max(least, math.ceil(sum(map(len, chunks)) / pieces))
+        first, *others = [divide(chunk, rows) for chunk in chunks]
+        rest = [*first[1:], *itertools.chain.from_iterable(others)]
+        return [first[0], *sorted(rest, key=course.measure, reverse=True)] if rest else None
 
-    def train(
-        self,
-        runs: Sequence[PlannedRun],
-        works: Sequence[Work],
-        probes: Sequence[str],
-        chunks: Sequence[list[int]],
-        course: Course,
-        train_here: Callable[[list[int], Callable[[], Doing]], object],
-    ) -> None:
-        """Train the chunks, here and in the other processes. What a process that dies was at is trained here.
+    def share(
+        self, runs: Sequence[PlannedRun], works: Sequence[Work], probes: Sequence[str], chunks: Sequence[list[int]], course: Course
+    ) -> Shared:
+        """Let the other processes begin with the chunks.
 
         Args:
             runs: of the whole plan.
@@ -140,56 +142,24 @@ class Workers:
             probes: names of `trainlab.probes`.
             chunks: positions of the runs to train.
             course: filled.
-            train_here: trains a chunk in this process; at each update it asks what the others are doing.
         """
-        queue = deque(chunks)
-        doing: dict[Future[bytes], tuple[int, list[int]]] = {}
+        return Shared(self, lambda positions, seat: pack(runs, works, probes, positions, self._threads, seat), chunks, course)
 
-        def hand_out() -> None:
-            while queue and len(doing) < self._count:
-                seat = min(set(range(self._count)) - {seat for seat, _ in doing.values()})
-                positions = queue.popleft()
-                try:
-                    packed = pack(runs, works, probes, positions, self._threads, seat + 1)
-                    future = self._submit(packed)
-                except Exception:  # it cannot travel, or nobody is there any more
-                    queue.appendleft(positions)
-                    self._give_up()
-                    return
-                doing[future] = (seat, positions)
+    @property
+    def count(self) -> int:
+        """Processes beside this one."""
+        return self._count
 
-        def take_in() -> None:
-            for future in [each for each in doing if each.done()]:
-                _, positions = doing.pop(future)
-                try:
-                    packed = future.result()
-                except Exception:  # the process has died: of memory, most likely
-                    queue.appendleft(positions)
-                    self._give_up()
-                else:
-                    course.note(positions, unpack(packed))
+    def read_board(self, seat: int) -> int:
+        """How many updates the worker in that seat, counted from 1, has done of its chunk."""
+        return int(self._board[seat])
 
-        def look() -> Doing:
-            take_in()
-            if course.going:
-                hand_out()
-            return [(positions, int(self._board[seat + 1])) for seat, positions in doing.values()]
+    def stop(self) -> None:
+        """Ask all of them to say what they have measured."""
+        self._board[0] = 1
 
-        while course.going and (queue or doing):
-            elsewhere = look()
-            if queue:
-                train_here(queue.popleft(), look)
-            elif doing:
-                course.look(elsewhere)
-                wait(doing, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
-        if doing:
-            self._board[0] = 1
-            wait(doing, timeout=GRACE_SECONDS)
-            queue.clear()
-            take_in()
-            self._give_up()
-
-    def _submit(self, packed: bytes) -> Future[bytes]:
+    def submit(self, packed: bytes) -> Future[bytes]:
+        """Have a chunk trained elsewhere."""
         if self._executor is None:
             self._start()
         assert self._executor is not None
@@ -205,7 +175,7 @@ class Workers:
         self._board = context.RawArray("q", self._count + 1)  # whether to stop; then updates done, one place a worker
         self._executor = ProcessPoolExecutor(self._count, mp_context=context, initializer=sit_down, initargs=(ours, self._board))
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
         """From here on this process is alone."""
         self._count = 0
         self.close()
@@ -218,6 +188,67 @@ class Workers:
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
+
+
+class Shared:
+    """Chunks of a plan that several processes train. What a process that dies was at is trained here."""
+
+    def __init__(
+        self, workers: Workers, pack_chunk: Callable[[list[int], int], bytes], chunks: Sequence[list[int]], course: Course
+    ) -> None:
+        self._workers, self._pack, self._course = workers, pack_chunk, course
+        self._queue = deque(chunks)
+        self._doing: dict[Future[bytes], tuple[int, list[int]]] = {}
+
+    def look(self) -> Doing:
+        """What the others are doing; those who have nothing to do get something."""
+        self._take_in()
+        if self._course.going:
+            self._hand_out()
+        return [(positions, self._workers.read_board(seat + 1)) for seat, positions in self._doing.values()]
+
+    def finish(self, train_here: Callable[[list[int], Callable[[], Doing]], object]) -> None:
+        """Train what is left, here and in the other processes.
+
+        Args:
+            train_here: trains a chunk in this process; at each update it asks what the others are doing.
+        """
+        while self._course.going and (self._queue or self._doing):
+            elsewhere = self.look()
+            if self._queue:
+                train_here(self._queue.popleft(), self.look)
+            elif self._doing:
+                self._course.look(elsewhere)
+                wait(self._doing, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
+        if self._doing:
+            self._workers.stop()
+            wait(self._doing, timeout=GRACE_SECONDS)
+            self._queue.clear()
+            self._take_in()
+            self._workers.give_up()
+
+    def _hand_out(self) -> None:
+        while self._queue and len(self._doing) < self._workers.count:
+            seat = min(set(range(self._workers.count)) - {seat for seat, _ in self._doing.values()})
+            positions = self._queue.popleft()
+            try:
+                future = self._workers.submit(self._pack(positions, seat + 1))
+            except Exception:  # it cannot travel, or nobody is there any more
+                self._queue.appendleft(positions)
+                self._workers.give_up()
+                return
+            self._doing[future] = (seat, positions)
+
+    def _take_in(self) -> None:
+        for future in [each for each in self._doing if each.done()]:
+            _, positions = self._doing.pop(future)
+            try:
+                packed = future.result()
+            except Exception:  # the process has died: of memory, most likely
+                self._queue.appendleft(positions)
+                self._workers.give_up()
+            else:
+                self._course.note(positions, unpack(packed))
 
 
 class Elsewhere:

@@ -231,7 +231,7 @@ def _tabulate_remedies(entries: Sequence[Entry], compared: Mapping[str, Comparis
         title=f"remedies, {what} ({_say_means(base.runs)}; change with 95 % interval, corrected)",
         columns=(
             Column(name="remedy"),
-            Column(name="train", kind=kind),
+            Column(name="train", kind=kind, priority=1 if numbers else 0),  # intervals of R2 are wide
             Column(name="test", kind=kind),
             Column(name="gap", kind=kind),
             Column(name="change of test"),

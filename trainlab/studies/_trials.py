@@ -173,13 +173,18 @@ def cut_folds(runs: Sequence[PlannedRun], options: Options) -> Iterator[PlannedR
 
 
 def say_remedy(name: str, patch: Mapping[str, Any]) -> str:
-    """A remedy with its strength: `weight decay 0.04`."""
-    values = [f"{value:g}" if isinstance(value, float) else str(value) for key, value in patch.items() if key not in SILENT]
+    """A remedy with its strength: `weight decay 0.04`, `smaller network 8`, `smaller network 2 layers`."""
+    values = [
+        f"{value:g}" if isinstance(value, float) else f"{value}{UNITS.get(key, '')}"
+        for key, value in patch.items()
+        if key not in SILENT
+    ]
     words = {"l1": "L1", "l1-l2": "L1 and L2"}.get(name, name.replace("-", " "))
     return words if name in PLAIN else " ".join([words, ", ".join(values)]).strip()
 
 
 SILENT = ("data.validation_fraction",)
+UNITS = {"model.layers": " layers"}  # beside the same remedy in units
 PLAIN = ("batch-norm", "shuffle")
 
 

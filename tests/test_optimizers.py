@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from trainlab import optimizers
 from trainlab.config.training import SGD, Adam, Optimizer
-from trainlab.optimizers import _blocks
+from trainlab.config.types import Group
+from trainlab.optimizers import _blocks, adam
 
 FAMILIES: dict[str, list[Optimizer]] = {
     "sgd": [SGD(lr=0.05), SGD(lr=0.01, weight_decay=0.3), SGD(lr=0.0)],
@@ -38,10 +41,10 @@ def slope(weights: torch.Tensor, update: int) -> torch.Tensor:
     return weights * (1 + torch.arange(weights.shape[-1]).to(weights) / 3) + torch.cos(weights * 3 + update)
 
 
-def train(specs: list[Optimizer], weights: torch.Tensor, updates: int) -> torch.Tensor:
+def train(specs: list[Optimizer], weights: torch.Tensor, updates: int, gradient=slope) -> torch.Tensor:
     step, state, columns = optimizers.start(specs, weights)
     for update in range(updates):
-        weights, state = step(weights, slope(weights, update), state, columns)
+        weights, state = step(weights, gradient(weights, update), state, columns)
     return weights
 
 
@@ -75,11 +78,12 @@ def test_a_step_in_blocks_has_the_same_bits_and_changes_nothing(family, monkeypa
     weights = torch.randn(len(specs), 23, generator=torch.Generator().manual_seed(0))
     step, state, columns = optimizers.start(specs, weights)
     there, held = weights, state
-    monkeypatch.setattr(_blocks, "BLOCK", 7 * len(specs))
     for update in range(3):
         gradient = slope(weights, update)
         before = {name: each.clone() for name, each in held.rows.items()}
-        there, moved = optimizers.step_in_blocks(step, there, gradient, held, columns)
+        with monkeypatch.context() as cut:
+            cut.setattr(_blocks, "BLOCK", 7 * len(specs))
+            there, moved = step(there, gradient, held, columns)
         assert all(torch.equal(each, before[name]) for name, each in held.rows.items())
         weights, state = step(weights, gradient, state, columns)
         held = moved
@@ -87,3 +91,42 @@ def test_a_step_in_blocks_has_the_same_bits_and_changes_nothing(family, monkeypa
         assert held.rows.keys() == state.rows.keys()
         assert all(torch.equal(each, state.rows[name]) for name, each in held.rows.items())
         assert held.updates == state.updates
+
+
+def wave(weights: torch.Tensor, update: int) -> torch.Tensor:
+    """Slopes that only add and multiply: the same bits wherever a row stands."""
+    return weights * (0.5 + update % 3) - 1
+
+
+@pytest.mark.parametrize("family", ["adam", "adamw", "amsgrad"])
+def test_a_step_by_row_is_the_step_for_stacks(family, monkeypatch):
+    """And a run has the same bits next to any others."""
+    specs = FAMILIES.get(family) or [Adam(amsgrad=True, lr=0.1), Adam(lr=0.1, weight_decay=0.1), Adam(name="adamw", lr=0.05)]
+    weights = torch.randn(len(specs), 37, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    wanted = train(specs, weights, 60)
+    monkeypatch.setattr(optimizers, "BY_ROW", 37)
+    assert optimizers.start(specs, weights)[0] is adam.step_by_row
+    assert torch.allclose(train(specs, weights, 60), wanted, rtol=0, atol=1e-12)
+    together = train(specs, weights.float(), 60, wave)
+    for row, spec in enumerate(specs):
+        assert torch.equal(together[row], train([spec], weights[row : row + 1].float(), 60, wave)[0])
+
+
+def test_rates_by_group_are_not_taken_by_row(monkeypatch):
+    monkeypatch.setattr(optimizers, "BY_ROW", 1)
+    step, _, _ = optimizers.start([Adam(), Adam(groups=(Group(match="*.bias", lr_scale=2.0),))], torch.ones(2, 4))
+    assert step is not adam.step_by_row
+
+
+def test_a_step_by_row_lets_runs_go_back_where_they_may_skip_it(monkeypatch):
+    monkeypatch.setattr(optimizers, "BY_ROW", 1)
+    weights = torch.ones(2, 4)
+    step, state, columns = optimizers.start([Adam(lr=0.1), Adam(lr=0.1)], weights)
+    state = replace(state, updates=torch.zeros(2, 1))
+    skipped = torch.tensor([[True], [False]])
+    after, moved = step(weights, weights, state, columns)
+    assert not any(each.any() for name, each in state.rows.items() if name in ("mean", "square"))
+    moved = moved.hold(skipped, state)
+    again, _ = step(weights, weights, moved, columns)
+    assert torch.equal(again[0], after[0])
+    assert moved.updates.tolist() == [[0.0], [1.0]]

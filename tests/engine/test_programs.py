@@ -16,6 +16,7 @@ from trainlab.engine._mlp import HandWritten, read_network
 from trainlab.engine._programs import OneByOne, Stacked, stack_networks
 from trainlab.engine._rows import Rows
 from trainlab.engine._weights import Weights
+from trainlab.models._derivatives import DERIVATIVES
 from trainlab.models.activations import build_activation
 from trainlab.step import Batch, Layout
 
@@ -62,7 +63,7 @@ def assert_agree(runs, by_hand: bool) -> None:
 @pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "rrelu"])
 def test_every_activation(activation):
     runs = works(activation=activation)
-    assert_agree(runs, by_hand=type(build_activation(activation)) in _mlp.ACTIVATIONS)
+    assert_agree(runs, by_hand=type(build_activation(activation)) in DERIVATIVES)
 
 
 @pytest.mark.parametrize("output", ["none", "same", "sigmoid"])
@@ -246,3 +247,28 @@ def test_rows_are_copies():
     assert weights.flat.any()
     assert not weights.fixed["model.1.running_mean"].any()
     assert len(picked.random) == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "count"),
+    [
+        ({"layers": 4, "width": 5, "activation": "relu", "residual": True}, 3),
+        ({"layers": 4, "width": 5, "activation": "relu", "norm": "batch", "output": "same"}, 4),
+        ({"layers": 4, "width": 5, "activation": "relu", "norm": "layer"}, 0),
+        ({"layers": 4, "width": 5, "activation": "tanh"}, 0),
+        ({"kind": "layers", "modules": ["ReLU", {"Linear": [4, 3]}, "ReLU", "ReLU", {"Linear": [3, 1]}]}, 1),
+    ],
+)
+def test_a_relu_alone_takes_no_memory_where_nobody_looks(model, count):
+    work = prepare({"model": model, "data": {"name": "random", "samples": 13, "features": 4, "classes": 2}, "loss": "mse"})
+    program = OneByOne(work.model, work.layout, work.config.loss, "")
+    assert len(program._rectifiers) == count
+    weights, batch = stack_networks([work.model], [0]), expand(work.train, 1)
+    kept = batch.inputs.clone()
+    loss, gradient, _ = program.loss_and_gradient(weights, batch)
+    assert torch.equal(batch.inputs, kept)
+    assert not any(each.inplace for each in work.model.modules() if isinstance(each, nn.ReLU))
+    program._rectifiers = []
+    wanted = program.loss_and_gradient(stack_networks([work.model], [0]), batch)
+    assert torch.equal(loss, wanted[0])
+    assert torch.equal(gradient, wanted[1])

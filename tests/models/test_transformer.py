@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fnmatch
 from typing import Any
 
 import pytest
@@ -139,6 +140,8 @@ STACKED: dict[str, dict[str, Any]] = {
     "encoder": {},
     "decoder": {"causal": True, "read": "last"},
     "behind the sum": {"norm_first": False, "activation": "tanh"},
+    "in place": {"activation": "relu", "heads": 1},
+    "without a derivative by hand": {"activation": "mish"},
     "rms": {"norm": "rms", "bias": False, "output": "softmax"},
     "no scale": {"norm": {"name": "layer", "affine": False}, "residual": False},
     "no norm": {"norm": "none", "heads": 6},
@@ -166,6 +169,21 @@ def test_all_runs_at_once_are_the_runs_one_by_one(name):
     found, wanted = (torch.autograd.grad((each * slope).sum(), leaves, materialize_grads=True) for each in (together, alone))
     for one, other in zip(found, wanted, strict=True):
         assert torch.allclose(one, other, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("frozen", ["blocks.*.attention.qkv.*", "blocks.*.contract.bias", "blocks.*.norm?.*", "*.weight"])
+def test_what_is_frozen_has_no_gradient_and_the_rest_has_its_own(frozen):
+    model = make((5, 3), kind="transformer", width=WIDTH, heads=HEADS)
+    weights = {key: each.detach()[None] for key, each in model.named_parameters()}
+    free = {key: not fnmatch.fnmatch(key, frozen) for key in weights}
+    assert len(set(free.values())) == 2
+    found = []
+    for moving in (free, dict.fromkeys(free, True)):
+        leaves = {key: each.clone().requires_grad_(moving[key]) for key, each in weights.items()}
+        model.forward_stacked(leaves, draw(1, 4, 5, 3)).square().sum().backward()
+        found.append({key: each.grad for key, each in leaves.items()})
+    assert all(found[0][key] is None for key in free if not free[key])
+    assert all(torch.equal(found[0][key], found[1][key]) for key in free if free[key])
 
 
 @pytest.mark.parametrize("model", [{"dropout": 0.1}, {"activation": "prelu"}])

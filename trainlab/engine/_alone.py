@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import torch
@@ -23,6 +25,7 @@ class OneByOne:
         self.how = f"one by one: {reason}"
         self._holders = _find_holders(model)
         self._draws, self._is_known = _can_draw(model), _is_known(model) and isinstance(loss, str)
+        self._rectifiers = _find_rectifiers(model)
 
     @property
     def draws(self) -> bool:
@@ -49,7 +52,8 @@ class OneByOne:
                 # A leaf each: autocast lowers such a tensor once, however often it is used, and adds up its gradients lowered
                 leaves = [each.detach().requires_grad_() for each in parameters]
                 named = dict(zip(self.layout.names, leaves, strict=True))
-                objective, loss = self._compute(named, weights.fixed, batch, row, batch.inputs[row])
+                with self._rectify_in_place():
+                    objective, loss = self._compute(named, weights.fixed, batch, row, batch.inputs[row])
                 # Other than `autograd.grad`, which may hand out one tensor twice, this gives each leaf a gradient of its own;
                 # naming them takes time, and is only needed where something else may want one
                 torch.autograd.backward(
@@ -72,6 +76,17 @@ class OneByOne:
                 objective, _ = self._compute(parameters, fixed, batch, row, leaf)
                 gradients += torch.autograd.grad(objective if scale is None else objective * scale[row], leaf)
         return torch.stack(gradients)
+
+    @contextmanager
+    def _rectify_in_place(self) -> Iterator[None]:
+        """Let no ReLU take new memory, only while nobody looks at what it is given."""
+        for each in self._rectifiers:
+            each.inplace = True
+        try:
+            yield
+        finally:
+            for each in self._rectifiers:
+                each.inplace = False
 
     def _compute(
         self, parameters: dict[str, Tensor], fixed: dict[str, Tensor], batch: Batch, row: int, inputs: Tensor
@@ -131,6 +146,19 @@ def _can_draw(model: nn.Module) -> bool:
 def _is_known(model: nn.Module) -> bool:
     """Whether it is made of modules that somebody here knows."""
     return all(type(each).__module__.startswith(("torch.nn.", "trainlab.models.")) for each in model.modules())
+
+
+def _find_rectifiers(model: nn.Module) -> list[nn.ReLU]:
+    """Those that may write over what they are given: the layer before them needs it no more, and no one else sees it.
+
+    In networks of our own only; others may look at it, or call a layer more than once.
+    """
+    if not type(model).__module__.startswith("trainlab.models."):
+        return []
+    rows = [list(each) for each in model.modules() if isinstance(each, nn.Sequential)]
+    behind = nn.Linear | nn.Conv2d | nn.BatchNorm1d | nn.BatchNorm2d
+    pairs = [pair for row in rows for pair in itertools.pairwise(row)]
+    return [each for before, each in pairs if type(each) is nn.ReLU and isinstance(before, behind)]
 
 
 def _find_holders(model: nn.Module) -> dict[str, list[tuple[dict[str, Tensor], str]]]:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor, nn
 
 from trainlab.engine._grading import find_graded
@@ -21,44 +20,15 @@ from trainlab.engine._normalizing import Normalizer, Taken, read_normalizer
 from trainlab.engine._rows import Rows
 from trainlab.engine._weights import Weights
 from trainlab.losses import Loss
+from trainlab.models._derivatives import DERIVATIVES, Backward, keep
 from trainlab.models.dropout import Dropout
 from trainlab.models.mlp import FullyConnected
 from trainlab.step import Batch, Layout
-
-aten = torch.ops.aten
 
 SLICE_BYTES = 2**20
 """Output of the widest layer for the rows that are computed at a time; with its gradient it fills a core's cache."""
 ALONE = 1.6
 """How much more that may be where the gradient takes the place of the output."""
-
-Backward = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(gradient at the output, input, output) to the gradient at the input; may write over input and output."""
-
-
-def _keep(z: Tensor) -> Tensor:
-    return z
-
-
-ACTIVATIONS: dict[type[nn.Module], tuple[Callable[[Tensor], Tensor], Backward]] = {
-    # The derivatives of the first four ask for the output only, so they work in place: a stack is bound by memory traffic.
-    nn.Identity: (_keep, lambda g, _z, _a: g),
-    nn.ReLU: (torch.relu_, lambda g, _z, a: aten.threshold_backward(g, a, 0, grad_input=a)),
-    nn.Sigmoid: (torch.sigmoid_, lambda g, _z, a: aten.sigmoid_backward(g, a, grad_input=a)),
-    nn.Tanh: (torch.tanh_, lambda g, _z, a: aten.tanh_backward(g, a, grad_input=a)),
-    nn.LeakyReLU: (F.leaky_relu, lambda g, z, _a: aten.leaky_relu_backward(g, z, 0.01, False)),
-    nn.ELU: (F.elu, lambda g, z, _a: aten.elu_backward(g, 1.0, 1.0, 1.0, False, z)),
-    nn.SELU: (
-        F.selu,
-        lambda g, z, _a: aten.elu_backward(g, 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0, False, z),
-    ),
-    nn.GELU: (F.gelu, lambda g, z, _a: aten.gelu_backward(g, z)),
-    nn.SiLU: (F.silu, lambda g, z, _a: aten.silu_backward(g, z)),
-    nn.Softplus: (F.softplus, lambda g, z, _a: aten.softplus_backward(g, z, 1.0, 20.0)),
-    nn.Hardtanh: (F.hardtanh, lambda g, z, _a: aten.hardtanh_backward(g, z, -1.0, 1.0)),
-    nn.ReLU6: (F.relu6, lambda g, z, _a: aten.hardtanh_backward(g, z, 0.0, 6.0)),
-}
-"""Only with the arguments that torch gives them by default, which is how `trainlab.models` makes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +81,12 @@ def read_network(model: nn.Module, layout: Layout) -> Network | None:
             entrance, at_inputs = norm, mask
             continue
         first, activation = named[names[0]], named[names[1]] if names[1:] else nn.Identity()
-        if not isinstance(first, nn.Linear) or len(names) > 2 or type(activation) not in ACTIVATIONS:
+        if not isinstance(first, nn.Linear) or len(names) > 2 or type(activation) not in DERIVATIVES:
             return None
         weight, bias = f"{names[0]}.weight", f"{names[0]}.bias" if first.bias is not None else None
         is_after = norm is not None and list(named).index(norm.name) > 1
         before, after = (None, norm) if is_after else (norm, None)
-        layers.append(_Layer(weight, bias, *ACTIVATIONS[type(activation)], before, after, mask, adds))
+        layers.append(_Layer(weight, bias, *DERIVATIVES[type(activation)], before, after, mask, adds))
     if not {name for name, _ in model.named_parameters()} <= set(layout.names):
         return None
     return Network(tuple(layers), entrance, at_inputs)
@@ -181,7 +151,7 @@ class HandWritten:
         """
         layer, below = self.layers[index], self.layers[index - 1]
         is_single = index > 0 and self._units[index] == 1 < self._units[index - 1]
-        return is_single and not (layer.adds_input or below.adds_input or below.before or below.after or below.activate is _keep)
+        return is_single and not (layer.adds_input or below.adds_input or below.before or below.after or below.activate is keep)
 
     def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:  # noqa: ARG002  # nothing it computes is in fp16
         """See Program."""

@@ -85,8 +85,7 @@ class Optimizing:
 
     def step(self, runs: list[int], before: Tensor, used: Tensor) -> Tensor:
         """The new weights of the runs, one a row, `[row, total]`."""
-        move = self._step if self._is_own else lambda *given: optimizers.step_in_blocks(self._step, *given)
-        after, self._state = move(before, used, self._state, self._columns)
+        after, self._state = self._step(before, used, self._state, self._columns)
         return self._regularizing.constrain(runs, after, self._state, self._columns)
 
     def step_apart(

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from trainlab.engine._alone import OneByOne
+from trainlab.engine._grading import find_graded
 from trainlab.engine._precision import is_mixed
 from trainlab.engine._rows import find_inexact
 from trainlab.engine._weights import Weights, stack_networks
-from trainlab.losses import Loss, find_loss
+from trainlab.losses import Loss, WeightedLoss, find_loss
 from trainlab.step import Batch, Layout
 
 
@@ -66,14 +67,15 @@ class Stacked:
 
     def __init__(self, model: nn.Module, layout: Layout, loss: str | Loss) -> None:
         self.model, self.layout, self.loss = model, layout, find_loss(loss)
+        self._grade = find_graded(loss) if isinstance(loss, str | WeightedLoss) else None
 
     def loss_and_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> tuple[Tensor, Tensor, Weights]:
         """See Program."""
-        self.model.train()
-
+        if not self.model.training:  # going through all modules at each update takes as long as a small layer
+            self.model.train()
         flat = weights.flat.detach().requires_grad_()
-        objective, loss = self._compute(flat, weights.fixed, batch.inputs, batch)
-        (gradient,) = torch.autograd.grad((objective if scale is None else objective * scale).sum(), flat)
+        found, slope, loss = self._compute(flat, weights.fixed, batch.inputs, batch, scale)
+        (gradient,) = torch.autograd.grad(found, flat, slope)
         return loss.detach(), gradient, weights
 
     def input_gradient(self, weights: Weights, batch: Batch, scale: Tensor | None = None) -> Tensor:
@@ -81,15 +83,20 @@ class Stacked:
         self.model.train()
         inputs = batch.inputs.detach().clone().requires_grad_()
         fixed = {name: each.clone() for name, each in weights.fixed.items()}  # running statistics must not see these samples twice
-        objective, _ = self._compute(weights.flat, fixed, inputs, batch)
-        return torch.autograd.grad((objective if scale is None else objective * scale).sum(), inputs)[0]
+        found, slope, _ = self._compute(weights.flat, fixed, inputs, batch, scale)
+        return torch.autograd.grad(found, inputs, slope)[0]
 
-    def _compute(self, flat: Tensor, fixed: dict[str, Tensor], inputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What is minimised and the loss to report, `[run]`."""
-        if can_stack(self.model):
+    def _compute(
+        self, flat: Tensor, fixed: dict[str, Tensor], inputs: Tensor, batch: Batch, scale: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What is to be differentiated, the slope there of what is minimised, under its scale, and the loss to report, `[run]`."""
+        if self._grade is not None and can_stack(self.model):
             output = self.model.forward_stacked(self.layout.unflatten(flat) | fixed, inputs)
-            loss = self._judge(output, batch.target)
-            return (loss if batch.soft is None else self._judge(output, batch.soft)), loss
+            # Steps that have targets of their own count as samples do
+            given = (None if each is None else each.flatten(1, output.dim() - 2) for each in (batch.target, batch.soft))
+            with torch.no_grad():  # vmap takes as long about a loss as a small transformer about a block
+                loss, slope = self._grade(output.flatten(1, -2), *given)
+            return output, slope.view_as(output) if scale is None else (slope * scale[:, None, None]).view_as(output), loss
 
         def compute(
             parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor, target: Tensor | None, soft: Tensor | None
@@ -99,14 +106,8 @@ class Stacked:
             return (loss if soft is None else self.loss(output, soft)), loss
 
         dims = (0, 0, 0, None if batch.target is None else 0, None if batch.soft is None else 0)
-        found: tuple[Tensor, Tensor] = vmap(compute, in_dims=dims)(
-            self.layout.unflatten(flat), fixed, inputs, batch.target, batch.soft
-        )
-        return found
-
-    def _judge(self, output: Tensor, target: Tensor | None) -> Tensor:
-        found: Tensor = vmap(self.loss, in_dims=(0, None if target is None else 0))(output, target)
-        return found
+        objective, loss = vmap(compute, in_dims=dims)(self.layout.unflatten(flat), fixed, inputs, batch.target, batch.soft)
+        return objective, torch.ones_like(objective) if scale is None else scale, loss
 
     def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
         """See Program."""

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from trainlab.config.model import Transformer, View
+from trainlab.models._blocks import attend, feed_forward
 from trainlab.models._parts import apply, build_dropout, build_norm, build_output, count_units
 from trainlab.models._sequences import build_embedding, choose_read, read_steps
 from trainlab.models._sizes import Sizes
-from trainlab.models._stacked import Stacked, apply_linear, apply_norm, attend, look_up
+from trainlab.models._stacked import Stacked, apply_linear, apply_norm, look_up
 from trainlab.models.activations import build_activation
 from trainlab.models.dropout import Dropout
 from trainlab.models.initializers import initialize
@@ -77,17 +78,16 @@ class Block(nn.Module):
         """`[run, sample * step, width]` to the same, for all runs; without dropout."""
 
         def attend_all(hidden: Tensor) -> Tensor:
-            parts = apply_linear(weights, f"{name}.attention.qkv", hidden)
-            mixed = attend(parts.view(-1, steps, parts.shape[2]), heads=self.attention.heads, causal=self.attention.causal)
-            return apply_linear(weights, f"{name}.attention.out", mixed.reshape(hidden.shape))
+            heads, causal = self.attention.heads, self.attention.causal
+            return attend(weights, f"{name}.attention", hidden, steps=steps, heads=heads, causal=causal)
 
-        def feed_forward(hidden: Tensor) -> Tensor:
-            return apply_linear(weights, f"{name}.contract", self.act(apply_linear(weights, f"{name}.expand", hidden)))
+        def feed_all(hidden: Tensor) -> Tensor:
+            return feed_forward(weights, name, self.act, hidden)
 
         hidden = inputs
-        for part, norm, norm_name in ((attend_all, self.norm1, f"{name}.norm1"), (feed_forward, self.norm2, f"{name}.norm2")):
+        for part, norm, norm_name in ((attend_all, self.norm1, f"{name}.norm1"), (feed_all, self.norm2, f"{name}.norm2")):
             left = part(apply_norm(norm, weights, norm_name, hidden) if self.norm_first else hidden)
-            summed = hidden + left if self.residual else left
+            summed = left.add_(hidden) if self.residual else left
             hidden = summed if self.norm_first else apply_norm(norm, weights, norm_name, summed)
         return hidden
 

@@ -4,7 +4,8 @@ Each equals its namesake in torch.optim step for step. They are written here bec
 their first step loads torch's compiler, which costs half a second, and because torch's take one hyperparameter for all runs.
 
 A module here has four functions: `start` and `find_stride`, with the arguments and the results of those below, but for the family,
-and `plan_alone` and `step_alone`, with which `step_apart` moves runs that train one by one.
+and `plan_alone` and `step_alone`, with which `step_apart` moves runs that train one by one. Where torch has all of a step in one
+pass over the memory there is `step_by_row` too, which moves a stack run by run.
 A step computes with sums, products, quotients, roots and `lerp` only, which round alike wherever in a tensor a number stands: a
 run has the same bits in every stack.
 """
@@ -37,8 +38,10 @@ __all__ = [
     "read_settings",
     "start",
     "step_apart",
-    "step_in_blocks",
 ]
+
+BY_ROW = 2**13
+"""Numbers a run from which on one pass over its memory is worth a call for each run of a stack, on a CPU."""
 
 
 def name_family(spec: Optimizer) -> str:
@@ -72,8 +75,10 @@ def start(
     if isinstance(specs[0], PythonOptimizer):
         own: tuple[Step, State, Columns] = family.start(specs, like, layout, seeds)
         return own
-    started: tuple[Step, State, Columns] = family.start(specs, like)
-    return started
+    step, state, columns = family.start(specs, like)
+    if hasattr(family, "step_by_row") and like.is_cpu and like.shape[1] >= BY_ROW and not any(spec.groups for spec in specs):
+        return family.step_by_row, state, columns
+    return functools.partial(step_in_blocks, step), state, columns
 
 
 def step_apart(

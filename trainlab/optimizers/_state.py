@@ -39,7 +39,11 @@ class State:
 
 
 Step = Callable[[Tensor, Tensor, State, Columns], tuple[Tensor, State]]
-"""`(parameters [run, size], gradient [run, size], state, columns) -> (parameters, state)`; changes nothing that it is given."""
+"""`(parameters [run, size], gradient [run, size], state, columns) -> (parameters, state)`.
+
+Parameters, gradient and columns stay as they are, and so does the state where a run may skip an update; otherwise only the state
+returned is of use afterwards.
+"""
 
 
 def make_column(values: Iterable[float], like: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from trainlab.config.training import Adam
 from trainlab.optimizers._moments import advance_moments, advance_powers, divide_root, start_moments
-from trainlab.optimizers._state import Columns, Settings, State, Step, make_column
+from trainlab.optimizers._state import Columns, Settings, State, Step, make_column, read_settings
 
 
 def start(specs: Sequence[Adam], like: Tensor) -> tuple[Step, State, Columns]:
@@ -39,20 +39,39 @@ def _step(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) 
     return parameters.addcdiv(change, divisor, value=-1), State(rows, state.updates + 1)
 
 
+def step_by_row(parameters: Tensor, gradient: Tensor, state: State, columns: Columns) -> tuple[Tensor, State]:
+    """The same by torch's own kernel, which writes over what it is given."""
+    plans, moved = plan_alone(state, columns, read_settings(columns))
+    rows = {name: each for name, each in state.rows.items() if name not in moved}
+    if isinstance(state.updates, Tensor):  # some may go back to what they had
+        rows = {name: each.clone() for name, each in rows.items()}
+    after = parameters.clone()
+    for row, plan in enumerate(plans):
+        _move(after[row], gradient[row], {name: each[row] for name, each in rows.items()}, plan)
+    return after, State({**rows, **moved}, state.updates + 1)
+
+
 def plan_alone(state: State, columns: Columns, settings: Sequence[Settings]) -> tuple[Sequence[Settings], dict[str, Tensor]]:
     """See `trainlab.optimizers.step_apart`."""
-    return [{**each, "updates": int(state.updates) + 1} for each in settings], advance_powers(state, columns)
+    done = state.updates[:, 0].tolist() if isinstance(state.updates, Tensor) else [state.updates] * len(settings)
+    return [{**each, "updates": count + 1} for each, count in zip(settings, done, strict=True)], advance_powers(state, columns)
 
 
 def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: Settings) -> Tensor:
     """See `trainlab.optimizers.step_apart`."""
+    after = parameters.clone()  # one pass over the memory takes less than the operations of a step that needs none
+    _move(after.view(-1), gradient.view(-1), held, settings)
+    return after
+
+
+def _move(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], settings: Settings) -> None:
+    """One step of some parameters of one run in place, by torch's own kernel; all are flat."""
     keeps_largest = bool(settings.get("amsgrad"))
     apart = settings.get("shrink", 0.0)
     step = torch._fused_adamw_ if apart else torch._fused_adam_
-    after = parameters.clone()  # one pass over the memory takes less than the operations of a step that needs none
     step(
-        [after.view(-1)],
-        [gradient.view(-1)],
+        [parameters],
+        [gradient],
         [held["mean"]],
         [held["square"]],
         [held["largest"]] if keeps_largest else [],
@@ -65,7 +84,6 @@ def step_alone(parameters: Tensor, gradient: Tensor, held: dict[str, Tensor], se
         amsgrad=keeps_largest,
         maximize=False,
     )
-    return after
 
 
 def find_stride(state: State, columns: Columns) -> Tensor:

@@ -80,6 +80,15 @@ def test_what_is_no_tensor_is_told(batch: Any, words: str) -> None:
         read_structure(batch)
 
 
+def test_nothing_in_the_place_of_a_tensor_stays() -> None:
+    batch = {"mask": None, "tokens": MASK}
+    structure = read_structure(batch)
+    assert [leaf.name for leaf in structure.leaves] == ["['tokens']"]
+    back = structure.unpack(structure.pack(batch))
+    assert back["mask"] is None
+    assert torch.equal(back["tokens"], MASK)
+
+
 def test_equal_structures_are_equal() -> None:
     assert read_structure((NUMBERS, MASK)) == read_structure((NUMBERS[:2], MASK[:2]))
     assert isinstance(read_structure(NUMBERS), Structure)

@@ -46,6 +46,7 @@ def _cross_entropy(output: Tensor, target: Tensor) -> Tensor:
     return F.cross_entropy(output.flatten(0, -2), target.flatten(0, -2) if target.is_floating_point() else target.flatten())
 
 
+IGNORED = -100  # torch's default for `ignore_index`
 Loss = Callable[..., Tensor]
 """`(output, target) -> mean loss`; the target is None for `sum`, which reads none."""
 
@@ -191,6 +192,21 @@ def count_outputs(loss: str, task: str, classes: int, targets: int) -> int | Non
     return classes
 
 
+def check_task(target: Tensor | None, *, loss: str, task: str) -> None:
+    """Whether a loss that compares classes has some.
+
+    Raises:
+        UserError: the target is numbers.
+    """
+    if task != "regression" or loss not in ("cross_entropy", "bce", "bce_logits") or target is None:
+        return
+    low, why = float(target.min()), ""
+    if low < 0 and bool((target == target.round()).all()):
+        why = f": classes are numbers from 0 on, and the target holds {low:g}"
+        why += ", which torch leaves out of the loss, as a function of your own may do" * (low == IGNORED)
+    raise UserError(f"{loss} needs classes, and these data have numbers to predict{why}", key="loss", value=loss)
+
+
 def shape_target(target: Tensor | None, *, loss: str, task: str, outputs: int, classes: int, dtype: torch.dtype) -> Tensor | None:
     """The target as `loss` wants it.
 
@@ -203,14 +219,11 @@ def shape_target(target: Tensor | None, *, loss: str, task: str, outputs: int, c
     if loss == "sum":
         return None
     if task == "none" or target is None:
-        raise UserError("these data have no target, so only the loss `sum` is possible", key="loss", value=loss)
+        raise UserError("these data have no target, so only the loss `sum` is possible, or one of your own", key="loss", value=loss)
+    check_task(target, loss=loss, task=task)
     if loss == "cross_entropy":
-        if task == "regression":
-            raise UserError("cross_entropy needs classes, and these data have numbers to predict", key="loss", value=loss)
         return target.long()
     if task == "regression":
-        if loss in ("bce", "bce_logits"):
-            raise UserError(f"{loss} needs classes, and these data have numbers to predict", key="loss", value=loss)
         return target.to(dtype).reshape(len(target), -1) if target.dim() < 3 else target.to(dtype)
     if outputs == 1:
         if task == "multiclass" and loss in ("bce", "bce_logits"):

@@ -68,7 +68,7 @@ class Structure:
         if self.is_tensor:
             return self._restore(rows if rows.dim() == len(self.leaves[0].shape) + 1 else rows.squeeze(-1), self.leaves[0], dtype)
         sizes = [math.prod(leaf.shape) for leaf in self.leaves]
-        parts = rows.split_with_sizes(sizes, dim=1)
+        parts = rows.flatten(1).split_with_sizes(sizes, dim=1)
         tensors = [
             self._restore(part.reshape(len(rows), *leaf.shape), leaf, dtype) for part, leaf in zip(parts, self.leaves, strict=True)
         ]
@@ -93,13 +93,34 @@ def read_structure(batch: Any) -> Structure:
     return Structure(tree=convert(batch, lambda _: next(numbers)), leaves=tuple(leaves))
 
 
+class Fields(dict[Any, Any]):
+    """A mapping whose entries are attributes too, and come by number as well: what networks return as an object of their own."""
+
+    def __getattr__(self, name: str) -> Any:
+        """The entry of that name."""
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"what the network returned has no {name!r}; it has {', '.join(map(str, self))}") from None
+
+    def __getitem__(self, key: Any) -> Any:
+        """The entry of that name, or that one in order."""
+        return (
+            [each for each in self.values() if each is not None][key]
+            if isinstance(key, int) and key not in self
+            else super().__getitem__(key)
+        )
+
+
 def convert(batch: Any, change: Callable[[Any], Any]) -> Any:
-    """The same structure with every leaf changed."""
+    """The same structure with every leaf changed; None stays None."""
     if isinstance(batch, Mapping):
-        return {key: convert(each, change) for key, each in batch.items()}
+        return (Fields if isinstance(batch, Fields) else dict)({key: convert(each, change) for key, each in batch.items()})
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(convert(each, change) for each in batch))
     if isinstance(batch, tuple | list):
         return tuple(convert(each, change) for each in batch)
-    return change(batch)
+    return None if batch is None else change(batch)
 
 
 def walk(batch: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -114,6 +135,8 @@ def walk(batch: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
     elif isinstance(batch, tuple | list):
         for index, each in enumerate(batch):
             yield from walk(each, f"{name}[{index}]")
+    elif batch is None and name:
+        return  # what a network may be given, and may return, in the place of a tensor
     elif isinstance(batch, Tensor) and batch.dim():
         yield name, batch
     else:

@@ -329,7 +329,7 @@ def estimate(command: str, config: Config, options: Options, settings: Settings)
 
 def describe(trace: Trace) -> Run:
     """A trace as a report shows it."""
-    last = {name: series.values[-1] for name, series in trace.series.items() if series.values.ndim == 2}
+    last = {name: series.values[-1] for name, series in trace.series.items() if series.values.ndim == 2 and len(series.values)}
     columns = {
         "grad_norm": "gradient-norm",
         "grad_mean_abs": "gradient-mean-abs",

@@ -144,7 +144,6 @@ class TestRefusals:
             ("Broken", "ValueError: line 5 is empty"),
             ("words", "the inputs have a str"),
             ("uneven", "every tensor must have as many samples: 5 in inputs, 4 in target"),
-            ("negative", "classes are numbers from 0 on, and the target holds -1"),
             ("no_optimizer", "does not take these arguments: missing a required argument: 'parameters'"),
         ],
     )

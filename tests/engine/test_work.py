@@ -55,7 +55,7 @@ def test_runs_that_start_alike_share_the_network_and_others_do_not():
         ({**CLASSES, "loss": "mse", "model": {"outputs": 1}}, "model.outputs: the number of outputs must be 4 .* mse; it is 1"),
         ({**CLASSES, "model": layers({"Linear": [3, 2]})}, "model.modules: the number of outputs must be 4 .*; it is 2"),
         ({**CLASSES, "model": layers({"Linear": [5, 4]})}, r"model: Linear model.0 cannot take an input of shape \[10, 3\]"),
-        ({**CLASSES, "model": layers({"Linear": [3, 4]}, {"LSTM": [4, 4]})}, r"must give one row a sample, but gives tuple"),
+        ({**CLASSES, "model": layers({"Linear": [3, 4]}, {"LSTM": [4, 4]})}, r"must give one row a sample, but gives a tuple"),
         ({**CLASSES, "model": layers({"Flatten": [0]}, {"Linear": [30, 4]})}, r"must give one row a sample, but gives \[4\]"),
         ({**CLASSES, "model": layers({"Linear": [3, 4]}, {"Unflatten": [1, [2, 2]]})}, r"gives \[10, 2, 2\]: end it with Flatten"),
         ({**CLASSES, "model": layers({"ReLU": [True]}, {"Linear": [3, 4]})}, "overwrites its own inputs"),

@@ -35,6 +35,7 @@ def with_target(target: str) -> dict[str, Any]:
         ("Narrow", "the target holds class 9, and the network has 7 outputs"),
         ("Detached", "no parameter that is trained reaches the loss"),
         ("Remembering", "it keeps something that is neither parameter nor buffer"),
+        ("Lossy", "the network must give one row a sample, but gives one number for [32, 64]"),
         ("Two", "Linear body cannot take an input of shape [32, 64]"),
         ("Reader", "Reader.forward(tokens, length, score) does not take what the data give: a tensor [64] a sample"),
     ],

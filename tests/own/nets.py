@@ -1,5 +1,7 @@
 """Networks as users write them: plain torch, nothing of this program."""
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
@@ -272,3 +274,62 @@ class Fused(nn.Module):
         if self.layer == "attention":
             return self.out(F.scaled_dot_product_attention(*inner.chunk(3, -1)).mean(1))
         return self.out(inner[0][:, -1])
+
+
+class Tagger(nn.Module):
+    """A tag for every token, by an LSTM that reads packed sequences."""
+
+    def __init__(self, vocabulary=20, width=8, tags=3):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
+        self.lstm = nn.LSTM(width, width, bidirectional=True, batch_first=True)
+        self.out = nn.Linear(2 * width, tags)
+
+    def forward(self, tokens, lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(self.embedding(tokens), lengths, batch_first=True, enforce_sorted=False)
+        states, _ = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=tokens.shape[1])
+        return self.out(states)
+
+
+@dataclass
+class Spoken:
+    loss: torch.Tensor | None
+    logits: torch.Tensor
+    cache: object = None
+
+
+class Speaker(nn.Module):
+    """A language model that returns an object, and knows its own loss where it is given labels."""
+
+    def __init__(self, vocabulary=12, width=8, kind="object"):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.mix = nn.Linear(width, width)
+        self.out = nn.Linear(width, vocabulary, bias=False)
+        self.out.weight = self.embedding.weight
+        self.kind = kind
+
+    def forward(self, input_ids, attention_mask=None, labels=None):
+        hidden = torch.tanh(self.mix(self.embedding(input_ids)).cumsum(1))
+        logits = self.out(hidden)
+        loss = None if labels is None else F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+        if self.kind == "object":
+            return Spoken(loss, logits, cache=[hidden])
+        return (logits, logits.mean()) if self.kind == "tuple" else {"logits": logits, "loss": loss}
+
+
+class Lossy(Perceptron):
+    def forward(self, x):
+        return super().forward(x).mean()
+
+
+class Sampling(nn.Module):
+    """A variational autoencoder, which draws at rest too."""
+
+    def __init__(self):
+        super().__init__()
+        self.encode, self.decode = nn.Linear(64, 8), nn.Linear(4, 64)
+
+    def forward(self, x):
+        mean, spread = self.encode(x).chunk(2, dim=1)
+        return self.decode(mean + torch.randn_like(spread) * spread.exp()), mean, spread

@@ -172,3 +172,66 @@ def resampled():
     inputs, target = map(torch.as_tensor, arrays())
     data = TensorDataset(inputs, target)
     return DataLoader(data, batch_size=50, sampler=RandomSampler(data, replacement=True, num_samples=100)), (inputs, target)
+
+
+class Corpus(Dataset):
+    """Sentences of different lengths with a tag for every word."""
+
+    def __len__(self):
+        return 60
+
+    def __getitem__(self, index):
+        stream = torch.Generator().manual_seed(index)
+        tokens = torch.randint(1, 20, (int(torch.randint(2, 7, (), generator=stream)),), generator=stream)
+        return tokens, tokens % 3
+
+
+def pad_tags(samples):
+    tokens, tags = zip(*samples, strict=True)
+    return {
+        "tokens": nn.utils.rnn.pad_sequence(tokens, batch_first=True),
+        "lengths": torch.tensor([len(each) for each in tokens]),
+        "labels": nn.utils.rnn.pad_sequence(tags, batch_first=True, padding_value=-100),
+    }
+
+
+def tagged(batch_size=12):
+    return DataLoader(Corpus(), batch_size=batch_size, shuffle=True, collate_fn=pad_tags)
+
+
+def tag_loss(output, target):
+    return nn.functional.cross_entropy(output.flatten(0, 1), target.flatten())
+
+
+def texts():
+    ids = (torch.randint(12, (60, 1), generator=torch.Generator().manual_seed(0)) + 5 * torch.arange(6)) % 12
+    return [{"input_ids": each, "attention_mask": torch.ones(6), "labels": each} for each in ids]
+
+
+def next_token(output, target):
+    return nn.functional.cross_entropy(output.logits[:, :-1].flatten(0, 1), target[:, 1:].flatten())
+
+
+def its_own(output, target):
+    return output.loss
+
+
+def as_they_are(output, target):
+    return nn.functional.cross_entropy(output[0].flatten(0, 1), target.flatten(), label_smoothing=0.1)
+
+
+def images():
+    return torch.as_tensor(arrays()[0])
+
+
+def evidence(output, target):
+    rebuilt, mean, spread = output
+    return rebuilt.square().mean() + (mean.square() + spread.exp()).mean()
+
+
+def robust(output, target):
+    return nn.functional.huber_loss(output, target, delta=0.1)
+
+
+def shares(output, target):
+    return nn.functional.binary_cross_entropy_with_logits(output, (target > 0).to(output))

@@ -15,6 +15,7 @@ from torch.utils.data import default_collate
 
 from tests.engine.runs import assert_same, see_weights
 from trainlab.device import derive_seed, make_generator
+from trainlab.errors import UserError
 
 from . import nets, sets
 from .configs import CASES, make, own, prepare, train
@@ -192,6 +193,33 @@ class TestLosses:
         assert focal.metrics["train_loss"] == pytest.approx(plain.metrics["train_loss"], rel=1e-4)
         assert focal.metrics["train_accuracy"] == plain.metrics["train_accuracy"]
 
+    def test_classes_are_counted_only_where_the_loss_compares_with_them(self) -> None:
+        (shifted, plain) = train(
+            make("Speaker", "texts", loss=own("next_token")),
+            make("Speaker", "texts", args={"kind": "tuple"}, loss=own("as_they_are")),
+        )
+        assert (shifted.task, plain.task) == ("none", "multiclass")
+        assert "train_accuracy" in plain.metrics
+        assert "train_accuracy" not in shifted.metrics
+
+    @pytest.mark.parametrize(("loss", "task"), [("square", "regression"), ("robust", "regression"), ("shares", "none")])
+    def test_numbers_are_compared_only_where_the_loss_wants_them(self, loss: str, task: str) -> None:
+        assert prepare(make("Squeezed", "diabetes", loss=own(loss))).task == task
+
+    def test_numbers_below_0_are_no_classes_and_come_to_the_loss_as_they_are(self) -> None:
+        (trace,) = train(make("Tagger", own("tagged"), loss=own("tag_loss"), optimizer={"name": "adam", "lr": 0.05}))
+        losses = trace.series["loss"].values
+        assert losses[0] > losses[-1]
+        assert trace.metrics["train_loss"] < np.log(3) * 1.1
+        with pytest.raises(UserError, match="classes are numbers from 0 on, and the target holds -100, which torch leaves out"):
+            prepare(make("Tagger", "tagged"))
+        with pytest.raises(UserError, match="the target holds -1 "):
+            prepare(make("Perceptron", "negative"))
+
+    def test_a_loss_that_the_network_computes_itself_is_not_passed_on(self) -> None:
+        with pytest.raises(UserError, match="gives a NoneType: a loss that the network computes itself is not passed on"):
+            prepare(make("Speaker", "texts", loss=own("its_own")))
+
     def test_where_nothing_can_be_counted_nothing_is(self) -> None:
         (trace,) = train(make("Two", "diabetes", loss=own("likelihood")))
         assert trace.task == "none"
@@ -230,3 +258,12 @@ class TestOptimizers:
         assert together[1].nonfinite is not None
         for place in (0, 2):
             assert_same(together[place], train(runs[place])[0])
+
+
+def test_a_network_that_draws_at_rest_draws_the_same_again() -> None:
+    values = make("Sampling", "images", loss=own("evidence"))
+    alone, other = (train(values, probes=("mixing",))[0] for _ in range(2))
+    (_, beside) = train({**values, "seed": 3}, values, probes=("mixing",))
+    assert alone.metrics["mixing"] == 0
+    assert_same(alone, other)
+    assert alone.metrics == beside.metrics, "whatever trains before it"

@@ -49,13 +49,19 @@ def test_limits() -> None:
     assert judge(make_rank(0, losses=low), make_rank(1, losses=np.concatenate([[1.0], np.full(11, 1e-2)]))) is None
 
 
+def test_ranks_that_hold_parts_of_the_model_read_batches_as_well() -> None:
+    found = judge(make_rank(0, losses=FALLING, sharded=1), make_rank(1, losses=FALLING, sharded=1))
+    assert isinstance(found, Finding)
+    assert found.evidence["same"] is True
+
+
 def test_what_cannot_be_judged() -> None:
     reasons = []
     for traces in (
         (make_trace(),),
         (make_rank(0, updates=9), make_rank(1, updates=9)),
         (make_rank(0), make_rank(1, losses=[np.nan] * 12)),
-        (make_rank(0, sharded=1), make_rank(1, sharded=1)),
+        (make_rank(0), make_rank(1, updates=0)),
     ):
         skipped = judge(*traces)
         assert isinstance(skipped, Skipped)

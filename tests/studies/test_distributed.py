@@ -192,6 +192,21 @@ class TestAnswer:
             "of the sums allows."
         )
 
+    def test_what_is_left_where_all_is_mended_is_put_down_to_no_cause(self) -> None:
+        config = validate({**PLAIN, "model": {"dropout": 0.2}, "loss": {"name": "python", "target": "net:loss"}})
+        found = finish(
+            config, [make(config, error=0.1, metrics={"draws": 1}), make(config, {"distributed.dropout": "union"}, error=0.1)]
+        )
+        assert found.answer.text == (
+            "4 ranks do not compute the update that one process would: the gradient is off by 10 %; none of the causes known "
+            "explains it, but a mean over tokens, of which the ranks have different numbers, would."
+        )
+        assert [row["cause"] for row in read_rows(found, "causes")] == ["dropout streams", "none that is known"]
+        config = make_config(PLAIN, reduction="sum")
+        found = finish(config, [make(config, error=3.0), make(config, {"distributed.reduction": "weighted"}, error=0.1)])
+        assert "because of sum for mean (300 % alone)" in found.answer.text
+        assert found.answer.text.endswith("Without it, 10 % is left that none of the causes known explains.")
+
     def test_a_cause_that_is_not_there_is_not_named(self) -> None:
         config = make_config(PLAIN, remainder="repeat")
         patch = {"distributed.remainder": "uneven", "distributed.reduction": "weighted"}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.studies.plans import list_runs, make_finding, make_options, make_run, read_rows
 from trainlab.config import Config, apply_patch
 from trainlab.plan import Arm
-from trainlab.report import Finding, Skipped, Trace
+from trainlab.report import Finding, Series, Skipped, Trace
 from trainlab.studies import underfit
 from trainlab.studies._changes import Kind, Trial, list_trials
 from trainlab.studies._first_cause import Tried, find_cause
@@ -169,6 +172,21 @@ class TestLevels:
         base = [make_base(train=0.7)]
         assert find_level(base, base) == pytest.approx(0.5)
         assert find_level([make_base(train=0.3)], base) == 0
+
+    def test_where_nothing_else_is_known_it_is_the_share_of_the_first_loss_that_is_gone(self) -> None:
+        def make(train: float | None, **fields: Any) -> list[Trace]:
+            trace = make_base(task="none", metrics={"train_loss": train, "test_loss": 0.5}, **fields)
+            known = {name: value for name, value in trace.metrics.items() if not name.endswith("_accuracy")}
+            first = Series(per="update", at=np.array([1, 2]), values=np.array([2.0, 9.0]))
+            return [replace(trace, metrics=known, series={**trace.series, "batch-loss": first})]
+
+        base = make(1.5)
+        assert find_level(base, base) == pytest.approx(0.25)
+        assert find_level(make(0.5), base) == pytest.approx(0.75)
+        assert find_level(make(0.5), base, "test") == pytest.approx(0.75)
+        assert find_level(make(3.0), base) == 0
+        assert math.isnan(find_level(make(-1.0), base)), "a loss below 0 has no share"
+        assert math.isnan(find_level(make(None), base))
 
     def test_what_is_learned_by_heart_is_no_gain(self) -> None:
         base = [make_base(train=0.7, test=0.7)]

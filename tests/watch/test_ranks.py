@@ -29,10 +29,10 @@ LAUNCHED = {
 }
 
 
-def start(folder: Path, *command: str) -> subprocess.Popen[str]:
+def start(folder: Path, *command: str, script: str = "train") -> subprocess.Popen[str]:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join((str(SCRIPTS), str(Path(watch.__file__).parents[2])))
-    line = [*TORCHRUN, *command, str(SCRIPTS / "ranks" / "train.py")]
+    line = [*TORCHRUN, *command, str(SCRIPTS / "ranks" / f"{script}.py")]
     return subprocess.Popen(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
@@ -54,6 +54,24 @@ def test_under_torchrun_the_same_bits_and_one_report_of_all_ranks(tmp_path: Path
     assert codes.isdisjoint({"P004", "P005", "P006"}), "judged, and sound"
     first, second = (each["series"]["loss"]["values"] for each in report["runs"])
     assert first != second, "each rank has its own losses"
+
+
+def test_a_model_that_the_ranks_share_out_is_judged_as_the_whole(tmp_path: Path) -> None:
+    plain = start(tmp_path, script="sharded")
+    options = ("--max-overhead", "900%", "--format", "json:r.json", "--fail-on", "warning")
+    watched = start(tmp_path, "-m", "trainlab", "watch", *options, script="sharded")
+    out, _ = plain.communicate(timeout=300)
+    seen, told = watched.communicate(timeout=300)
+    assert (plain.returncode, watched.returncode, told) == (0, 0, "")
+    assert sorted(seen.splitlines()) == sorted(out.splitlines())
+    report = json.loads((tmp_path / "r.json").read_text())
+    whole = [float(each) for each in out.split()[1:7]]
+    for run in report["runs"]:
+        assert [layer["grad_norm"] for layer in run["layers"]] == pytest.approx(whole, rel=1e-5)
+        assert run["layers"][0]["shape"] == [16, 8]
+    skipped = {each["code"]: each["reason"] for each in report["skipped"]}
+    assert "holds a part of the model" in skipped["P005"]
+    assert {"G001", "G002", "G005", "G008", "M006"}.isdisjoint(skipped)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.watch.running import SCRIPTS, list_codes, list_records, run_plainly, 
 from trainlab import watch
 
 LINES = [(path.stem,) for path in sorted(SCRIPTS.glob("*.py")) if path.stem not in ("digest", "no_torch")]
-LINES += [("scaled", "fused"), ("spoilt", "targets")]
+LINES += [("scaled", "fused"), ("spoilt", "targets"), ("parts", "turns"), ("parts", "scaled")]
 
 
 @pytest.mark.filterwarnings("ignore:Using a target size")
@@ -114,6 +114,23 @@ def test_optimizers_of_one_parameter_each_make_one_update_of_their_model() -> No
     assert np.array(record.norms).all()
     assert np.array(record.changes) == pytest.approx(0.1 * np.array(record.norms), rel=1e-4), "plain SGD"
     assert "M004" not in list_codes("in_backward")
+
+
+@pytest.mark.parametrize("arguments", [(), ("scaled",)], ids=["plain", "scaled"])
+def test_optimizers_that_step_parts_of_a_model_make_one_update_of_it(arguments: tuple[str, ...]) -> None:
+    (record,) = list_records("parts", *arguments)
+    assert [each.name for each in record.parameters] == ["0.weight", "0.bias", "1.weight", "1.bias", "3.weight", "3.bias"]
+    assert {each["name"] for each in record.optimizers.values()} == {"SGD", "AdamW"}
+    assert record.steps == len(record.losses) == 12 - record.counts["skipped"]
+    assert np.array(record.norms).all()
+    first = np.array(record.changes)[0]
+    assert first[[0, 4]] == pytest.approx(0.002 * np.array(record.norms)[0][[0, 4]], rel=1e-4), "the first step of momentum"
+    assert (record.counts["skipped"] > 0) == bool(arguments)
+    assert "M004" not in list_codes("parts", *arguments)
+
+
+def test_optimizers_that_take_turns_are_runs_of_their_own() -> None:
+    assert [(each.steps, len(each.parameters)) for each in list_records("parts", "turns")] == [(12, 2), (12, 4)]
 
 
 def test_updates_by_hand_are_seen_from_the_backward_passes() -> None:

@@ -58,7 +58,8 @@ def check(
 ) -> Report:
     """Train a copy of the model and say what is wrong with the way it trains: `trainlab check`, from Python.
 
-    None of the objects is changed, nor are the random states of torch, numpy and Python, or torch's number of threads.
+    All of it is trained in this process: to others, what is given here has no name that they could find it by. None of the objects
+    is changed, nor are the random states of torch, numpy and Python, or torch's number of threads.
 
     Args:
         model: a module, which starts from its own weights whatever the seed; or a class of modules or a function, called without

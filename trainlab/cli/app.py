@@ -88,7 +88,7 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # the option parser's own
             return _explain_usage(error)
-        return _report_bug()
+        return report_bug()
 
 
 def _explain_usage(error: Any) -> int:
@@ -106,8 +106,8 @@ def _explain_usage(error: Any) -> int:
     return ExitCode.USAGE
 
 
-def _report_bug() -> int:
-    """Put the traceback into a file and say where."""
+def report_bug() -> int:
+    """Put the traceback of the exception at hand into a file and say where."""
     versions = [f"trainlab {trainlab.__version__}", f"python {platform.python_version()} on {platform.platform()}"]
     versions += [f"{name} {module.__version__}" for name in ("torch", "numpy") if (module := sys.modules.get(name))]
     text = "\n".join([*versions, f"arguments: {sys.argv[1:]}", str(datetime.datetime.now()), traceback.format_exc()])

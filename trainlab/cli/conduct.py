@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from trainlab import targets
 from trainlab.causes import FAIL_ON, SEVERITIES
 from trainlab.cli import streams
+from trainlab.cli.adopting import Change, follow_loader, leave_out
 from trainlab.cli.exits import ExitCode
 from trainlab.cli.options import Chosen, Shared
 from trainlab.cli.reporting import check_beside, read_report, write_beside, write_report
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from trainlab.cli.progress import Watcher
     from trainlab.report import Report
     from trainlab.study import Estimate
-
-Change = tuple[str, str, Any]
-"""Where it was set, the key, the value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
     with collect(problems):
         source = find_base(command, shared.config)
         targets.set_home(source.parent)
-        config, sources, warnings = load_config(source, changes)
+        config, sources, warnings = load_config(source, changes, own=shared.config is None)
         arms, more = make_arms(config, sources, shared.vs)
         options = Options(
             arms=tuple(arms),
@@ -102,6 +100,8 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
     from trainlab.cli.progress import watch
 
     try:
+        if shared.config is None:
+            config, options = follow_loader(config, options, changes)
         if shared.dry_run:
             write_cost(study.estimate(command, config, options, study.Settings(**settings)), destinations)
             return ExitCode.CLEAN
@@ -189,8 +189,13 @@ def read_sets(texts: Iterable[str], problems: list[Problem]) -> list[Change]:
     return changes
 
 
-def load_config(path: Path, changes: Sequence[Change]) -> tuple[Config, dict[str, str], list[str]]:
+def load_config(path: Path, changes: Sequence[Change], *, own: bool = False) -> tuple[Config, dict[str, str], list[str]]:
     """The base: a file, changed all at once, so that `--optimizer adam --set optimizer.eps=1e-6` works in either order.
+
+    Args:
+        path: of the file.
+        changes: to it.
+        own: it is the command's own, which nobody has asked for.
 
     Returns:
         config: validated.
@@ -198,7 +203,7 @@ def load_config(path: Path, changes: Sequence[Change]) -> tuple[Config, dict[str
         warnings: keys that a change of kind has dropped.
     """
     document = load(path)
-    config = validate(document.values, document.sources)
+    config = validate(leave_out(document.values, changes) if own else document.values, document.sources)
     origins: dict[str, str] = {}
     problems: list[Problem] = []
     for option, key, _ in changes:
@@ -215,7 +220,15 @@ def load_config(path: Path, changes: Sequence[Change]) -> tuple[Config, dict[str
     asked = tuple(f"{key.partition('.')[0]}." for option, key, _ in changes if option.startswith(("--model ", "--data ")))
     lost = [key for key in patched.dropped if not (asked and key.startswith(asked))]
     dropped = [f"{key} does not apply any more and is dropped" for key in lost]
-    return patched.config, dict(document.sources) | origins, dropped
+    # Of a section that is another one now, the file says nothing any more
+    tags = {"model": "model.kind", "data": "data.name"}
+    sections = {
+        name: origins[tag]
+        for name, tag in tags.items()
+        if tag in origins and type(getattr(config, name)) is not type(getattr(patched.config, name))
+    }
+    sources = {key: place for key, place in document.sources.items() if key.partition(".")[0] not in sections}
+    return patched.config, sources | sections | origins, dropped
 
 
 def make_arms(config: Config, sources: Mapping[str, str], vs: Sequence[str]) -> tuple[list[Arm], list[str]]:

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
 from trainlab.cli import streams
 from trainlab.cli.exits import ExitCode
+from trainlab.cli.misplaced import find_misplaced
 from trainlab.cli.option_parsing import Command
 from trainlab.cli.reporting import check_beside, write_beside, write_report
 from trainlab.cli.status_line import StatusLine
@@ -25,7 +26,6 @@ from trainlab.errors import UserError, check_choice
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from trainlab.report import Report
     from trainlab.watch import Ended, Events, Options
     from trainlab.watch._ranks import Place
     from trainlab.watch._seen import Seen
@@ -85,16 +85,26 @@ def carry_out(script: str | None, arguments: list[str] | None, module: str | Non
         _tell(ended.error)
         if place is not None and place.rank:
             _send(place, ended)
-            _end(ended, None)
-        report = judge(ended, options, _gather(place) if place is not None else ())
-        if events is not None:
-            events.end(report)
+            _end(ended, ExitCode.CLEAN)
+        try:
+            report = judge(ended, options, _gather(place) if place is not None else ())
+            if events is not None:
+                events.end(report)
+        except Exception:  # a fault of ours, which the script's own end is not to suffer from
+            from trainlab.cli.app import report_bug
+
+            code = report_bug()
+            _end(ended, code if options.fail_on != "never" else ExitCode.CLEAN)
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     # stdout is the script's
     write_report(report, written, typed, stream=sys.stderr, verbose=given["verbose"], full_series=given["full_series"])
     write_beside(report, plot, tensorboard)
-    _end(ended, report)
+    if not given["quiet"]:
+        refused = isinstance(ended.error, SystemExit) and ended.error.code == ExitCode.USAGE
+        for option in find_misplaced(rest, (*given, "output"), refused=refused):
+            sys.stderr.write(f"trainlab: {option} stands behind the script and went to it: put it before, to have it here\n")
+    _end(ended, report.exit_code if report.fail_on != "never" else ExitCode.CLEAN)
 
 
 def _split(formats: list[str], output: Path | None) -> tuple[list[streams.Destination], streams.Destination | None]:
@@ -220,8 +230,8 @@ def _gather(place: Place) -> list[Seen | None]:
     return [unpack(found[rank]) if rank in found else None for rank in range(1, place.size)]
 
 
-def _end(ended: Ended, report: Report | None) -> None:
-    """End as the script did; where that was well, as `--fail-on` asks."""
+def _end(ended: Ended, code: int) -> NoReturn:
+    """End as the script did; where that was well, with this code."""
     from trainlab.watch import Terminated
 
     if isinstance(ended.error, KeyboardInterrupt | Terminated):
@@ -232,4 +242,4 @@ def _end(ended: Ended, report: Report | None) -> None:
             raise ended.error
     elif ended.error is not None:
         raise typer.Exit(1)
-    raise typer.Exit(report.exit_code if report is not None and report.fail_on != "never" else ExitCode.CLEAN)
+    raise typer.Exit(code)

@@ -33,7 +33,10 @@ class Setting:
         return type(other) is type(self) and self._list_values() == other._list_values()
 
     def __hash__(self) -> int:
-        return hash((type(self), self._list_values()))
+        try:
+            return hash((type(self), self._list_values()))
+        except TypeError:  # arguments of a target, weights of classes
+            return hash(type(self))
 
 
 Flag = Annotated[bool, Field(strict=True)]

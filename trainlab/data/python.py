@@ -286,7 +286,8 @@ def _read_target(values: Tensor, goal: Structure, spec: PythonData) -> tuple[Ten
     shape, whole = goal.leaves[0].shape, not values.is_floating_point()
     single = shape in ((), (1,))
     marks = single and not whole and bool(((values == 0) | (values == 1)).all()) and int(values.min()) < int(values.max())
-    if spec.task == "numbers" or (spec.task is None and not whole and not marks):
+    negative = whole and int(values.min()) < 0  # no classes: numbers, or what a loss of the user's own knows to leave out
+    if spec.task == "numbers" or (spec.task is None and ((not whole and not marks) or negative)):
         return values.float(), 0
     if not whole and not bool((values == values.round()).all()):
         raise UserError("classes are whole numbers, and the target holds others", key="data.task", value="classes")

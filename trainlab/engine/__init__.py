@@ -38,7 +38,7 @@ from trainlab.engine._rows import Rows
 from trainlab.engine._stack import Stack
 from trainlab.engine._ways import find_room, forget_ways
 from trainlab.engine._weights import Apart, Weights
-from trainlab.engine._work import Work, forget_works, prepare
+from trainlab.engine._work import Work, find_batch_size, forget_works, prepare
 from trainlab.engine._workers import Doing, Elsewhere, Shared, Shares, Workers
 from trainlab.losses import find_loss, name_loss
 from trainlab.plan import PlannedRun
@@ -53,6 +53,7 @@ __all__ = [
     "Work",
     "Workers",
     "choose_device",
+    "find_batch_size",
     "forecast_looks",
     "forget",
     "measure_cost",

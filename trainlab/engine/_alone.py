@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trainlab.engine._precision import cast
-from trainlab.engine._random import RandomState, fork_random, note_random
+from trainlab.engine._random import RandomState, fork_random, note_random, start_random
 from trainlab.engine._weights import Apart, Weights, lay_out, take_apart
 from trainlab.losses import Loss, find_loss
 from trainlab.step import Batch, Layout
@@ -98,15 +98,16 @@ class OneByOne:
             return (loss if batch.soft is None else self.loss(output, batch.soft[row])), loss
 
     def predict(self, weights: Weights, inputs: Tensor) -> Tensor:
-        """See Program."""
+        """See Program. What a network draws at rest too is the same in every call, so that two outputs can be compared."""
         self.model.eval()
-        with torch.no_grad(), cast(self.precision, inputs.device):
-            return torch.stack(
-                [
-                    self._call(parameters, {name: each[row] for name, each in weights.fixed.items()}, inputs[row])
-                    for row, parameters in enumerate(self._name(weights))
-                ]
-            ).to(weights.flat)
+        start = start_random(0, inputs.device) if self._draws else None
+        found = []
+        with torch.no_grad(), cast(self.precision, inputs.device), fork_random(inputs.device) if start else nullcontext():
+            for row, parameters in enumerate(self._name(weights)):
+                if start is not None:
+                    start.restore()
+                found.append(self._call(parameters, {name: each[row] for name, each in weights.fixed.items()}, inputs[row]))
+        return torch.stack(found).to(weights.flat)
 
     def _call(self, parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor) -> Tensor:
         """What `functional_call` does, which takes longer about it than a small layer about its work."""

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainlab.engine._alone import OneByOne
 from trainlab.engine._precision import is_mixed
-from trainlab.engine._programs import Program, Stacked, can_stack, draw_weights, first_line
+from trainlab.engine._programs import Program, Stacked, can_stack, draw_weights, first_line, leave_slow_untold
 from trainlab.engine._random import fork_random
 from trainlab.engine._rows import LANES, Rows
 from trainlab.engine._weights import Weights
@@ -113,7 +113,8 @@ def choose_own_program(work: Work, batch: Batch) -> Program:
     )
     stacked = Stacked(model, layout, loss)
     try:
-        found = _take_steps(stacked, draw_weights(model), pair)
+        with leave_slow_untold():
+            found = _take_steps(stacked, draw_weights(model), pair)
     except Exception as error:  # the user's code may notice that it is mapped in ways of its own
         return give_up(f"torch cannot stack this network ({first_line(error)})")
     unknown = list_operations(model, loss, batch).unknown

@@ -12,6 +12,7 @@ from torch.func import functional_call, vmap
 
 from trainlab.device import derive_seed
 from trainlab.engine._precision import cast
+from trainlab.engine._programs import leave_slow_untold
 from trainlab.engine._random import fork_random, start_random
 from trainlab.engine._streams import fill_mask, find_dropouts, start_masks
 from trainlab.engine._weights import Weights
@@ -173,7 +174,7 @@ def measure_samples(model: nn.Module, layout: Layout, loss: str | Loss, weights:
         return norm_rows(torch.autograd.grad(loss, flat)[0])
 
     norms: list[Tensor] = []
-    with torch.enable_grad():
+    with torch.enable_grad(), leave_slow_untold():
         for inputs, target in zip(pieces, targets, strict=True):
             try:
                 norms.append(differentiate(inputs, target))

@@ -182,16 +182,60 @@ def measure_loss(loss: Loss, output: Tensor, target: Tensor | None, config: Conf
         given = (
             f"a tensor of shape {list(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
         )
+        given += ": a loss that the network computes itself is not passed on, only what has a row for each sample" * (value is None)
         raise UserError(f"must give one number, the mean over the samples, and gives {given}", key="loss.target", value=name)
     return value
 
 
-def find_task(dataset: Dataset, output: Tensor) -> Task:
-    """What a loss of the user's own is about, as far as output and target tell: classes, numbers, or `none`."""
+def find_task(dataset: Dataset, output: Tensor, loss: Loss, train: Batch) -> Task:
+    """What a loss of the user's own is about, as far as output and target tell: classes, numbers, or `none`.
+
+    Args:
+        dataset: that the target belongs to.
+        output: of its first samples.
+        loss: of rows.
+        train: the training part as the loss sees it.
+    """
     target = dataset.train[1]
     if target is None or (dataset.goal is not None and not dataset.goal.is_tensor):
         return "none"
     if dataset.classes:
         fits = output.dim() == target.dim() + 1 and output.shape[-1] >= max(dataset.classes, 2)
-        return dataset.task if fits and output.shape[1:-1] == target.shape[1:] else "none"
-    return dataset.task if output.shape[1:] == target.shape[1:] else "none"
+        fits = fits and output.shape[1:-1] == target.shape[1:]
+        return dataset.task if fits and _raises_target(loss, output, train.target) else "none"
+    fits = output.shape[1:] == target.shape[1:]
+    return dataset.task if fits and _rests_at_target(loss, output, train.target) else "none"
+
+
+AGREE = 0.9  # of the places: a loss may leave some out, or smooth
+
+
+def _raises_target(loss: Loss, output: Tensor, target: Tensor | None) -> bool:
+    """Whether the loss wants more of the target's own output than of any other: not so where it compares with the next token."""
+    assert target is not None
+    seen = target[: len(output)]
+    gradient = _differentiate(loss, output, seen)
+    used = (gradient != 0).any(dim=-1)
+    wanted = (gradient.argmin(dim=-1) == seen)[used]
+    return bool(wanted.numel()) and float(wanted.float().mean()) >= AGREE
+
+
+STILL = 1e-3  # of the gradient at the outputs
+
+
+def _rests_at_target(loss: Loss, output: Tensor, target: Tensor | None) -> bool:
+    """Whether the loss wants the outputs to be the target's numbers: not so where it makes shares of them first.
+
+    Where it repeats both until they fit, it is asked of one sample.
+    """
+    assert target is not None
+    seen = target[:1].to(output.dtype)
+    (there, here) = (_differentiate(loss, rows, seen).abs().max() for rows in (seen.reshape(output[:1].shape), output[:1]))
+    return bool(there <= STILL * here)
+
+
+def _differentiate(loss: Loss, output: Tensor, target: Tensor) -> Tensor:
+    with torch.enable_grad():
+        rows = output.detach().clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(loss(rows, target), rows)
+    return gradient

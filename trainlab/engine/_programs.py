@@ -7,7 +7,9 @@ Which one a run takes depends on its config and device alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol, TypeGuard
 
@@ -93,9 +95,10 @@ class Stacked:
         if self._grade is not None and can_stack(self.model):
             output = self.model.forward_stacked(self.layout.unflatten(flat) | fixed, inputs)
             # Steps that have targets of their own count as samples do
-            given = (None if each is None else each.flatten(1, output.dim() - 2) for each in (batch.target, batch.soft))
+            target, soft = (None if each is None else each.flatten(1, output.dim() - 2) for each in (batch.target, batch.soft))
             with torch.no_grad():  # vmap takes as long about a loss as a small transformer about a block
-                loss, slope = self._grade(output.flatten(1, -2), *given)
+                told, slope = self._grade.grade(output.flatten(1, -2), target, soft)
+                loss = self._grade.total(told, target)
             return output, slope.view_as(output) if scale is None else (slope * scale[:, None, None]).view_as(output), loss
 
         def compute(
@@ -122,6 +125,14 @@ class Stacked:
 
         with torch.no_grad():
             return vmap(compute)(self.layout.unflatten(weights.flat), weights.fixed, inputs)
+
+
+@contextlib.contextmanager
+def leave_slow_untold() -> Iterator[None]:
+    """Without torch's warnings that some operation is slow when it is mapped: whether that pays is decided here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="There is a performance drop")
+        yield
 
 
 def choose_program(model: nn.Module, layout: Layout, loss: str | Loss, batch: Batch, precision: str = "float32") -> Program:

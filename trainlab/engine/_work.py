@@ -168,6 +168,19 @@ def prepare(config: Config, device: torch.device) -> Work:
     return replace(work, config=config)
 
 
+def find_batch_size(config: Config) -> int | None:
+    """Samples a batch as the DataLoader of the user's own data says; None without one.
+
+    Raises:
+        UserError: the data cannot be had.
+    """
+    if not isinstance(config.data, PythonData):
+        return None
+    import_targets(config)
+    loading = data.load(config.data, targets.note_place()).loading
+    return None if loading is None else loading.batch_size
+
+
 def forget_works() -> None:
     """Let go of what is kept of earlier runs."""
     _prepared.clear()
@@ -184,6 +197,7 @@ def _prepare(config: Config, device: torch.device) -> Work:
     if not (is_single or isinstance(config.model, PythonModel)):
         raise UserError("these data have several inputs a sample, which only a network of your own takes", key="model.kind")
     named = config.loss if isinstance(config.loss, str) else None
+    losses.check_task(dataset.train[1], loss=named or "sum", task=dataset.task)
     outputs = losses.count_outputs(named or "sum", dataset.task, dataset.classes, dataset.targets)
     model = models.build(
         config.model,
@@ -254,7 +268,7 @@ def _prepare(config: Config, device: torch.device) -> Work:
         validation=place(dataset.validation) if dataset.validation else None,
         test=place(dataset.test) if dataset.test else None,
         pool=place(dataset.pool) if dataset.pool else None,
-        task=dataset.task if named else find_task(dataset, output),
+        task=dataset.task if named else find_task(dataset, output, losses.find_loss(loss), train),
         outputs=output.shape[-1],
         batch_size=batch_size,
         updates=updates if config.train.updates is None else min(updates, config.train.updates),
@@ -415,7 +429,8 @@ def _try_one_batch(model: nn.Module, inputs: Tensor, target: str | None = None) 
         except Exception as error:  # torch raises many kinds; all of them say that the network and the data do not fit
             raise explain_failure(error, steps, model, inputs, target) from error
     if not isinstance(output, Tensor) or output.dim() < 2 or len(output) != len(inputs):
-        given = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        given = f"{list(output.shape)}" if isinstance(output, Tensor) and output.dim() else f"a {type(output).__name__}"
+        given = "one number" if isinstance(output, Tensor) and not output.dim() else given
         raise UserError(
             f"the network must give one row a sample, but gives {given} for {list(inputs.shape)}", key=key, value=target
         )

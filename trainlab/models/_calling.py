@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from trainlab import targets
 from trainlab.errors import UserError
 from trainlab.models.dropout import Dropout
-from trainlab.structure import Structure, read_structure
+from trainlab.structure import Fields, Structure, read_structure, walk
 
 
 class Calling:
@@ -33,18 +34,40 @@ class Calling:
         if self._structure.is_bits:
             dtype = next((each.dtype for each in self._model.parameters() if each.is_floating_point()), None)
         output = self._style(self._forward, self._structure.unpack(rows, dtype))
-        if isinstance(output, Tensor) and output.dim() > 1:
-            self.returned = self.returned or read_structure(output)
+        if isinstance(output, Tensor) and not output.dim():
             return output
-        structure = read_structure(output)
+        kept = output if isinstance(output, Tensor) else keep_rows(output, len(rows))
+        structure = read_structure(kept)
+        if not structure.leaves:
+            return output  # type: ignore[no-any-return]  # whoever tries it out tells what it is
         self.returned = self.returned or structure
-        return structure.pack(output)
+        (_, first), *more = walk(kept)
+        return first if not more and first.dim() > 1 else structure.pack(kept)
 
     def describe(self, samples: int) -> str:
         """What it is called with, in shapes."""
         leaves = self._structure.leaves
         told = ", ".join(f"{leaf.name.strip('[]')} {[samples, *leaf.shape]}".strip() for leaf in leaves)
         return f"an input of shape {told}" if self._structure.is_tensor else f"inputs of shapes {told}"
+
+
+def keep_rows(returned: Any, samples: int) -> Any:
+    """What a network returned, with None in the place of all that has no row for each sample: a loss of its own, a cache, states.
+
+    An object with tensors as its attributes, such as a dataclass, becomes a mapping that has these attributes.
+    """
+    if isinstance(returned, Tensor):
+        return returned if returned.dim() and len(returned) == samples else None
+    if isinstance(returned, tuple | list):
+        kept = [keep_rows(each, samples) for each in returned]
+        return type(returned)(*kept) if hasattr(returned, "_fields") else tuple(kept)
+    if isinstance(returned, Mapping):
+        return Fields({key: keep_rows(each, samples) for key, each in returned.items()})
+    names = [each.name for each in fields(returned)] if is_dataclass(returned) else list(getattr(returned, "__dict__", ()))
+    named = {name: getattr(returned, name) for name in names}
+    if any(isinstance(each, Tensor) for each in named.values()):
+        return Fields({name: keep_rows(each, samples) for name, each in named.items()})
+    return None
 
 
 def adapt(model: nn.Module, structure: Structure, target: str) -> Calling:

@@ -22,26 +22,32 @@ def list_ranks(traces: Sequence[Trace]) -> dict[int, list[Trace]]:
     return found if len(found) > 1 else {}
 
 
-def list_models(traces: Sequence[Trace]) -> list[dict[int, Trace]]:
+def list_models(traces: Sequence[Trace], *, parts: bool = False) -> list[dict[int, Trace]]:
     """Each model that at least two ranks trained, by rank: the same parameters, of the same shapes.
 
-    Shards of a model have other shapes, or stand for other weights on each rank (`sharded`): they are not compared.
+    Args:
+        traces: of all ranks.
+        parts: also those of which each rank holds a part (`sharded`): it stands for other weights, and may have another shape.
     """
     models: dict[tuple[object, ...], dict[int, Trace]] = {}
     for rank, own in list_ranks(traces).items():
         for trace in own:
-            if trace.updates and trace.parameters and not read_metric(trace, "sharded") > 0:
-                models.setdefault(trace.parameters, {}).setdefault(rank, trace)
+            is_part = read_metric(trace, "sharded") > 0
+            if trace.updates and trace.parameters and (parts or not is_part):
+                key = tuple(each.name for each in trace.parameters) if is_part else trace.parameters
+                models.setdefault(key, {}).setdefault(rank, trace)
     return [model for model in models.values() if len(model) > 1]
 
 
 def judge_models(
-    code: str, traces: Sequence[Trace], judge: Callable[[dict[int, Trace]], Iterator[Finding | Skipped]]
+    code: str, traces: Sequence[Trace], judge: Callable[[dict[int, Trace]], Iterator[Finding | Skipped]], *, parts: bool = False
 ) -> Iterator[Finding | Skipped]:
     """What `judge` says of each model that at least two ranks trained; where there is none, that `code` has nothing to judge."""
-    models = list_models(traces)
+    models = list_models(traces, parts=parts)
     if not models:
         reason = "no two ranks trained the same parameters" if list_ranks(traces) else ALONE
+        if list_models(traces, parts=True):
+            reason = "each rank holds a part of the model, and these are meant to differ"
         yield Skipped(code=code, reason=reason)
     for model in models:
         yield from judge(model)

@@ -59,7 +59,7 @@ class RankLosses:
 
     def judge_study(self, traces: Sequence[Trace]) -> Iterator[Finding | Skipped]:
         """One finding for each model."""
-        return judge_models(self.code, traces, self._judge_model)
+        return judge_models(self.code, traces, self._judge_model, parts=True)
 
     def _judge_model(self, model: dict[int, Trace]) -> Iterator[Finding | Skipped]:
         losses = {rank: trace.series["loss"].values for rank, trace in model.items()}

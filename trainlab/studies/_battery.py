@@ -214,7 +214,10 @@ def _judge_labels(base: Sequence[Trace], tried: Sequence[Tried]) -> Row:
     if find_level(base, base) < GAIN:
         return test, "nothing learned", None, "not judged"
     costs = [find_level(base, base, part) - find_level(done.arm, base, part) for part in ("train", "test")]
-    cost = max(each for each in costs if not math.isnan(each))
+    known = [each for each in costs if not math.isnan(each)]
+    if not known:
+        return test, None, None, "not judged"
+    cost = max(known)
     return test, say_gain(base[0], -cost), say_gain(base[0], -HELD_OUT), _say(cost, HELD_OUT)
 
 
@@ -236,5 +239,7 @@ def _say(level: float, limit: float) -> Literal["passed", "failed", "not judged"
     return "not judged" if math.isnan(level) else "passed" if level >= limit else "failed"
 
 
-def _say_level(trace: Trace, level: float) -> str:
+def _say_level(trace: Trace, level: float) -> str | None:
+    if math.isnan(level):
+        return None
     return f"R2 {level:.3g}" if trace.task == "regression" else f"{100 * level:.0f} %"

@@ -225,8 +225,11 @@ def _relax(config: Config) -> dict[str, Any]:
 
 def _enlarge(config: Config) -> Iterator[Trial]:
     model = config.model
-    if model.kind == "layers":
-        yield Trial(kind="capacity", what="a larger network", reason="a list of modules has no width to change")
+    if model.kind in ("layers", "python"):
+        what = (
+            "a list of modules has no width to change" if model.kind == "layers" else "the size of your own network is in its code"
+        )
+        yield Trial(kind="capacity", what="a larger network", reason=what)
         return
     width, layers = _read(config, "model.width"), _read(config, "model.layers")
     wider = [WIDER * each for each in width] if isinstance(width, Sequence) else WIDER * width

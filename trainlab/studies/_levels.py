@@ -22,22 +22,36 @@ def read_mean(arm: Sequence[Trace], name: str) -> float | None:
 
 
 def find_measure(trace: Trace) -> str:
-    """What says how well a run does: `accuracy` or `r2`."""
-    return "r2" if trace.task == "regression" else "accuracy"
+    """What says how well a run does: `accuracy` or `r2`; `loss` where one of the user's own compares in its own way."""
+    name = "r2" if trace.task == "regression" else "accuracy"
+    return name if trace.nonfinite or f"train_{name}" in trace.metrics else "loss"
 
 
 def find_level(arm: Sequence[Trace], base: Sequence[Trace], part: str = "train") -> float:
     """0 where an arm does no better than the best constant, or has left the finite numbers; 1 where it makes no mistake.
 
     Of classes (right - constant)/(1 - constant), where the constant is the share of the most frequent class in the training part of
-    the base; of numbers R2. NaN where nothing was measured in that part.
+    the base; of numbers R2; of anything else the share of the base's first loss that is gone. NaN where nothing was measured in
+    that part.
     """
+    if base and find_measure(base[0]) == "loss":
+        return _find_fall(arm, base, part)
     if not arm or not any(f"{part}_{find_measure(trace)}" in trace.metrics for trace in arm):
         return math.nan if arm and not any(trace.nonfinite for trace in arm) else 0.0
     if arm[0].task == "regression":
         return max(0.0, read_mean(arm, f"{part}_r2") or 0.0)
     right, constant = read_mean(arm, f"{part}_accuracy") or 0.0, read_mean(base, "constant_accuracy") or 0.0
     return max(0.0, (right - constant) / (1 - constant)) if constant < 1 else math.nan
+
+
+def _find_fall(arm: Sequence[Trace], base: Sequence[Trace], part: str) -> float:
+    if any(trace.nonfinite for trace in arm):
+        return 0.0
+    starts = [float(trace.series["batch-loss"].values[0]) for trace in base if "batch-loss" in trace.series]
+    start, loss = float(np.mean(starts)) if starts else math.nan, read_mean(arm, f"{part}_loss")
+    if loss is None or not start > 0 or loss < 0:
+        return math.nan
+    return max(0.0, (start - loss) / start)
 
 
 def find_gain(arm: Sequence[Trace], base: Sequence[Trace]) -> float:
@@ -50,10 +64,12 @@ def find_gain(arm: Sequence[Trace], base: Sequence[Trace]) -> float:
 
 
 def say_score(trace: Trace, value: float | None) -> str:
-    """A share right as `98.7 %`, an R2 as a number."""
+    """A share right as `98.7 % right`, an R2 or a loss as a number."""
     if value is None:
         return "not finite"
-    return f"R2 {value:.3g}" if trace.task == "regression" else f"{100 * value:.1f} %"
+    if find_measure(trace) == "loss":
+        return f"loss {value:.4g}"
+    return f"R2 {value:.3g}" if trace.task == "regression" else f"{100 * value:.1f} % right"
 
 
 def say_gain(trace: Trace, gain: float) -> str:

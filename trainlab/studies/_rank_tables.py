@@ -14,6 +14,7 @@ from trainlab.report import Column, Table, Trace
 from trainlab.studies._arms import make_arm
 from trainlab.studies._switches import IDEAL, Cause, make_ideal
 
+UNEXPLAINED = "none that is known"
 ROUNDING = 1e-9
 """Relative difference in float64 up to which only the order of a sum can differ: a thousand times what was ever seen of that."""
 
@@ -28,6 +29,7 @@ class Effect:
         alone: the same in float64.
         without: how far off it is when it alone is mended, in float64; None where there is nothing else.
         buffers: by how much running statistics differ between the ranks, with it alone.
+        left: how far off it is in float64 where every known cause is mended.
     """
 
     cause: Cause
@@ -35,11 +37,12 @@ class Effect:
     alone: float
     without: float | None
     buffers: float
+    left: float = 0.0
 
     @property
     def is_felt(self) -> bool:
-        """It does more than the order of the sums."""
-        return max(self.alone, self.buffers) > ROUNDING
+        """It does more than the order of the sums, and than what no known cause explains."""
+        return max(abs(self.alone - self.left), self.buffers) > ROUNDING
 
 
 def find_worst(arm: Sequence[Trace], name: str) -> float:
@@ -99,7 +102,9 @@ def tabulate_causes(effects: Sequence[Effect], arms: Mapping[str, Sequence[Trace
     ]
     ideal = find_arm(arms, base, config, make_ideal(config))
     if ideal is not None:
-        rows.append((IDEAL, find_worst(ideal, "gradient-error-float64"), find_worst(ideal, "gradient-error"), None, 0.0, ""))
+        left = find_worst(ideal, "gradient-error-float64")
+        name = IDEAL if left <= ROUNDING or ideal is base else UNEXPLAINED
+        rows.append((name, left, find_worst(ideal, "gradient-error"), None, 0.0, ""))
     return Table(
         name="causes",
         title="what the gradient of base is off by, and why",

@@ -95,6 +95,8 @@ def _weigh(arms: Mapping[str, Sequence[Trace]], base: Sequence[Trace]) -> list[E
     """The causes that are there in the base, the largest effect first; those whose runs were not made are left out."""
     config = base[0].config
     causes = list_causes(config)
+    ideal = find_arm(arms, base, config, make_ideal(config))
+    left = 0.0 if ideal is None else find_worst(ideal, "gradient-error-float64")
     found = []
     for cause in causes:
         alone = find_arm(arms, base, config, isolate(config, cause))
@@ -108,6 +110,7 @@ def _weigh(arms: Mapping[str, Sequence[Trace]], base: Sequence[Trace]) -> list[E
                 alone=find_worst(alone, "gradient-error-float64"),
                 without=None if without is None else find_worst(without, "gradient-error-float64"),
                 buffers=find_worst(alone, "buffer-spread-float64"),
+                left=left,
             )
         )
     return sorted(found, key=lambda effect: -effect.alone)
@@ -148,18 +151,18 @@ def _answer(
     }
     faults = [effect for effect in felt if effect.cause.is_fault]
     meant = [effect for effect in felt if not effect.cause.is_fault]
+    ideal = find_arm(arms, base, trace.config, make_ideal(trace.config)) or base
+    rest = (find_worst(ideal, "gradient-error"), find_worst(ideal, "gradient-error-float64"))
     says = f"{ranks} ranks compute the update that one process would on their {batch} samples"
     if values["same"] and not faults:
         text = f"{says}: gradients agree {_say_agreement(trace.config.train.precision, single, double)}."
-    elif meant and not faults and not apart:
-        ideal = find_arm(arms, base, trace.config, make_ideal(trace.config)) or base
+    elif meant and not faults and not apart and rest[1] <= ROUNDING:
         names = " and ".join(effect.cause.name for effect in meant)
-        rest = (find_worst(ideal, "gradient-error"), find_worst(ideal, "gradient-error-float64"))
         text = f"{says}, but for {names}, as is meant: that is {_percent(double)} of the gradient; "
         text += f"with one process's own they agree {_say_agreement(trace.config.train.precision, *rest)}."
     else:
         told = [f"{effect.cause.name} ({_say_effect(effect)} alone)" for effect in faults]
-        other = "the weights differ between ranks" if apart else "none of the causes known explains it"
+        other = "the weights differ between ranks" if apart else f"none of the causes known explains it{_suspect(trace)}"
         text = f"{ranks} ranks do not compute the update that one process would: the gradient is off by {_percent(double)}"
         largest = felt[0] if told else None
         if largest is not None and not largest.cause.is_fault:
@@ -169,9 +172,17 @@ def _answer(
         else:
             text += f", because of {', then '.join(told)}." if told else f"; {other}."
         text += f" {faults[0].cause.advice}" if faults and faults[0].cause.advice else ""
+        if told and rest[1] > ROUNDING:
+            text += f" Without it, {_percent(rest[1])} is left that none of the causes known explains{_suspect(trace)}."
         for effect in meant:
             text += f" What {effect.cause.name} add, {_percent(effect.alone)}, is meant."
     return Answer(text=text, values=values)
+
+
+def _suspect(trace: Trace) -> str:
+    """What a loss of the user's own may do, and no switch here undoes."""
+    named = isinstance(trace.config.loss, str)
+    return "" if named else ", but a mean over tokens, of which the ranks have different numbers, would"
 
 
 def _say_agreement(precision: str, single: float, double: float) -> str:

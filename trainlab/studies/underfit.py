@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -151,7 +151,8 @@ def _tabulate_tried(
     arms: dict[str, list[Trace]], options: Options, tried: Sequence[Tried], base: Sequence[Trace], cost: float
 ) -> Table:
     measure = find_measure(base[0])
-    what = "R2" if measure == "r2" else "right"
+    what = {"r2": "R2", "accuracy": "right"}.get(measure, measure)
+    kind: Literal["number", "percent"] = "percent" if measure == "accuracy" else "number"
     given = [(arm.name, arms[arm.name], "") for arm in options.arms if arm.name in arms]
     rows = [*given, *((each.trial.what, each.arm, _say_effect(each, base)) for each in tried)]
     return Table(
@@ -159,8 +160,8 @@ def _tabulate_tried(
         title=f"what was tried ({cost:.3g} trainings of the config)",
         columns=(
             Column(name="change"),
-            Column(name=f"train {what}", kind="number" if measure == "r2" else "percent"),
-            Column(name=f"test {what}", kind="number" if measure == "r2" else "percent"),
+            Column(name=f"train {what}", kind=kind),
+            Column(name=f"test {what}", kind=kind),
             Column(name="loss", kind="curve", priority=1),
             Column(name="verdict", kind="verdict"),
         ),
@@ -226,7 +227,15 @@ def _answer(
     underfits = any(each.code == "F002" for each in own)
     outgrown = cause is not None and _is_outgrown(cause, level, own)
     verdict = (
-        "limited" if outgrown else "hindered" if cause else "unexplained" if underfits else "limited" if level < HALF else "healthy"
+        "limited"
+        if outgrown
+        else "hindered"
+        if cause
+        else "unexplained"
+        if underfits
+        else "healthy"
+        if level >= HALF
+        else "limited"
     )
     values: dict[str, Any] = {
         "verdict": verdict,
@@ -271,7 +280,7 @@ def _say_proof(trace: Trace, cause: Cause, values: dict[str, Any]) -> str:
     name = cause.proof.arm[0].name
     values["proof"] = {"patch": dict(cause.proof.arm[0].patch), f"train_{measure}": score, "gain": cause.proof.gain}
     doubt = f" To mend {cause.doubt} alone gains less than half of that." if cause.doubt else ""
-    return f" With {name}: {say_score(trace, score)}{'' if trace.task == 'regression' else ' right'}.{doubt}"
+    return f" With {name}: {say_score(trace, score)}.{doubt}"
 
 
 def _find_outcome(tried: Sequence[Tried], base: Sequence[Trace]) -> str | None:
@@ -306,11 +315,13 @@ def _say_reached(base: Sequence[Trace]) -> str:
         first = min(each.nonfinite.update for each in base if each.nonfinite)
         return f"its numbers are no longer finite from update {first} on"
     own = say_score(trace, read_mean(base, f"train_{measure}"))
-    if trace.task == "regression":
+    if measure == "loss":
+        return f"{own} on the training part, {100 * find_level(base, base):.0f} % less than at the start"
+    if measure == "r2":
         return f"{own} on the training part"
     beside = [
         f"a {'constant' if name == 'constant' else 'linear model'} {100 * value:.1f} %"
         for name in ("constant", "linear")
         if (value := read_mean(base, f"{name}_accuracy")) is not None
     ]
-    return f"{own} of the training part right, {', '.join(beside)}"
+    return ", ".join([f"{own.removesuffix(' right')} of the training part right", *beside])

@@ -179,9 +179,10 @@ def judge(ended: Ended, options: Options, others: Sequence[Seen | None] = ()) ->
     """
     from trainlab.watch._report import make_report
     from trainlab.watch._seen import look_back
+    from trainlab.watch._shards import unite
 
     here = look_back(ended, 0 if others else None)
-    return make_report([here, *others], *choose(options, together=bool(others)), options)
+    return make_report(unite([here, *others]), *choose(options, together=bool(others)), options)
 
 
 def choose(options: Options, *, together: bool = False) -> tuple[list[Rule], frozenset[str], list[Skipped]]:

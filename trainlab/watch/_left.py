@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from trainlab.watch._record import Record
+from trainlab.watch._record import Record, localize
 
 
 def find_left(record: Record) -> int | None:
     """The place of a parameter whose gradient lies there after the step."""
     for place, tensor in enumerate(record.tensors):
-        if tensor.grad is not None and not tensor.grad.is_sparse:
+        if tensor.grad is not None and not tensor.grad.is_sparse and localize(tensor.grad).numel():
             return place
     return None
 
@@ -22,4 +22,4 @@ def see_left(record: Record) -> None:
     if record.left is None or record.cleared:
         return
     gradient = record.tensors[record.left].grad
-    record.cleared = gradient is None or not bool(gradient.any())
+    record.cleared = gradient is None or not bool(localize(gradient).any())

@@ -6,7 +6,7 @@ import weakref
 from typing import Any
 
 from trainlab.watch._modes import list_sensitive
-from trainlab.watch._record import Record, find_owner, list_parameters
+from trainlab.watch._record import Record, find_owner, is_sharded, list_parameters
 from trainlab.watch._stepped import Register
 
 
@@ -21,10 +21,15 @@ class Meeting:
         """The record of an optimizer that has stepped before."""
         return self._by_optimizer.get(id(optimizer))
 
-    def find(self, optimizer: Any) -> Record:
+    def find(self, optimizer: Any, backwards: int) -> Record:
         """The record that this optimizer's updates belong to.
 
-        Optimizers of one parameter each, as they are used inside of a backward pass, belong to their model's together.
+        Optimizers of one parameter each, as they are used inside of a backward pass, belong to their model's together; and so do
+        those that step parts of one model after the same backward pass, for the first time.
+
+        Args:
+            optimizer: about to step.
+            backwards: passes so far.
         """
         if (known := self.recall(optimizer)) is not None:
             return known
@@ -34,7 +39,12 @@ class Meeting:
             model, _ = find_owner(mine)
             own = {id(each) for each in model.parameters()} if model is not None else set()
             together = [each for each in together if id(each.param_groups[0]["params"][0]) in own] or [optimizer]
-        record = self.meet([tensor for each in together for group in each.param_groups for tensor in group["params"]])
+        tensors = [tensor for each in together for group in each.param_groups for tensor in group["params"]]
+        record = self._find_begun(tensors, backwards)
+        if record is not None:
+            record.extend(tensors)
+        else:
+            record = self.meet(tensors, backwards)
         place = {id(tensor): position for position, tensor in enumerate(record.tensors)}
         for each in together:
             tensors = [tensor for group in each.param_groups for tensor in group["params"]]
@@ -45,14 +55,23 @@ class Meeting:
         record.optimizers[id(optimizer)] = {"name": type(optimizer).__name__, **settings}
         return record
 
+    def _find_begun(self, tensors: list[Any], backwards: int) -> Record | None:
+        """The record of a model whose other part another optimizer was the first to step, after this pass."""
+        begun = [each for each in self._records if each.met == backwards and each.model is not None]
+        if not begun:
+            return None
+        model, _ = find_owner(tensors)
+        held = {id(each) for each in tensors}
+        return next((each for each in begun if each.model is model and held.isdisjoint(map(id, each.tensors))), None)
+
     def _forget(self, key: int) -> None:
         """An optimizer is gone: with the last of a model's, let its tensors go too."""
         record = self._by_optimizer.pop(key)
         if record not in self._by_optimizer.values():
             record.release()
 
-    def meet(self, tensors: list[Any]) -> Record:
-        """A new record, of the model that holds these tensors."""
+    def meet(self, tensors: list[Any], backwards: int) -> Record:
+        """A new record, of the model that holds these tensors, after so many passes."""
         self._records[:] = [each for each in self._records if not each.by_hand]  # an optimizer has come after all
         model, compiled = find_owner(tensors)
         ordered, parameters = list_parameters(model, tensors)
@@ -62,7 +81,15 @@ class Meeting:
         sensitive = [weakref.ref(each) for each in list_sensitive(model)] if model is not None else []
         device = str(ordered[0].device) if ordered else ""
         record = Record(
-            name=name, model=model, tensors=ordered, parameters=parameters, device=device, sensitive=sensitive, compiled=compiled
+            name=name,
+            model=model,
+            tensors=ordered,
+            parameters=parameters,
+            device=device,
+            sharded=is_sharded(model, ordered),
+            met=backwards,
+            sensitive=sensitive,
+            compiled=compiled,
         )
         self._records.append(record)
         return record

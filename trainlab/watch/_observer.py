@@ -185,7 +185,7 @@ class Observer:
         closure = args[1] if len(args) > 1 else kwargs.get("closure")  # the first is the optimizer itself
         if closure is None:
             with self.guard.look():
-                self._look(self.meeting.find(optimizer), optimizer)
+                self._look(self.meeting.find(optimizer, self.backwards), optimizer)
             return None
 
         # The gradients that this step will use do not exist yet: they are looked at when the closure has made them.
@@ -198,7 +198,7 @@ class Observer:
             if not seen and not self.guard.is_idle():
                 seen = True
                 with self.guard.look():
-                    self._look(self.meeting.find(optimizer), optimizer)
+                    self._look(self.meeting.find(optimizer, self.backwards), optimizer)
             return result
 
         return ((args[0], watched, *args[2:]), kwargs) if len(args) > 1 else (args, {**kwargs, "closure": watched})
@@ -338,7 +338,9 @@ class Observer:
             raise Enough(self.why or f"--max-steps {self.max_steps}")
 
     def _see_skipped(self, optimizer: Any) -> None:
-        self.meeting.find(optimizer).counts["skipped"] += 1
+        record = self.meeting.find(optimizer, self.backwards)
+        record.counts["skipped"] += record.skipped != self.backwards  # by all that step parts of it: one update
+        record.skipped = self.backwards
         self._closed = True
         self.clipping.order.close()
         self.clipping.last = None
@@ -348,7 +350,7 @@ class Observer:
         record = next((each for each in self.records if each.by_hand), None)
         if record is None:
             leaves = list({id(leaf): leaf for root in roots for leaf in list_leaves(root)}.values())
-            record = self.meeting.meet(leaves)
+            record = self.meeting.meet(leaves, self.backwards)
             record.by_hand = True
             record.places[id(None)] = list(range(len(record.tensors)))
         return record

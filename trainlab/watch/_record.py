@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SMALL = 1e-18  # below it squares are no normal float32 any more
 WRAPPERS = {"DistributedDataParallel": "module", "DataParallel": "module", "OptimizedModule": "_orig_mod"}
+FLAT = "_fsdp_wrapped_module."  # between the names of a model that torch's older FSDP wraps
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -36,6 +37,9 @@ class Record:
         model: the outermost module; None where no module holds the parameters.
         tensors: the parameters, in the order of `parameters`; none once the script has let go of their optimizer.
         device: where they lie.
+        sharded: this process holds a part of each only, as under FSDP.
+        skipped: the number of backward passes when a step of it was skipped last.
+        met: backward passes before its first step, made or skipped.
         optimizers: classes of the optimizers that step them, with their settings at the first step.
         places: of the parameters that each optimizer steps, by its `id`.
         sensitive: modules of the model that behave otherwise in evaluation, as weak references: they may be evaluated after the
@@ -72,6 +76,9 @@ class Record:
     tensors: list[torch.Tensor]
     parameters: tuple[Parameter, ...]
     device: str = ""
+    sharded: bool = False
+    met: int = -1
+    skipped: int = -1
     optimizers: dict[int, dict[str, Any]] = field(default_factory=dict)
     places: dict[int, list[int]] = field(default_factory=dict)
     sensitive: list[weakref.ref[Any]] = field(default_factory=list)
@@ -107,6 +114,20 @@ class Record:
         """Let go of the script's own objects; what was measured stays."""
         self.model = self.left = None
         self.tensors.clear()
+
+    def extend(self, tensors: list[torch.Tensor]) -> None:
+        """Take in the parameters that another optimizer steps; nothing was measured of them so far."""
+        before = self.tensors
+        self.tensors, self.parameters = list_parameters(self.model, [*before, *tensors])
+        place = {id(each): position for position, each in enumerate(self.tensors)}
+        moved = [place[id(each)] for each in before]
+        for rows in (self.norms, self.weights, self.changes):
+            for position, row in enumerate(rows):
+                rows[position] = [0.0] * len(self.tensors)
+                for to, value in zip(moved, row, strict=True):
+                    rows[position][to] = value
+        self.places = {key: [moved[each] for each in places] for key, places in self.places.items()}
+        self.left = None if self.left is None else moved[self.left]
 
     def list_modes(self) -> set[bool]:
         """The modes that the sensitive modules are in."""
@@ -153,7 +174,7 @@ def list_parameters(model: Any, tensors: list[torch.Tensor]) -> tuple[list[torch
         for name, tensor in module.named_parameters(recurse=False):
             if id(tensor) in wanted:
                 found.append(wanted.pop(id(tensor)))
-                whole = f"{place}.{name}" if place else name
+                whole = (f"{place}.{name}" if place else name).replace(FLAT, "")
                 told.append(Parameter(name=whole, module=type(module).__name__, shape=tuple(tensor.shape)))
     globals_ = {id(value): name for name, value in vars(sys.modules["__main__"]).items()} if wanted else {}
     for position, (key, tensor) in enumerate(wanted.items()):
@@ -162,14 +183,27 @@ def list_parameters(model: Any, tensors: list[torch.Tensor]) -> tuple[list[torch
     return found, tuple(told)
 
 
+def is_sharded(model: Any, tensors: Iterable[torch.Tensor]) -> bool:
+    """Whether this process holds only a part of these parameters, as under FSDP, old or new."""
+    flat = any(type(each).__name__ == "FullyShardedDataParallel" for each in (model.modules() if model is not None else ()))
+    return flat or any(hasattr(each, "to_local") for each in tensors)
+
+
+def localize(tensor: Any) -> Any:
+    """What of it this process holds: to ask for more would wait for other ranks, which may not be looking."""
+    return tensor.to_local() if hasattr(tensor, "to_local") else tensor
+
+
 def measure_norms(tensors: list[Any]) -> list[float]:
     """The 2-norm of each tensor; 0 for None. One synchronisation with the device for all of them.
 
-    Where the fast norm leaves the range of its numbers (the squares of 1e-30, or of 1e30, do), it is taken again in float64.
+    Of one that is shared out among ranks, that of the part which lies here. Where the fast norm leaves the range of its numbers
+    (the squares of 1e-30, or of 1e30, do), it is taken again in float64.
     """
     import torch
 
-    dense = [each.coalesce().values() if each.is_sparse else each for each in tensors if each is not None]
+    held = [localize(each) for each in tensors if each is not None]
+    dense = [each.coalesce().values() if each.is_sparse else each for each in held]
     if not dense:
         return [0.0] * len(tensors)
     with torch.no_grad():

@@ -59,7 +59,10 @@ def make_report(
         },
         answer=_answer(here, len(seen), kept),
         runs=tuple(_describe(trace, model) for each in heard for trace, model in zip(each.traces, each.models, strict=True)),
-        tables=(*tabulate_ranks(seen), *_tabulate([each for each in here.traces if each.parameters])),
+        tables=(
+            *tabulate_ranks(seen),
+            *_tabulate([each for each in here.traces if each.parameters and "gradient-norm" in each.series]),
+        ),
         findings=kept,
         skipped=(*skipped, *(each for each in unjudged if each.code in reported)),
         notes=(*notes, *list_notes(seen)),

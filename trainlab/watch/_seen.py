@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from trainlab.watch import Ended
 
 MOST = 200  # characters of an error's message
-SHARDED = {"DTensor", "ShardedTensor", "FlatParameter"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +63,7 @@ def look_back(ended: Ended, rank: int | None = None) -> Seen:
         for position, record in enumerate(records)
     ]
     if rank is not None:
-        traces = [_mark(trace, record, rank, ended) for trace, record in zip(traces, records, strict=True)]
+        traces = [_mark(trace, rank, ended) for trace in traces]
         traces = traces or [_make_empty(rank, ended)]
     return Seen(
         traces=tuple(traces),
@@ -88,10 +87,9 @@ def _name(records: list[Record], record: Record, rank: int | None) -> str:
     return "base" if len(records) == 1 else record.name
 
 
-def _mark(trace: Trace, record: Record, rank: int, ended: Ended) -> Trace:
+def _mark(trace: Trace, rank: int, ended: Ended) -> Trace:
     """What tells how this process stands to the others."""
-    sharded = any(type(each).__name__ in SHARDED for each in record.tensors)
-    return replace(trace, metrics={**trace.metrics, "rank": rank, "complete": int(ended.complete), "sharded": int(sharded)})
+    return replace(trace, metrics={**trace.metrics, "rank": rank, "complete": int(ended.complete)})
 
 
 def _make_empty(rank: int, ended: Ended) -> Trace:

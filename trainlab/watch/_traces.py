@@ -66,6 +66,9 @@ def make_trace(record: Record, *, name: str, idle: Sequence[str] | None) -> Trac
         "loss": _smooth(np.array(record.losses)),
         "learning-rate": _thin(np.array(record.rates)),
     }
+    if record.sharded:
+        values = np.array(record.changes).reshape(done, len(record.parameters))
+        series["change-norm"] = Series(per="update", at=at[:done], values=values)
     totals = np.array([np.hypot.reduce(row) for row in record.norms]) if record.norms else np.empty(0)
     series["total-norm"] = Series(per="update", at=at, values=totals)
     if record.clipped:
@@ -91,6 +94,7 @@ def make_trace(record: Record, *, name: str, idle: Sequence[str] | None) -> Trac
             **_measure_data(record),
             **record.inside.measure_inputs(),
             **record.batches.measure(),
+            **({"sharded": 1} if record.sharded else {}),
         },
         # The last one is what stands before the loss
         modules=(

@@ -32,9 +32,11 @@ class Verdicts:
             return []
         self._next[id(record)] = max(2 * due, record.steps + 1) if record.nonfinite is None else record.steps + 1
         from trainlab.judging import judge
+        from trainlab.watch._shards import hide
         from trainlab.watch._traces import make_trace
 
-        findings, _, _ = judge(self._rules, [make_trace(record, name=record.name, idle=None)], self._reported)
+        trace = make_trace(record, name=record.name, idle=None)
+        findings, _, _ = judge(self._rules, [hide(trace) if record.sharded else trace], self._reported)
         return [each for each in findings if each.code in self._reported]
 
     def is_doomed(self, findings: Sequence[Finding]) -> bool:

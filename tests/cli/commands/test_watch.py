@@ -276,6 +276,39 @@ class TestInProcess:
         assert {"loss", "total-norm"} <= set(events.Tags()["scalars"])
         assert [each.step for each in events.Scalars("loss")] == list(range(1, 31))
 
+    @pytest.mark.parametrize(
+        ("code", "line", "told"),
+        [
+            ("pass", ("--fail-on", "error"), ["--fail-on"]),
+            ("pass", ("--fail-on=error", "--format", "json", "--epochs", "3"), ["--fail-on", "--format"]),
+            ("parser.add_argument('--stop-on')", ("--stop-on", "error", "-q", "x"), []),
+            ("output = 'output'", ("--output", "x"), []),
+            ("output = 'output'; sys.exit(2)", ("--output", "x"), ["--output"]),
+        ],
+    )
+    def test_options_of_ours_behind_a_script_that_knows_none_such(
+        self, code: str, line: tuple[str, ...], told: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        script = tmp_path / "script.py"
+        script.write_text(f"import sys\nfrom unittest.mock import Mock\nparser = Mock()\nprint(sys.argv[1:])\n{code}\n")
+        for quiet in ((), ("--quiet",)):
+            try:
+                err = self.run(capsys, *quiet, str(script), *line).err
+            except SystemExit:
+                err = capsys.readouterr().err
+            assert re.findall(r"trainlab: (\S+) stands behind the script", err) == ([] if quiet else told)
+
+    def test_a_fault_of_ours_is_none_of_the_scripts(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise ZeroDivisionError("no")
+
+        monkeypatch.setattr("trainlab.watch.judge", fail)
+        done = self.run(capsys, str(SCRIPTS / "by_hand.py"))
+        assert (done.code, "a bug in trainlab: ZeroDivisionError: no" in done.err) == (0, True)
+        assert self.run(capsys, "--fail-on", "error", str(SCRIPTS / "by_hand.py")).code == 3
+
     def test_a_syntax_error_is_told_with_its_line(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         (tmp_path / "bad.py").write_text("import sys\nprint('a'\n")
         done = self.run(capsys, str(tmp_path / "bad.py"))

@@ -40,14 +40,22 @@ def test_without_a_non_linearity_the_network_is_linear(capsys: pytest.CaptureFix
 def test_an_initialiser_belongs_to_an_activation(capsys: pytest.CaptureFixture[str]) -> None:
     document, _ = compare(capsys, "initialisers")
     rows = {(row["activation"], row["init"]): row for row in find_table(document, "depth")}
-    forward = {cell: row["variance, last/first"] for cell, row in rows.items()}
+    forward = {cell: row["variance last/first"] for cell, row in rows.items()}
     assert 0.1 < forward["relu", "he_normal"] < 1.5
     assert forward["relu", "xavier_normal"] < 0.01 * forward["relu", "he_normal"]  # 2^-8 or so: half of it lost in every layer
     assert 0.5 < forward["selu", "lecun_normal"] < 2
     assert 0.02 < forward["tanh", "xavier_normal"] < 0.3
     assert forward["sigmoid", "xavier_normal"] < 1e-8  # no initialiser of these keeps a sigmoid's signal
-    assert rows["sigmoid", "xavier_normal"]["gradient, first/last"] < 1e-3
-    assert rows["tanh", "normal std 1.0"]["gradient, first/last"] > 30  # saturated, and the gradient explodes on its way back
+    assert rows["sigmoid", "xavier_normal"]["weight gradient first/last"] < 1e-3
+    assert rows["tanh", "normal std 1.0"]["weight gradient first/last"] > 30  # saturated, and the gradient explodes on its way back
+    kept = {cell: (row["forward a layer"], row["backward a layer"]) for cell, row in rows.items()}
+    assert kept["relu", "he_normal"] == pytest.approx((1, 1), abs=0.1)
+    assert kept["relu", "xavier_normal"] == pytest.approx((0.5, 0.5), abs=0.05)  # half of the units are silent, either way
+    assert kept["relu", "normal std 1.0"] == pytest.approx((32, 32), rel=0.1)  # half the width
+    assert kept["selu", "lecun_normal"] == pytest.approx((1, 1.1), abs=0.1)
+    assert kept["sigmoid", "xavier_normal"][1] == pytest.approx(0.25**2, rel=0.2)  # the slope at 0, squared
+    assert kept["sigmoid", "xavier_normal"][0] > 0.8  # most of it the mean of 0.5
+    assert kept["tanh", "normal std 1.0"] == pytest.approx((1, 4.6), rel=0.15)  # bounded forwards, not backwards
     grid = {row["activation"]: row for row in find_table(document, "grid")}
     assert grid["relu"]["he_normal"] > grid["relu"]["xavier_normal"] + 0.3
     assert grid["sigmoid"]["xavier_normal"] < 0.15
@@ -85,8 +93,8 @@ def test_residual_connections_start_what_would_not(capsys: pytest.CaptureFixture
     assert find(reached, "base", "train_loss") == pytest.approx([2.303] * 3, abs=2e-3)
     assert within(find(reached, "model.layers=24,model.residual=true", "train_loss"), 1.0, 2.0)
     depth = {(row["layers"], row["residual"]): row for row in find_table(document, "depth")}
-    assert depth["24", "false"]["gradient, first/last"] < 1e-6
-    assert depth["24", "true"]["gradient, first/last"] > 0.05
+    assert depth["24", "false"]["weight gradient first/last"] < 1e-6
+    assert depth["24", "true"]["weight gradient first/last"] > 0.05
     assert "residual: true " in document["answer"]["text"]
 
 
@@ -116,7 +124,7 @@ def test_small_batches_win_by_the_number_of_their_updates(capsys: pytest.Capture
     assert all(min(one) > max(other) for one, other in itertools.pairwise(epochs))
     equal = {row["batch size"]: row["test accuracy"] for row in find_table(document, "cells-equal-updates")}
     assert max(equal.values()) - min(equal.values()) < 0.02
-    assert "At equal updates (225), no clear winner: " in document["answer"]["text"]
+    assert "; at equal updates (225) no clear winner (batch size " in document["answer"]["text"]
 
 
 def test_the_squared_error_is_stuck_where_cross_entropy_is_not(capsys: pytest.CaptureFixture[str]) -> None:

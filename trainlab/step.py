@@ -95,10 +95,15 @@ class Predict(Protocol):
         ...
 
 
+class StoppedError(Exception):
+    """Nobody waits any more for what is being computed."""
+
+
 class Objective(Protocol):
     """What one run has minimised, as a function of its weights in one row `[total]`: the loss at rest, with an L2 penalty if any.
 
     In float64 where device and network allow it. Batch norm normalises by batches of the size trained with, nothing is dropped.
+    All that it computes may end in a `StoppedError`.
 
     Attributes:
         at: `[total]` where the run has come to.
@@ -138,6 +143,7 @@ class Evaluation:
         predict: see `Predict`.
         outputs: `(batch) ->` for each run `{module name: [sample, ...]}`, the output of every leaf module, with the parameters that
             the last gradient was taken at; one run at a time is held.
+        output_gradients: `(batch) ->` likewise, the gradient of the mean loss with respect to each of these outputs.
         sample_norms: `(batch [sample, ...]) -> [run, sample]` norm of the gradient of each sample's own loss, at `flat`.
         step_norms: `(batch [sample, step, ...]) -> [run, step]` norm of the gradient that gets back to what enters at each step of
             the sequences, with the parameters that the last gradient was taken at; None where there are no steps.
@@ -160,6 +166,7 @@ class Evaluation:
     loss_at: Callable[[Tensor, Batch], Tensor]
     predict: Predict
     outputs: Callable[[Batch], Iterator[dict[str, Tensor]]]
+    output_gradients: Callable[[Batch], Iterator[dict[str, Tensor]]]
     sample_norms: Callable[[Batch], Tensor]
     step_norms: Callable[[Batch], Tensor | None]
     task: str

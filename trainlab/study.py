@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections import Counter
@@ -62,6 +63,7 @@ class Estimate:
     """What a plan would cost. Updates are counted over all runs; time is measured on a few updates of each stack.
 
     Attributes:
+        looks: seconds at most, by probe, of measuring what the runs have come to; of the probes that this takes long.
         is_least: the study goes on from what these runs show; how far cannot be known.
     """
 
@@ -70,6 +72,7 @@ class Estimate:
     bytes: int
     seconds: float
     skipped: tuple[Skipped, ...]
+    looks: Mapping[str, float] = field(default_factory=dict)
     is_least: bool = False
 
 
@@ -307,15 +310,18 @@ def estimate(command: str, config: Config, options: Options, settings: Settings)
     torch.set_num_threads(settings.threads)
     plan = study.first(config, options)
     device = _choose_device(settings.device, plan)
-    choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
+    rules, _, _ = choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
     runs, works, skipped = prepare(plan.runs, device)
     runs, works, _, left_out = _afford(runs, works, 0.0, settings.trainings, max(works[0].updates, 1))
     seconds, peak = engine.measure_cost(runs, works)
+    probes = [name for rule in rules for name in rule.needs if name not in engine.ALWAYS]
+    looks, beside = engine.forecast_looks(runs, works, [*plan.probes, *probes]) if plan.ranks is None else ({}, 0)
     return Estimate(
         runs=len(works),
         updates=sum(work.updates for work in works),
-        bytes=peak,
+        bytes=max(peak, beside),
         seconds=seconds,
+        looks=looks,
         skipped=(*skipped, *left_out),
         is_least=hasattr(study, "then") and getattr(study, "goes_on", lambda _: True)(options),
     )
@@ -341,11 +347,13 @@ def describe(trace: Trace) -> Run:
         for index, parameter in enumerate(trace.parameters)
     )
     statistics = ("mean", "std", "saturated", "dead")
+    squares = trace.arrays.get("output-gradient-square")
     modules = tuple(
         {
             "name": module.name,
             "kind": module.kind,
             **{name: float(trace.arrays[f"activation-{name}"][index]) for name in statistics},
+            **({} if squares is None else {"grad_rms": math.sqrt(squares[index])}),
         }
         for index, module in enumerate(trace.modules)
         if "activation-mean" in trace.arrays

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -36,6 +37,18 @@ def test_a_long_run_is_drawn_on_stderr_and_taken_away(capsys: pytest.CaptureFixt
     assert out == ""
     assert "50 %" in err
     assert "1/2 runs, 1,000/2,000 epochs, best loss 0.01235" in err
+
+
+def test_what_is_measured_at_the_end_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "REDRAW_SECONDS", 0.0)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    watcher = Watcher(show=True)
+    watcher(replace(STEP, looking="largest-curvature"))
+    watcher.close()
+    assert "1/2 runs, 1,000/2,000 epochs, measuring largest curvature" in capsys.readouterr().err
 
 
 def test_nothing_is_drawn_where_nobody_looks(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from trainlab import engine
 from trainlab.config import validate
-from trainlab.engine import _course
+from trainlab.engine import _course, _objective
 from trainlab.plan import PlannedRun
 
 from .runs import train
@@ -93,3 +93,75 @@ def test_how_long_an_update_takes_by_itself():
     seconds = engine.time_updates(runs, works, rounds=1)
     assert len(seconds) == 2
     assert all(0 < each < 1 for each in seconds)
+
+
+SQUARE: dict[str, Any] = {**BASE, "model": {"width": 3}, "train": {"epochs": 2}}
+LOOKS = ("curvature", "escape", "sharpness", "surface")
+
+
+def look_until(count: int):
+    """Answers False from so many questions on that are asked while a probe looks."""
+    seen: list[engine.Progress] = []
+
+    def listen(progress: engine.Progress) -> bool:
+        if progress.looking:
+            seen.append(progress)
+        return len(seen) < count
+
+    return seen, listen
+
+
+def test_what_is_looked_at_is_told_and_may_be_stopped(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.0)
+    seen, listen = look_until(10**9)
+    whole = train(SQUARE, {**SQUARE, "seed": 1}, probes=LOOKS, listen=listen)
+    assert list(dict.fromkeys(each.looking for each in seen)) == [*LOOKS]
+    assert {(each.updates_done, each.updates) for each in seen} == {(4, 4)}
+    first = next(place for place, each in enumerate(seen) if each.looking == "escape")
+    _, listen = look_until(first - 5)  # within the curvatures of the second run
+    half = train(SQUARE, {**SQUARE, "seed": 1}, WIDER, probes=LOOKS, listen=listen)
+    assert [trace.updates for trace in half] == [2, 2]  # and the third has not begun
+    assert half[0].metrics["curvature_highest"] == whole[0].metrics["curvature_highest"]
+    assert half[1].metrics["curvature_highest"] is None
+    assert not any("escape_loss" in trace.metrics or "surface" in trace.arrays for trace in half)
+
+
+def test_what_is_quickly_looked_at_is_not_lost_when_training_is_stopped():
+    (trace,) = train({**SQUARE, "train": {"epochs": 1000}}, probes=LOOKS, listen=stop_before(6))
+    assert trace.updates == 5
+    assert trace.metrics["curvature_highest"] is not None
+    assert trace.metrics["sharp_random"] is not None
+
+
+@pytest.mark.parametrize(
+    ("width", "probe"), [(3, "curvature"), (60, "curvature"), (60, "sharpness"), (60, "surface"), (60, "largest-curvature")]
+)
+def test_a_forecast_is_what_looking_takes_at_most(width: int, probe: str, monkeypatch: pytest.MonkeyPatch):
+    """In calls, as if each took a second; the curvatures, which the others need too, are worked out beforehand."""
+    values = {**SQUARE, "model": {"width": width, "layers": 3}}
+    run = PlannedRun(name="base", patch={}, config=validate(values))
+    work = engine.prepare(run.config, engine.choose_device("cpu"))
+    for name in ("_spectrum", "sharpness", "surface"):
+        monkeypatch.setattr(f"trainlab.probes.{name}.time_call", lambda _: 1.0)
+    seconds, memory = engine.forecast_looks([run, run], [work, work], [probe, "accuracy"])
+    calls: list[str] = []
+
+    def count(name: str, call: Any) -> Any:
+        return lambda *given: calls.append(name) or call(*given)
+
+    before = [] if probe.endswith("curvature") else ["curvature"]
+    for name in ("curve", "measure", "differentiate"):
+        monkeypatch.setattr(_objective.LossSurface, name, count(name, getattr(_objective.LossSurface, name)))
+    train(values, probes=before)
+    spent = len(calls)
+    train(values, probes=[*before, probe])
+    made = len(calls) - 2 * spent
+    assert seconds[probe] % 2 == 0  # two runs
+    assert seconds[probe] / 2 / 4 <= made <= seconds[probe] / 2 + 20  # and what it takes to begin with
+    assert memory >= work.layout.total * 8 * (not before)
+
+
+def test_what_is_quickly_looked_at_is_not_forecast():
+    run = PlannedRun(name="base", patch={}, config=validate(BASE))
+    work = engine.prepare(run.config, engine.choose_device("cpu"))
+    assert engine.forecast_looks([run], [work], ["accuracy", "activations"]) == ({}, 0)

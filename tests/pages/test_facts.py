@@ -287,6 +287,13 @@ class TestSurface:
         for point, largest in (((1.0, 1.0), 4), ((2.0, 0.5), 8.5), ((4.0, 0.25), 32.125)):
             assert torch.linalg.eigvalsh(self.hessian(*point)).tolist() == pytest.approx([0, largest], abs=1e-12)
 
+    def test_no_batch_leaves_the_saddle_by_its_noise(self) -> None:
+        says("batch", "not where every sample's own gradient is 0: for y = w1 w2 x at (0, 0) no batch whatever helps")
+        weights, inputs = torch.zeros(2, requires_grad=True), torch.randn(20)
+        for x, y in zip(inputs, torch.randn(20), strict=True):
+            (gradient,) = torch.autograd.grad((y - weights[0] * weights[1] * x) ** 2, weights)
+            assert gradient.tolist() == [0, 0]
+
     def test_three_critical_points_with_a_penalty(self) -> None:
         says("critical-point", "±(0.7071, 0.7071)")
         point = torch.full((2,), math.sqrt(0.5), requires_grad=True)

@@ -1,6 +1,9 @@
 import dataclasses
 
+import numpy as np
+
 from trainlab.pictures.compare import draw
+from trainlab.report import Column, Table
 
 from .reports import make_compare, make_report, make_run
 
@@ -41,3 +44,17 @@ def test_without_a_grid_the_losses_have_the_whole_width():
 def test_one_seed_has_no_interval():
     runs = [make_run(name, metrics={"train_loss": 0.1}) for name in ("base", "a=1")]
     assert [text.get_text() for text in draw(make_report("compare", "x", runs)).axes[1].texts] == ["one seed has no interval"]
+
+
+def test_signals_by_depth_stand_at_the_foot_a_line_a_cell():
+    names = ("activation", "forward a layer", "input to output", "backward a layer", "input to output again")
+    rows = (("relu", 1.0, [2.0, 2.0, None], 1.0, [0.0, 5.0, 5.0]), ("tanh", 0.5, [4.0, 2.0, 1.0], 0.5, [1.0, 2.0, 4.0]))
+    report = make_compare()
+    depth = Table(name="depth", title="signals", columns=tuple(Column(name=name) for name in names), rows=rows)
+    *_, forward, backward, _ = draw(dataclasses.replace(report, tables=(*report.tables, depth))).axes
+    assert [axes.get_title() for axes in (forward, backward)] == ["mean square of the outputs", "mean square of the gradient there"]
+    assert [line.get_label() for line in forward.lines] == ["relu", "tanh"]
+    assert forward.lines[1].get_ydata().tolist() == [4.0, 2.0, 1.0]
+    assert backward.lines[0].get_ydata()[1:].tolist() == [5.0, 5.0]
+    assert np.isnan(backward.lines[0].get_ydata()[0])  # a log scale has no zero
+    assert backward.get_yscale() == "log"

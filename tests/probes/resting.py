@@ -54,6 +54,7 @@ def rest(
         loss_at=lambda _, batch: torch.stack([LOSSES[loss](call(batch.inputs), batch.target)]),
         predict=lambda batch, stochastic=None: (dropping or (lambda each, _: call(each)))(batch.inputs, stochastic)[None],
         outputs=lambda _: iter([]),
+        output_gradients=lambda _: iter([]),
         task=task,
         loss=loss,
         judge=LOSSES[loss],

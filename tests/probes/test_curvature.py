@@ -60,6 +60,8 @@ def test_a_large_network_is_estimated_and_agrees_with_the_whole(monkeypatch: pyt
     monkeypatch.setattr(_spectrum, "WHOLE", 10)
     (estimated,) = train(SMALL, probes=["curvature"])
     assert (whole.metrics["curvature_whole"], estimated.metrics["curvature_whole"]) == (1.0, 0.0)
+    assert whole.metrics["curvature_products"] == len(whole.arrays["eigenvalues"])
+    assert 16 < estimated.metrics["curvature_products"] <= 150 + 4 * 30 + 16
     largest = max(abs(whole.metrics["curvature_lowest"]), whole.metrics["curvature_highest"])
     for end in ("curvature_lowest", "curvature_highest"):
         assert estimated.metrics[end] == pytest.approx(whole.metrics[end], abs=1e-6 * largest)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.engine.runs import train
@@ -26,6 +28,22 @@ def test_it_is_turned_the_way_that_leads_lower(sign: float) -> None:
     assert (sign * direction > 0).all()
     assert trace.metrics["escape_slope"] < 0
     assert trace.arrays["escape-loss"].min() <= trace.arrays["escape-back"].min()
+
+
+def test_a_way_down_may_be_short(tmp_path: Path) -> None:
+    """w^4/4 - w^2/2000 at 0: curvature -0.001, and from 0.045 on it rises; curvature alone would ask for long steps."""
+    (tmp_path / "net.py").write_text(
+        "import torch\nfrom torch import nn\n\n\nclass Net(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.w = nn.Parameter(torch.zeros(1))\n\n"
+        "    def forward(self, inputs):\n        return 1 + inputs * (self.w**4 / 4 - self.w**2 / 2000)\n"
+    )
+    values = {"model": {"kind": "python", "target": f"{tmp_path}/net.py:Net"}, "data": "ones", "loss": "sum"}
+    (trace,) = train({**values, "train": {"updates": 0}}, probes=["escape"])
+    assert trace.metrics["escape_step"] == pytest.approx(0.02, rel=0.6)
+    step = trace.metrics["escape_step"]
+    assert trace.metrics["escape_loss"] == pytest.approx(1 + step**4 / 4 - step**2 / 2000, abs=1e-12)
+    assert trace.metrics["escape_loss"] < 1
+    assert len(trace.arrays["escape-steps"]) == 6
 
 
 def test_in_a_valley_it_leads_along() -> None:

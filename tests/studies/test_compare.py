@@ -158,7 +158,7 @@ class TestWinner:
         found = conclude(options, traces)
         assert found.answer.values["best"] is None
         assert found.answer.values["first"] == ["model.activation=tanh", "base"]
-        assert found.answer.text.startswith("No clear winner: activation tanh and activation relu cannot be told apart")
+        assert found.answer.text.startswith("No clear winner: activation tanh and relu cannot be told apart")
         assert {row["verdict"] for row in read_rows(found, "cells")} == {"first", "in doubt; the base"}
 
     def test_three_seeds_of_one_sign_are_no_proof(self) -> None:
@@ -327,9 +327,44 @@ class TestEqualUpdates:
         ]
         assert compare.then(CONFIG, options, [*traces, *again], lambda _: ()) is None
         found = conclude(options, [*traces, *again])
-        assert "At equal epochs (10), no clear winner: " in found.answer.text
-        assert "At equal updates (160), no clear winner: " in found.answer.text
+        assert found.answer.text.startswith("At equal epochs (10) no clear winner (")
+        assert "; at equal updates (160) no clear winner (" in found.answer.text
         assert len(read_rows(found, "cells-equal-updates")) == 3
+
+    def tell(self, seeds: int = 3, **more: float) -> str:
+        """Of rates and batch sizes, each cell with what it reaches at equal epochs and, where that is another, at equal updates."""
+        vary = {"optimizer.lr": [0.1, 0.5], "train.batch_size": [50, 100]}
+        config = replace(CONFIG, optimizer=replace(CONFIG.optimizer, lr=0.1))
+        options = replace(make_options(config, vary=vary), seeds=tuple(range(seeds)))
+        shares = {"base": 0.7, "optimizer.lr=0.5,train.batch_size=50": 0.9, **more}
+        traces = []
+        for run in compare.first(config, options).runs:
+            traces += self.stand(run, shares.get(run.name, 0.7), 160 if run.config.train.batch_size == 50 else 80)
+        plan = compare.then(config, options, traces, lambda _: ())
+        assert plan is not None
+        for run in plan.runs:
+            traces += self.stand(run, shares.get(f"{run.name.partition(',train.updates')[0]} held", 0.7), 160)
+        return compare.conclude(config, options, traces, (), ()).answer.text
+
+    def stand(self, run: Any, share: float, planned: int) -> list[Trace]:
+        right = np.arange(400) < round(share * 400)
+        known = {"metrics": {"test_accuracy": share}, "arrays": {"test-correct": right}, "samples": (800, 400), "task": "binary"}
+        return [make_run(run.name, run.patch, seed=run.config.seed, config=run.config, loss=[1.0, 0.1], planned=planned, **known)]
+
+    def test_a_winner_and_what_matters_where(self) -> None:
+        text = self.tell()
+        assert text == (
+            "Of lr / batch size, at equal epochs (10) 0.5 / 50 is best (test accuracy 90.0 %); at equal updates (160) 0.5 / 50 is "
+            "best (90.0 %). On its own, lr and batch size matter in both."
+        )
+        held = {"optimizer.lr=0.5,train.batch_size=100 held": 0.9}
+        assert self.tell(**held) == (
+            "Of lr / batch size, at equal epochs (10) 0.5 / 50 is best (test accuracy 90.0 %); at equal updates (160) no clear "
+            "winner (0.5 / 50 first, 90.0 %). On its own, lr matters in both, batch size only at equal epochs."
+        )
+
+    def test_one_seed_tells_no_chance(self) -> None:
+        assert self.tell(seeds=1).endswith("first, 90.0 %). One seed cannot tell whether that is chance: try --seeds 5.")
 
     def test_only_where_it_is_wanted(self) -> None:
         assert compare.then(CONFIG, cross(ACTS), [], lambda _: ()) is None
@@ -362,7 +397,12 @@ def test_signals_by_depth_where_they_are_changed() -> None:
                 replace(each, name=f"model.{2 * at}.weight")
                 for at, each in enumerate(make_run("x", gradients=[1.0] * 3).parameters[::2])
             ),
-            arrays={"initial-variance": np.array([8.0, 9, 4.0, 9, 2.0])},
+            arrays={
+                "initial-variance": np.array([8.0, 9, 4.0, 9, 2.0]),
+                "initial-mean": np.array([3.0, 9, 0.0, 9, 7.0]),
+                "initial-std": np.array([4.0, 9, 2.0, 9, 7.0]),
+                "initial-gradient-square": np.array([3.0, 9, 1.0, 9, 8.0]),
+            },
             series={"gradient-norm": make_series([[4.0, 2.0, 1.0]]), "loss": make_series([1.0, 0.5], per="epoch")},
         )
         for name in ("base", "model.activation=tanh")
@@ -370,7 +410,11 @@ def test_signals_by_depth_where_they_are_changed() -> None:
     ]
     traces = [replace(each, patch={} if each.name == "base" else {"model.activation": "tanh"}) for each in traces]
     row = read_rows(compare.conclude(CONFIG, options, traces, (), ()), "depth")[0]
-    assert (row["variance, last/first"], row["gradient, first/last"]) == (0.25, 4.0)
+    assert (row["variance last/first"], row["weight gradient first/last"]) == (0.25, 4.0)
+    assert row["input to output"] == [25.0, 4.0, 98.0]
+    assert row["input to output again"] == [3.0, 1.0, 8.0]
+    assert row["forward a layer"] == pytest.approx(4 / 25)  # the output layer, whose width the data set, is left out
+    assert row["backward a layer"] == pytest.approx(3 / 1)
 
 
 def test_times_are_told_apart_from_the_rest() -> None:
@@ -378,4 +422,14 @@ def test_times_are_told_apart_from_the_rest() -> None:
     traces = make_cell(options, {"base": (0.8,) * 3, "model.activation=tanh": (0.9,) * 3})
     table = compare.tabulate_times(traces, {"base": 0.002, "model.activation=tanh": 0.004})
     assert table.is_timed
+    assert table.title == "time, each trained by itself (differs from run to run)"
     assert table.rows[0] == ("base", 2.0, 16, pytest.approx(0.032), pytest.approx(0.32))
+
+
+def test_where_larger_batches_begin_to_cost() -> None:
+    options = cross({"train.batch_size": [50, 100, "full"]})
+    names = ("base", "train.batch_size=100", "train.batch_size=full")
+    traces = make_cell(options, dict.fromkeys(names, (0.8,) * 3))
+    for full, told in ((0.0035, "100"), (0.0019, "800")):
+        table = compare.tabulate_times(traces, dict(zip(names, (0.001, 0.0012, full), strict=True)))
+        assert table.title.endswith(f"; up to {told} samples an update takes less than twice the least")

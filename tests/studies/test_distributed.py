@@ -20,7 +20,7 @@ MANY = {
     "model": {"norm": "batch", "dropout": 0.2},
     "loss": "mse",
     "train": {"batch_size": 10, "accumulate": 3},
-    "distributed": {"ranks": 4, "reduction": "sum", "same_start": False},
+    "distributed": {"ranks": 4, "reduction": "sum", "same_start": False, "delay": 2},
 }
 IDEAL = {
     "distributed.reduction": "weighted",
@@ -29,6 +29,7 @@ IDEAL = {
     "train.batch_size": 30,
     "distributed.sync_batch_norm": True,
     "distributed.dropout": "union",
+    "distributed.delay": 0,
     "distributed.same_start": True,
 }
 
@@ -52,16 +53,17 @@ class TestPlan:
         assert not any(run.judged for run in beside)
         patches = [dict(run.patch) for run in beside]
         assert patches[0] == IDEAL
-        alone = [{key for key in IDEAL if key not in patch} for patch in patches[1:7]]
+        alone = [{key for key in IDEAL if key not in patch} for patch in patches[1:8]]
         assert alone == [
             {"distributed.reduction"},
             {"distributed.remainder"},
             {"train.accumulate", "train.batch_size"},
             {"distributed.sync_batch_norm"},
             {"distributed.dropout"},
+            {"distributed.delay"},
             {"distributed.same_start"},
         ]
-        without = [set(patch) for patch in patches[7:]]
+        without = [set(patch) for patch in patches[8:]]
         assert without == alone
         for run in beside:
             assert run.config.train.updates == 5
@@ -145,6 +147,7 @@ class TestAnswer:
             "train.accumulate": ("accumulation", 0.2),
             "distributed.sync_batch_norm": ("batch norm per rank", 0.3),
             "distributed.dropout": ("dropout streams", 0.5),
+            "distributed.delay": ("late gradients", 0.1),
             "distributed.same_start": ("unsynchronised start", 1.5),
         }
         facts = {"metrics": {"batch_norms": 1, "draws": 1}, "repeated": [0, 0, 3]}
@@ -161,10 +164,24 @@ class TestAnswer:
         assert found.answer.text.startswith(
             "4 ranks do not compute the update that one process would: the gradient is off by 400 %, because of sum for mean "
             "(300 % alone), then unsynchronised start (150 % alone), then batch norm per rank (30 % alone), then "
-            "duplicated samples "
-            "(5 % alone). Divide the gradient by the 4 ranks."
+            "late gradients (10 % alone), then duplicated samples (5 % alone). Divide the gradient by the 4 ranks."
         )
         assert "What dropout streams add, 50 %, is meant." in found.answer.text
+
+    def test_what_is_meant_comes_first_where_it_is_the_larger(self) -> None:
+        config = validate({**PLAIN, "model": {"norm": "batch", "dropout": 0.2}})
+        facts = {"metrics": {"batch_norms": 1, "draws": 1}}
+        traces = [make(config, error=1.01, **facts)]
+        for run in first(config, make_options(config)).runs[1:]:
+            patch = dict(run.patch)
+            effects = {"distributed.sync_batch_norm": 0.1, "distributed.dropout": 1.0}
+            left = [effect for key, effect in effects.items() if key not in patch]
+            traces.append(make(config, patch, error=max(left, default=1e-16), **facts))
+        assert finish(config, traces).answer.text == (
+            "4 ranks do not compute the update that one process would: the gradient is off by 101 %, by dropout streams "
+            "(100 % alone), as is meant, and by batch norm per rank (10 % alone), which is not. "
+            "Synchronise batch norm (SyncBatchNorm)."
+        )
 
     def test_what_is_meant_is_no_fault(self) -> None:
         config = validate({**PLAIN, "model": {"dropout": 0.2}})

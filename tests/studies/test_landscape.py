@@ -67,8 +67,9 @@ def study(*traces: Trace, config: Config | None = None) -> Conclusion:
 def test_a_saddle() -> None:
     conclusion = study(place(-2.0, 2.0))
     assert conclusion.answer.text == (
-        "It stopped at a saddle: the gradient is 1e-09, a step against it gains 0 % of the loss (limit 0.1 %); the curvatures go "
-        "from -2 to 2, 1 of 2 above 0. A step of 1 along the escape direction takes the loss from 1 to 0.25. The highest curvature "
+        "It stopped at a saddle, uphill one way and downhill another: the gradient is 1e-09, a step against it gains 0 % "
+        "of the loss (limit 0.1 %); the curvatures go from -2 to 2, 1 of 2 above 0. A step of 1 along "
+        "the escape direction takes the loss from 1 to 0.25. The highest curvature "
         "is stable up to a rate of 1 (2/curvature); 0.1 is 10 % of it."
     )
     assert conclusion.answer.values["kind"] == "saddle"
@@ -86,9 +87,12 @@ SMALL = "the gradient is 1e-09, a step against it gains 0 % of the loss (limit 0
 @pytest.mark.parametrize(
     ("trace", "text"),
     [
-        (place(1.0, 4.0, loss=0.5), f"It stopped at a minimum: {SMALL} 1 to 4, all above 0."),
-        (place(0.0, 4.0, loss=0.5), f"It stopped at a degenerate minimum: {SMALL} 0 to 4, 1 of 2 above 0, the others 0."),
-        (place(0.0, 0.0), f"It stopped on a plateau: {SMALL} 0 to 0, 0 of 2 above 0."),
+        (place(1.0, 4.0, loss=0.5), f"It stopped at a minimum, uphill every way: {SMALL} 1 to 4, all above 0."),
+        (
+            place(0.0, 4.0, loss=0.5),
+            f"It stopped at a degenerate minimum, a valley with a level floor: {SMALL} 0 to 4, 1 of 2 above 0, the others 0.",
+        ),
+        (place(0.0, 0.0), f"It stopped on a plateau, level as far as can be seen: {SMALL} 0 to 0, 0 of 2 above 0."),
     ],
 )
 def test_the_other_places(trace: Trace, text: str) -> None:
@@ -146,6 +150,19 @@ def test_a_run_that_died_has_no_place() -> None:
     conclusion = study(dead)
     assert conclusion.answer.text == "It did not stop anywhere: it left the finite numbers at update 7."
     assert read_rows(conclusion, "places")[0]["verdict"] == "not finite"
+
+
+def test_what_was_ended_early_is_told_as_far_as_it_got() -> None:
+    whole = place(-2.0, 2.0)
+    nothing = study(replace(whole, metrics={"train_loss": 1.0}, arrays={}))
+    assert nothing.answer.text.endswith("the command was ended before its curvatures were known.")
+    assert {table.name for table in nothing.tables} == {"places"}
+    curved = {name: value for name, value in whole.metrics.items() if not name.startswith(("escape", "sharp"))}
+    arrays = {name: value for name, value in whole.arrays.items() if not name.startswith("escape")}
+    partly = study(replace(whole, metrics=curved, arrays=arrays))
+    assert partly.answer.text.startswith("It stopped at a saddle, uphill one way")
+    assert "escape" not in partly.answer.text
+    assert {table.name for table in partly.tables} == {"places", "sharpness", "spectrum"}
 
 
 def test_many_curvatures_are_told_by_decade() -> None:

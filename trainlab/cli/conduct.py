@@ -118,7 +118,7 @@ def conduct(command: str, chosen: Chosen, shared: Shared) -> int:
 
                 report = write_mended(report, source, config, options, check)
     except UserError as error:
-        raise locate(error, {**sources, "weights": "--weights"} if "weights" in options.chosen else sources) from error
+        raise locate(error, {**sources, **{name: f"--{name}" for name in options.chosen}}) from error
     report = replace(report, exit_code=_choose_exit_code(report, watcher))
     if command == "distributed" and os.environ.get("RANK", "0") != "0":
         return report.exit_code  # torchrun has started one that reports for all
@@ -364,7 +364,7 @@ def write_cost(cost: Estimate, destinations: list[streams.Destination]) -> None:
         f"runs     {least}{cost.runs}",
         f"updates  {least}{cost.updates}",
         f"memory   {least}{cost.bytes / 2**20:.3g} MiB beside torch and the data",
-        f"time     {least}{cost.seconds:.2g} s of training",
+        f"time     {least}{_say_seconds(cost.seconds)} of training{_say_looks(cost)}",
         *(f"skipped  {each.run}: {each.reason}" for each in cost.skipped),
     ]
     skipped = [{"run": each.run, "reason": each.reason} for each in cost.skipped]
@@ -373,9 +373,21 @@ def write_cost(cost: Estimate, destinations: list[streams.Destination]) -> None:
         "updates": cost.updates,
         "bytes": cost.bytes,
         "seconds": cost.seconds,
+        "looks": dict(cost.looks),
         "at_least": cost.is_least,
         "skipped": skipped,
     }
     for destination in destinations:
         text = json.dumps(values, indent=1) if destination.format == "json" else "\n".join(lines)
         streams.write(f"{text}\n", destination.path)
+
+
+def _say_looks(cost: Estimate) -> str:
+    """What is to be measured where the runs end, if that takes long, and how long."""
+    longest = sorted(cost.looks.items(), key=lambda each: -each[1])
+    told = ", ".join(f"{name.replace('-', ' ')} {_say_seconds(seconds)}" for name, seconds in longest)
+    return f", then up to {_say_seconds(sum(cost.looks.values()))} of measuring ({told})" if told else ""
+
+
+def _say_seconds(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 99 else f"{seconds / 60:.2g} min" if seconds < 5900 else f"{seconds / 3600:.3g} h"

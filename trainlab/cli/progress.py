@@ -41,7 +41,9 @@ class Watcher:
 
     def _draw(self, progress: Progress) -> None:
         done = f"{progress.runs_done:,}/{progress.runs:,} runs, {progress.epochs_done:,}/{progress.epochs:,} epochs"
-        if progress.best is not None:
+        if progress.looking:
+            done += f", measuring {progress.looking.replace('-', ' ')}"
+        elif progress.best is not None:
             done += f", best loss {progress.best:.4g}"
         if self._bar is None:
             from rich.console import Console

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from trainlab.config.types import Flag, PositiveInt, Setting, refuse
+from trainlab.config.types import Count, Flag, PositiveInt, Setting, refuse
 
 
 def _check_shares(value: Any) -> Any:
@@ -50,6 +50,8 @@ class Distributed(Setting):
         same_start: all ranks begin with the weights of the first.
         dropout: what each rank draws masks and noise from. `own`: a stream of its own; `same`: all ranks from one, so that their
             masks are alike; `union`: the parts of what one process would draw.
+        delay: by how many updates gradients are late, as where ranks do not wait for each other: they are taken at the weights of
+            so many updates before.
         through: who averages: a plain `all_reduce` after the backward pass, or torch's DistributedDataParallel within it.
     """
 
@@ -63,4 +65,5 @@ class Distributed(Setting):
     broadcast_buffers: Flag = True
     same_start: Flag = True
     dropout: Literal["own", "same", "union"] = "own"
+    delay: Count = 0
     through: Literal["all_reduce", "ddp"] = "all_reduce"

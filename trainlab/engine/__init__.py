@@ -21,7 +21,14 @@ from trainlab.engine._alone import OneByOne
 from trainlab.engine._batches import expand
 from trainlab.engine._course import Course, Listen, Progress
 from trainlab.engine._grouping import count_bytes, count_rows_at_rest, find_way, group
-from trainlab.engine._looking import drop_out, iterate_outputs, measure_samples, measure_steps, respond
+from trainlab.engine._looking import (
+    drop_out,
+    iterate_output_gradients,
+    iterate_outputs,
+    measure_samples,
+    measure_steps,
+    respond,
+)
 from trainlab.engine._loop import STEERS, plan_measures, train_stack
 from trainlab.engine._memory import keep_freed_memory
 from trainlab.engine._mlp import HandWritten
@@ -36,7 +43,7 @@ from trainlab.engine._workers import Doing, Elsewhere, Shared, Shares, Workers
 from trainlab.losses import find_loss, name_loss
 from trainlab.plan import PlannedRun
 from trainlab.report import Module, Number, Parameter, Trace
-from trainlab.step import Batch, Evaluation, Objective
+from trainlab.step import Batch, Evaluation, Objective, StoppedError
 
 __all__ = [
     "ALWAYS",
@@ -47,6 +54,7 @@ __all__ = [
     "Workers",
     "choose_device",
     "find_batch_size",
+    "forecast_looks",
     "forget",
     "measure_cost",
     "prepare",
@@ -66,6 +74,7 @@ def forget() -> None:
 
 
 TIMED, TIMED_SECONDS = 5, 0.1  # updates of a run that are timed at least, and for how long at least
+PATIENCE_SECONDS = 1.0  # after the wish to stop, for what is quickly measured where the runs have come to
 PIECE = 1024  # samples evaluated at a time: bounds memory, and no run's arithmetic depends on another's
 
 
@@ -99,7 +108,7 @@ def train(
 
         def tick(update: int) -> bool:
             nonlocal shared, whole, others
-            if isinstance(workers, Workers) and (shares := ask(update - 1)):
+            if not recorder.looking and isinstance(workers, Workers) and (shares := ask(update - 1)):
                 whole = shares[0] == positions
                 shared = workers.share(runs, works, probes, shares[whole:], course)
                 others = shared.look
@@ -192,6 +201,43 @@ def measure_cost(runs: Sequence[PlannedRun], works: Sequence[Work], updates: int
     return seconds, max((count_bytes([works[position] for position in positions]) for positions in group(works)), default=0)
 
 
+def forecast_looks(runs: Sequence[PlannedRun], works: Sequence[Work], probes: Sequence[str]) -> tuple[dict[str, float], int]:
+    """What looking at the places that runs come to would cost: by probe seconds at most, and bytes at the peak.
+
+    Told by the probes that have `forecast(evaluation)`, of the first run of each stack, where it begins.
+    """
+    seconds: dict[str, float] = {}
+    peak = 0
+    for positions in _cut(runs, works):
+        names = dict.fromkeys(each.partition("=")[0] for each in (*probes, *runs[positions[0]].probes))
+        modules = {name: plugins.load("trainlab.probes", name) for name in names}
+        asked = {name: _ask_forecast(name, module) for name, module in modules.items() if hasattr(module, "forecast")}
+        if not asked:
+            continue
+        recorder = Recorder()
+
+        def tick(_update: int, recorder: Recorder = recorder) -> bool:
+            return bool(recorder.looking)  # no update is made
+
+        (trace,) = _train_group([runs[positions[0]]], [works[positions[0]]], asked, tick, recorder)
+        for name in asked:
+            seconds[name] = seconds.get(name, 0.0) + len(positions) * (trace.metrics.get(f"{name}_seconds") or 0.0)
+            peak = max(peak, int(trace.metrics.get(f"{name}_bytes") or 0))
+    return seconds, peak
+
+
+def _ask_forecast(name: str, probe: ModuleType) -> ModuleType:
+    """A probe that measures what `probe` would cost."""
+
+    def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
+        told = zip(("seconds", "bytes"), probe.forecast(evaluation), strict=True)
+        return {f"{name}_{what}": torch.full((len(evaluation.flat),), float(value), dtype=torch.float64) for what, value in told}
+
+    asking = ModuleType(probe.__name__)
+    setattr(asking, "evaluate", evaluate)  # noqa: B010  # a module has no such attribute
+    return asking
+
+
 def time_updates(runs: Sequence[PlannedRun], works: Sequence[Work], rounds: int = 3) -> list[float]:
     """Seconds an update of each run takes, trained by itself: the least of a few rounds, in which they take turns."""
     least = [math.inf] * len(runs)
@@ -226,10 +272,19 @@ def _train_group(
     parts = [len(part.inputs) for part in (work.train, work.validation, work.test) if part is not None]
     room = find_room(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
 
+    late = math.inf
+
+    def heed() -> None:
+        nonlocal late
+        if not tick(work.updates + 1):
+            late = min(late, time.perf_counter() + PATIENCE_SECONDS)
+            if time.perf_counter() > late:
+                raise StoppedError
+
     def rest(weights: Weights, before: Tensor, members: Sequence[Work] = ()) -> Evaluation:
         rows = room.pad(list(range(len(before))))
         padded = weights if len(rows) == len(before) else weights.select([max(row, 0) for row in rows])
-        return _evaluation(work, program, room, padded, before, members)
+        return _evaluation(work, program, room, padded, before, members, heed)
 
     measured: dict[str, Tensor] = {}
     starting = [probe for probe in probes.values() if hasattr(probe, "evaluate_start")]
@@ -245,6 +300,7 @@ def _train_group(
         evaluation = rest(_gather(stack.final), _gather(stack.last).flat, works)
         with torch.no_grad():
             for name, probe in ending.items():
+                recorder.looking = name.partition("=")[0]
                 if hasattr(probe, "evaluate"):
                     measured.update(probe.evaluate(evaluation))
                 if hasattr(probe, "condense"):
@@ -302,10 +358,18 @@ def _gather(ended: Sequence[Weights | Apart | None]) -> Weights:
     )
 
 
-def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, before: Tensor, members: Sequence[Work]) -> Evaluation:
+def _evaluation(
+    work: Work,
+    program: Program,
+    room: Rows,
+    weights: Weights,
+    before: Tensor,
+    members: Sequence[Work],
+    heed: Callable[[], None],
+) -> Evaluation:
     """What probes see of the rows that `before` has; the others are padding, and stay out of sight.
 
-    The runs themselves, `members`, are asked for where dropout is to drop; without them it cannot.
+    The runs themselves, `members`, are asked for where dropout is to drop; without them it cannot. `heed`: see `LossSurface`.
     """
     rows, runs = len(weights.flat), len(before)
 
@@ -339,6 +403,10 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
         held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
         return iterate_outputs(work.model, work.layout, held, batch, work.config.train.precision)
 
+    def output_gradients(batch: Batch) -> Iterator[dict[str, Tensor]]:
+        held = Weights(flat=before, fixed=weights.fixed, random=weights.random)
+        return iterate_output_gradients(work.model, work.layout, work.loss, held, batch)
+
     def sample_norms(batch: Batch) -> Tensor:
         return torch.stack(
             [measure_samples(work.model, work.layout, work.loss, weights.select([row]), batch) for row in range(runs)]
@@ -350,7 +418,7 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
         from trainlab.engine._objective import LossSurface
 
         if run not in objectives:
-            objectives[run] = LossSurface(members[run] if members else work, weights.select([run]))
+            objectives[run] = LossSurface(members[run] if members else work, weights.select([run]), heed)
         return objectives[run]
 
     def step_norms(batch: Batch) -> Tensor | None:
@@ -365,6 +433,7 @@ def _evaluation(work: Work, program: Program, room: Rows, weights: Weights, befo
         loss_at=loss_at,
         predict=predict,
         outputs=outputs,
+        output_gradients=output_gradients,
         sample_norms=sample_norms,
         step_norms=step_norms,
         task=work.task,

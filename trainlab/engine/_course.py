@@ -20,6 +20,7 @@ class Progress:
 
     Attributes:
         best: the lowest mean training loss of an epoch so far; None before the first.
+        looking: the probe that is measuring what some runs have come to; empty while they train.
     """
 
     runs: int
@@ -29,6 +30,7 @@ class Progress:
     epochs: int
     epochs_done: int
     best: float | None = None
+    looking: str = ""
 
 
 Listen = Callable[[Progress], bool]
@@ -87,6 +89,7 @@ class Course:
                 epochs_done=self._epochs_done
                 + sum(len(runs) * (updates // self._works[runs[0]].updates_per_epoch) for runs, updates in doing),
                 best=self._best if math.isfinite(self._best) else None,
+                looking="" if recorder is None else recorder.looking,
             )
         )
         return self.going

@@ -76,7 +76,7 @@ def _count_rows(work: Work, way: Way) -> int:
     if isinstance(way.program, OneByOne):
         return max(1, min(most, CACHE_BYTES // max(state, 1)))  # the fewer runs take turns, the more of their weights stay at hand
     if not isinstance(way.program, HandWritten):  # which sees to that itself
-        most = min(most, CACHE_BYTES // max(*_measure_activations(work), 1))
+        most = min(most, CACHE_BYTES // max([*_measure_activations(work), 1]))
     return way.room.round(most)
 
 

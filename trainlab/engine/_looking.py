@@ -43,6 +43,33 @@ def iterate_outputs(
         yield found
 
 
+def iterate_output_gradients(
+    model: nn.Module, layout: Layout, loss: str | Loss, weights: Weights, batch: Batch
+) -> Iterator[dict[str, Tensor]]:
+    """For each run, the gradient of the mean loss with respect to the output of every leaf module, on `batch` `[sample, ...]`.
+
+    In the mode of `iterate_outputs`, and in the number format of the weights: in fp16 small gradients would be 0.
+    """
+    _normalize_by_batch(model, batch)
+    leaves = {name: module for name, module in model.named_modules() if not list(module.children())}
+    for row in range(len(weights.flat)):
+        found: dict[str, Tensor] = {}
+        hooks = [module.register_forward_hook(functools.partial(_watch, found, name)) for name, module in leaves.items()]
+        try:
+            # cuDNN has no backward pass for recurrent layers in evaluation mode
+            with torch.backends.cudnn.flags(enabled=False), torch.enable_grad():
+                output = functional_call(model, _take_row(layout, weights, row), (batch.inputs,))
+                value = find_loss(loss)(output, batch.target)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if not value.requires_grad:  # nothing on the way to the loss is a module's output
+            yield {}
+            continue
+        gradients = torch.autograd.grad(value, list(found.values()), allow_unused=True, materialize_grads=True)
+        yield dict(zip(found, gradients, strict=True))
+
+
 def respond(model: nn.Module, layout: Layout, weights: Weights, batch: Batch, runs: int, precision: str = "float32") -> Tensor:
     """The output of the first `runs` rows on `batch` `[sample, ...]`, batch norm normalising by these samples; moves nothing."""
     _normalize_by_batch(model, batch)
@@ -217,6 +244,13 @@ def _find_last(output: Tensor, batch: Batch) -> tuple[Tensor, Tensor | None]:
     if batch.target is None or output.dim() != 3 or batch.target.dim() < 2 or not output.shape[1] == batch.target.shape[1] == steps:
         return output, batch.target
     return output[:, -1:], batch.target[:, -1:]
+
+
+def _watch(found: dict[str, Tensor], name: str, _module: nn.Module, _arguments: object, output: object) -> Tensor | None:
+    if not isinstance(output, Tensor) or not output.is_floating_point():
+        return None
+    found[name] = output if output.requires_grad else output.detach().requires_grad_()
+    return found[name].clone()  # the next module may work in place
 
 
 def _keep(found: dict[str, Tensor], name: str, _module: nn.Module, _arguments: object, output: object) -> None:

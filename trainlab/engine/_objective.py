@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 import torch
@@ -41,9 +41,9 @@ FEW_DIRECTIONS = 32  # at a time
 class LossSurface:
     """See `trainlab.step.Objective`."""
 
-    def __init__(self, work: Work, weights: Weights) -> None:
-        """Of one run, whose row is the only one in `weights`."""
-        self._work, self._loss = work, find_loss(work.loss)
+    def __init__(self, work: Work, weights: Weights, heed: Callable[[], None] = lambda: None) -> None:
+        """Of one run, whose row is the only one in `weights`; `heed` is called again and again, and may raise `StoppedError`."""
+        self._work, self._loss, self._heed = work, find_loss(work.loss), heed
         self.penalty = _find_penalty(work)
         device = weights.flat.device
         self._dtype = weights.flat.dtype if device.type == "mps" else torch.float64
@@ -107,6 +107,7 @@ class LossSurface:
 
     def _compute(self, flat: Tensor, piece: Batch) -> Tensor:
         """The loss of a piece, without the penalty."""
+        self._heed()
         parameters = {name: each[0] for name, each in self._work.layout.unflatten(flat[None]).items()}
         fixed = {name: each.clone() for name, each in self._fixed.items()}  # running statistics are moved in place
         with _use_plain_kernels(flat), fork_random(flat.device):
@@ -158,6 +159,7 @@ class LossSurface:
         total = torch.zeros_like(directions)
         with torch.enable_grad():
             for gradient, leaf in self._iterate_graphs():
+                self._heed()
                 if gradient.requires_grad:  # a loss that is linear in the weights curves nowhere
                     total += _take_gradients(gradient, leaf, directions)
         return total

@@ -20,9 +20,14 @@ The first pieces are smaller, 1, 1, 2, 4 and so on: where runs keep ending, a se
 
 
 class Recorder:
-    """Rows of measurements, kept on the device until the end: one transfer, not one an update."""
+    """Rows of measurements, kept on the device until the end: one transfer, not one an update.
+
+    Attributes:
+        looking: the probe that is measuring what the runs have come to; empty before.
+    """
 
     def __init__(self) -> None:
+        self.looking = ""
         # series name -> segments during which the same runs were training: (rows, when, blocks of values `[BLOCK, row, ...]`)
         self._segments: dict[tuple[str, Literal["update", "epoch"]], list[tuple[list[int], list[int], list[Tensor]]]] = {}
 

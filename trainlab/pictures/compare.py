@@ -1,4 +1,4 @@
-"""Every cell with its seeds and what separates it from the best; the losses; of two factors, how they do together."""
+"""Every cell with its seeds and what separates it from the best; the losses; two factors together; the signals by depth."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
 MOST_LINES = 10  # courses of the loss that can be followed
 LOWER = 4.6  # inches
+SHORT = 8  # letters of a value that has room below its column
 
 
 def draw(report: Report) -> Figure:
     """Left: each cell's seeds and their mean, the best on top. Right: next to the best, with the corrected interval.
 
-    Below: the course of the training loss, and, where two factors were crossed, the grid as a heat map.
+    Below: the course of the training loss, and, where two factors were crossed, the grid as a heat map. At the foot, where they
+    were measured, the signals by depth: what the layers put out, and the gradient there.
     """
     with use_style():
         table = next((table for table in report.tables if table.name == "cells"), None)
@@ -38,7 +40,9 @@ def draw(report: Report) -> Figure:
         labels = {name: name for name in arms} if table is None else _read_labels(table, arms)
         metric = _find_metric(report)
         height = max(3.2, 1.8 + 0.42 * len(labels))
-        figure, rows = make_figure(report, rows=2, columns=2, height=height + LOWER, height_ratios=[height, LOWER])
+        depth = next((table for table in report.tables if table.name == "depth"), None)
+        heights = [height, LOWER, *([LOWER] if depth is not None else [])]
+        figure, rows = make_figure(report, rows=len(heights), columns=2, height=sum(heights), height_ratios=heights)
         _draw_cells(rows[0][0], {label: arms[name] for name, label in labels.items()}, metric)
         _draw_differences(rows[0][1], labels, report)
         _draw_losses(rows[1][0], {label: arms[name] for name, label in labels.items()})
@@ -50,6 +54,9 @@ def draw(report: Report) -> Figure:
             rows[1][0].set_subplotspec(grid[1, :])
         else:
             _draw_grid(rows[1][1], crossed)
+        if depth is not None:
+            _draw_depth(rows[2][0], depth, "input to output", "mean square of the outputs")
+            _draw_depth(rows[2][1], depth, "input to output again", "mean square of the gradient there")
     return figure
 
 
@@ -137,6 +144,26 @@ def _draw_losses(axes: Axes, cells: dict[str, list[Run]]) -> None:
     axes.legend(fontsize=10)
 
 
+def _draw_depth(axes: Axes, table: Table, column: str, title: str) -> None:
+    """One line a cell through its layers, as far as they are above 0."""
+    from matplotlib.ticker import MaxNLocator
+
+    names = [each.name for each in table.columns]
+    place, words, drawn = names.index(column), names.index("forward a layer"), False
+    for position, row in enumerate(table.rows[:MOST_LINES]):
+        values = [value if value is not None and math.isfinite(value) and value > 0 else math.nan for value in row[place]]
+        drawn |= not all(map(math.isnan, values))
+        label = shorten_name(" / ".join(map(str, row[:words])), 24)
+        axes.plot(range(1, len(values) + 1), values, label=label, **choose_line(position))
+    if not drawn:
+        say_empty(axes, "nothing above 0 was measured")
+        return
+    axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("layer, input → output")
+    axes.set_title(title, fontsize=12)
+
+
 def _draw_grid(axes: Axes, table: Table) -> None:
     across = [column.name for column in table.columns[1:]]
     values: list[list[Any]] = [[math.nan if value is None else value for value in row[1:]] for row in table.rows]
@@ -149,7 +176,9 @@ def _draw_grid(axes: Axes, table: Table) -> None:
                 dark = value < (min(known) + max(known)) / 2
                 text = f"{100 * value:.1f}" if is_share else f"{value:.3g}"
                 axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black", fontsize=12)
-    axes.set_xticks(range(len(across)), [shorten_name(name, 14) for name in across])
+    labels = [shorten_name(name, 14) for name in across]
+    tilt: dict[str, Any] = {"rotation": 20, "ha": "right"} if max(map(len, labels)) > SHORT else {}
+    axes.set_xticks(range(len(labels)), labels, **tilt)
     axes.set_yticks(range(len(values)), [shorten_name(str(row[0]), 18) for row in table.rows])
     axes.grid(visible=False)
     axes.set_ylabel(table.columns[0].name)

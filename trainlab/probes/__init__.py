@@ -10,5 +10,7 @@ A module here has one or more of these functions:
   in the trace is called like the probe.
 - `evaluate(evaluation: Evaluation) -> dict[str, Tensor]`: once, at the end of training: `[run]` values become metrics, longer
   ones arrays. Where it has a second argument, `number`, a plan may set it: `name=0.1`.
+- `forecast(evaluation: Evaluation) -> tuple[float, int]`: of a probe that takes long, seconds and bytes that `evaluate` or
+  `condense` would take for the first run, at most; found out in a small part of them.
 - `evaluate_start(evaluation: Evaluation) -> dict[str, Tensor]`: the same, once, before the first update.
 """

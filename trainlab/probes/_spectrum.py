@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from trainlab.numerics import norm_rows
+from trainlab.probes._facts import time_call
 from trainlab.probes._lanczos import KEPT, Ends, draw_signs, find_density, find_ends, find_trace
 from trainlab.step import Objective
 
@@ -42,6 +43,7 @@ class Spectrum:
         trace: the sum of all.
         trace_error: its standard error; 0 where it is exact.
         is_whole: these are all.
+        products: of the Hessian with a vector that it took.
     """
 
     values: Tensor
@@ -54,6 +56,7 @@ class Spectrum:
     trace: float
     trace_error: float
     is_whole: bool
+    products: int
 
 
 _known: WeakKeyDictionary[Objective, Spectrum] = WeakKeyDictionary()
@@ -101,6 +104,7 @@ def _compute_whole(objective: Objective) -> Spectrum:
         trace=float(hessian.trace()),
         trace_error=0.0,
         is_whole=True,
+        products=len(values),
     )
 
 
@@ -135,7 +139,26 @@ def _estimate(objective: Objective) -> Spectrum:
         trace=trace,
         trace_error=trace_error,
         is_whole=False,
+        products=ends.products + values.numel() + SIGNS,
     )
+
+
+def forecast_spectrum(objective: Objective) -> tuple[float, int]:
+    """Seconds and bytes that `find_spectrum` takes at most, from one of its products."""
+    size = len(objective.at)
+    item = objective.at.element_size()
+    if size <= WHOLE:
+        rows = torch.eye(size, dtype=objective.at.dtype, device=objective.at.device)[:ROWS]
+        return math.ceil(size / ROWS) * time_call(lambda: objective.curve(rows)), 3 * size**2 * item
+    start = _draw_start(objective)[None]
+    return (MOST + DRAWS * STEPS + SIGNS) * time_call(lambda: objective.curve(start)), _count_room(objective) * size * item
+
+
+def forecast_ends(objective: Objective, most: int) -> tuple[float, int]:
+    """The same of `search_ends`."""
+    start = _draw_start(objective)[None]
+    size = len(objective.at) * objective.at.element_size()
+    return min(most, len(objective.at)) * time_call(lambda: objective.curve(start)), _count_room(objective) * size
 
 
 def find_scale(objective: Objective) -> float:

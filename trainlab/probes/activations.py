@@ -13,9 +13,9 @@ NEAR = 0.03
 
 
 def evaluate_start(evaluation: Evaluation) -> dict[str, Tensor]:
-    """`initial-variance` and `initial-saturated`: what `evaluate` calls `activation-...`, at the initial weights."""
+    """`initial-mean`, `-std`, `-variance` and `-saturated`: what `evaluate` calls `activation-...`, at the initial weights."""
     measured = evaluate(evaluation)
-    return {f"initial-{name}": measured[f"activation-{name}"] for name in ("variance", "saturated")}
+    return {f"initial-{name}": measured[f"activation-{name}"] for name in ("mean", "std", "variance", "saturated")}
 
 
 def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:

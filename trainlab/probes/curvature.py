@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from trainlab.numerics import norm_rows
-from trainlab.probes._facts import gather
-from trainlab.probes._spectrum import find_scale, find_size, find_spectrum, is_defined
+from trainlab.probes._facts import visit
+from trainlab.probes._spectrum import find_scale, find_size, find_spectrum, forecast_spectrum, is_defined
 from trainlab.step import Evaluation, Objective
 
 DOUBLINGS = range(-2, 8)
@@ -29,13 +29,18 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         curvature_lowest, curvature_highest: `[run]`: the ends of the spectrum; curvature_error: how far they may be off.
         curvature_trace: `[run]`: sum of the eigenvalues; curvature_trace_error: its standard error.
         curvature_whole: `[run]`: 1 if all eigenvalues are known, 0 if the ends, and the rest as a density.
+        curvature_products: `[run]`: of the Hessian with a vector that it took, each at the cost of about two gradients.
         curvature_exact: `[run]`: 1 if second derivatives are exact, 0 if they are differences of gradients.
         curvature_samples: `[run]`: how many samples the curvatures are taken on.
         curvature_penalty: `[run]`: see `Objective.penalty`.
         eigenvalues: `[run, place]`: all of them, or places that stand for a share of them; eigenvalue-shares: these shares.
     """
-    found = [_measure(evaluation.objective(run)) for run in range(len(evaluation.flat))]
-    return gather(found)
+    return visit(evaluation, _measure)
+
+
+def forecast(evaluation: Evaluation) -> tuple[float, int]:
+    """The spectrum takes nearly all of it, and the other probes find it known."""
+    return forecast_spectrum(evaluation.objective(0))
 
 
 def _measure(objective: Objective) -> dict[str, Tensor]:
@@ -59,6 +64,7 @@ def _measure(objective: Objective) -> dict[str, Tensor]:
         "curvature_trace": spectrum.trace,
         "curvature_trace_error": spectrum.trace_error,
         "curvature_whole": float(spectrum.is_whole),
+        "curvature_products": float(spectrum.products),
         "curvature_exact": float(objective.is_exact),
         "curvature_samples": float(objective.samples),
         "curvature_penalty": objective.penalty,

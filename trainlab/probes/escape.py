@@ -7,13 +7,14 @@ import math
 import torch
 from torch import Tensor
 
-from trainlab.probes._facts import gather
+from trainlab.probes._facts import visit
 from trainlab.probes._spectrum import find_scale, find_size, find_spectrum, find_step, is_defined
 from trainlab.step import Evaluation, Objective
 
 SIZES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Steps, in units of the one that would change the loss by all of itself if the curvature stayed as it is."""
 
+SHORTER = 3  # times a tenth of them is tried, where the loss rises at once: a way down may be narrow
 FURTHEST = 10.0  # of that unit, in sizes of the weights
 FEW = 16  # weights of which each is told
 
@@ -28,8 +29,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
         escape-shares: `[run, parameter]`: of the squared length of the direction.
         escape-direction: `[run, weight]`: the direction itself; for networks of few weights.
     """
-    found = [_measure(evaluation.objective(run), evaluation.layout.sizes) for run in range(len(evaluation.flat))]
-    return gather(found)
+    return visit(evaluation, lambda objective: _measure(objective, evaluation.layout.sizes))
 
 
 def _measure(objective: Objective, sizes: tuple[int, ...]) -> dict[str, Tensor]:
@@ -38,8 +38,12 @@ def _measure(objective: Objective, sizes: tuple[int, ...]) -> dict[str, Tensor]:
     spectrum = find_spectrum(objective)
     direction = spectrum.low
     unit = _round(find_step(find_scale(objective), spectrum.lowest, FURTHEST * find_size(objective.at)))
-    steps = [size * unit for size in SIZES]
-    ahead, behind = ([objective.measure(objective.at + sign * step * direction) for step in steps] for sign in (1, -1))
+    steps, ahead, behind = _walk(objective, direction, unit)
+    here = objective.measure(objective.at)
+    for shorter in range(1, SHORTER + 1):
+        if min(*ahead, *behind) < here:
+            break
+        steps, ahead, behind = _walk(objective, direction, unit / 10**shorter)
     lower, other = min(ahead), min(behind)
     is_tie = math.isclose(lower, other, rel_tol=1e-6)
     if direction[direction.abs().argmax()] < 0 if is_tie else not lower <= other:
@@ -57,6 +61,13 @@ def _measure(objective: Objective, sizes: tuple[int, ...]) -> dict[str, Tensor]:
         "escape-shares": shares,
     }
     return found | ({"escape-direction": direction} if len(direction) <= FEW else {})
+
+
+def _walk(objective: Objective, direction: Tensor, unit: float) -> tuple[list[float], list[float], list[float]]:
+    """Steps, and the losses there, one way and the other."""
+    steps = [float(f"{size * unit:.6g}") for size in SIZES]
+    ahead, behind = ([objective.measure(objective.at + sign * step * direction) for step in steps] for sign in (1, -1))
+    return steps, ahead, behind
 
 
 def _round(step: float) -> float:

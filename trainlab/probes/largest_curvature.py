@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from trainlab.probes._spectrum import WHOLE, find_spectrum, is_defined, search_ends
+from trainlab.probes._facts import visit
+from trainlab.probes._spectrum import WHOLE, find_spectrum, forecast_ends, forecast_spectrum, is_defined, search_ends
 from trainlab.step import Evaluation, Objective
 
 TOLERANCE = 1e-3  # of the eigenvalue: the seeds of a run differ by far more
@@ -16,8 +17,13 @@ MOST = 100  # products with the Hessian
 
 def evaluate(evaluation: Evaluation) -> dict[str, Tensor]:
     """`sharpness`: `[run]`, of the loss that was minimised, on the training part; see `trainlab.step.Objective`."""
-    found = [_measure(evaluation.objective(run)) for run in range(len(evaluation.flat))]
-    return {"sharpness": torch.tensor(found, dtype=torch.float64)}
+    return visit(evaluation, lambda objective: {"sharpness": torch.tensor(_measure(objective), dtype=torch.float64)})
+
+
+def forecast(evaluation: Evaluation) -> tuple[float, int]:
+    """Of the spectrum, or of its ends alone."""
+    objective = evaluation.objective(0)
+    return forecast_spectrum(objective) if len(objective.at) <= WHOLE else forecast_ends(objective, MOST)
 
 
 def _measure(objective: Objective) -> float:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from trainlab.step import Batch, Evaluation
+from trainlab.probes._facts import spread_samples
+from trainlab.step import Evaluation
 
 SAMPLES = 512
 NUMBERS = 2**25  # samples times parameters: more would take longer than the training of a small network
@@ -16,8 +16,5 @@ def evaluate_start(evaluation: Evaluation) -> dict[str, Tensor]:
 
     Before the training, since a network that has learned leaves its few hard samples with nearly all of the gradient.
     """
-    train = evaluation.train
-    count = min(len(train.inputs), SAMPLES, max(8, NUMBERS // max(evaluation.flat.shape[1], 1)))
-    chosen = (torch.arange(count) * (len(train.inputs) - 1) // max(count - 1, 1)).to(train.inputs.device)
-    batch = Batch(inputs=train.inputs[chosen], target=None if train.target is None else train.target[chosen])
-    return {"initial-sample-norms": evaluation.sample_norms(batch)}
+    count = min(SAMPLES, max(8, NUMBERS // max(evaluation.flat.shape[1], 1)))
+    return {"initial-sample-norms": evaluation.sample_norms(spread_samples(evaluation.train, count))}

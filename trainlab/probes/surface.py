@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from trainlab.probes._facts import gather
+from trainlab.probes._facts import gather, time_call
 from trainlab.probes._spectrum import find_scale, find_size, find_spectrum, find_step, is_defined
 from trainlab.report import Series
-from trainlab.step import Evaluation, Objective, Step
+from trainlab.step import Evaluation, Objective, Step, StoppedError
 
 EVERY = "few"
 ACROSS, DOWN = 23, 13  # places, odd numbers: one is the point itself
@@ -44,16 +44,30 @@ def condense(evaluation: Evaluation, seen: Sequence[Series | None]) -> tuple[dic
     drawn: list[dict[str, Tensor]] = []
     ways: list[dict[str, Series]] = []
     for run, way in enumerate(seen):
+        arrays, told = _survey(evaluation, run, way)
+        drawn.append(arrays)
+        ways.append(told)
+    return gather(drawn), ways
+
+
+def forecast(evaluation: Evaluation) -> tuple[float, int]:
+    """The loss at every place; the curvatures are known by then."""
+    objective = evaluation.objective(0)
+    return (ACROSS * DOWN * time_call(lambda: objective.measure(objective.at, SAMPLES)) if len(objective.at) > 1 else 0.0), 0
+
+
+def _survey(evaluation: Evaluation, run: int, way: Series | None) -> tuple[dict[str, Tensor], dict[str, Series]]:
+    """Arrays and series of one run; none where nothing is defined, or nobody waits for it."""
+    try:
         objective = evaluation.objective(run)
         if not is_defined(objective):
-            drawn.append({})
-            ways.append({})
-            continue
+            return {}, {}
         plane = _choose_plane(objective)
         places = _project(objective, plane, way)
-        drawn.append(_draw(objective, plane, places))
-        ways.append({} if way is None or not len(places) else _tell(way, places))
-    return gather(drawn), ways
+        drawn = _draw(objective, plane, places)
+    except StoppedError:
+        return {}, {}
+    return drawn, {} if way is None or not len(places) else _tell(way, places)
 
 
 def _choose_plane(objective: Objective) -> Tensor:

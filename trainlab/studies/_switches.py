@@ -117,6 +117,10 @@ def _list_of_state(config: Config) -> list[Cause]:
         mended = {"distributed.dropout": "union"}
         setting = f"dropout: {section.dropout}"
         found.append(Cause(name="dropout streams", setting=setting, mended=mended, needs="draws", advice=advice, is_fault=same))
+    if section.delay:
+        advice = "Wait for the gradients of all ranks before the step, or lower the rate."
+        late = {"distributed.delay": 0}
+        found.append(Cause(name="late gradients", setting=f"delay: {section.delay}", mended=late, advice=advice))
     if not section.same_start:
         advice = "Send the first rank's weights to all before the first update."
         start = {"distributed.same_start": True}

@@ -77,7 +77,9 @@ def _title(points: Places) -> str:
     if any(get("curvature_penalty") for get in read):
         notes.append("the loss with its L2 penalty")
     if any(get("curvature_whole") == 0 for get in read):
-        notes.append("both ends by Lanczos, the rest estimated")
+        made = max(int(get("curvature_products") or 0) for get in read)
+        weights = max(_count(trace) for trace, _ in points)
+        notes.append(f"both ends by Lanczos, the rest estimated: {made} products with a Hessian of {weights:,} columns")
     if any(get("curvature_exact") == 0 for get in read):
         notes.append("no second derivatives: differences of gradients")
     return "where it stopped" + (f" ({'; '.join(notes)})" if notes else "")

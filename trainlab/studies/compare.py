@@ -11,10 +11,11 @@ from trainlab.errors import UserError
 from trainlab.plan import Arm, Conclusion, Find, Options, Plan
 from trainlab.report import Column, Finding, Skipped, Table, Trace
 from trainlab.studies._arms import by_arm, list_seeds, plan_runs
-from trainlab.studies._compared import Story, say, tabulate
+from trainlab.studies._compared import tabulate
 from trainlab.studies._contest import Measure, choose_measure, find_target, hold, weigh_factors
 from trainlab.studies._depth import SIGNALS, is_about_depth
 from trainlab.studies._grid import Grid, changes_length, equalise, make_grid
+from trainlab.studies._stories import Story, say
 
 PROBES = ("accuracy", "batch-loss")
 RULES = (
@@ -102,19 +103,35 @@ def conclude(
 
 def tabulate_times(traces: Sequence[Trace], seconds: Mapping[str, float]) -> Table:
     """Milliseconds an update, seconds an epoch and seconds in all, of one run trained by itself; the base first."""
-    rows = []
+    rows, costs = [], {}
     for name, runs in by_arm(traces).items():
         if name in seconds and UPDATES not in runs[0].patch:
+            train, samples = runs[0].config.train, runs[0].sizes.get("train", 1)
+            costs[name] = (min(train.batch_size or samples, samples) * train.accumulate, seconds[name])
             each = math.ceil(runs[0].planned / runs[0].config.train.epochs)
             rows.append((name, 1e3 * seconds[name], each, each * seconds[name], runs[0].planned * seconds[name]))
     columns = ("ms an update", "updates an epoch", "s an epoch", "s in all")
     return Table(
         name="times",
-        title="time, each trained by itself (differs from run to run)",
+        title=f"time, each trained by itself (differs from run to run){_say_knee(list(costs.values()))}",
         columns=(Column(name="run"), *(Column(name=name, kind="number") for name in columns)),
         rows=tuple(rows),
         is_timed=True,
     )
+
+
+def _say_knee(costs: Sequence[tuple[int, float]]) -> str:
+    """Up to which batch size the hardware makes larger batches cheap, where sizes differ.
+
+    Args:
+        costs: samples of an update, and seconds that it takes.
+    """
+    sizes = sorted({size for size, _ in costs})
+    least = min((seconds for _, seconds in costs), default=0.0)
+    cheap = [size for size in sizes if max(seconds for each, seconds in costs if each == size) < 2 * least]
+    if len(sizes) < 2 or not cheap:
+        return ""
+    return f"; up to {cheap[-1]:,} samples an update takes less than twice the least"
 
 
 def _tell(when: str, grid: Grid, measure: Measure, arms: Mapping[str, Sequence[Trace]]) -> Story:

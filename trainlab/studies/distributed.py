@@ -164,7 +164,13 @@ def _answer(
         told = [f"{effect.cause.name} ({_say_effect(effect)} alone)" for effect in faults]
         other = "the weights differ between ranks" if apart else f"none of the causes known explains it{_suspect(trace)}"
         text = f"{ranks} ranks do not compute the update that one process would: the gradient is off by {_percent(double)}"
-        text += f", because of {', then '.join(told)}." if told else f"; {other}."
+        largest = felt[0] if told else None
+        if largest is not None and not largest.cause.is_fault:
+            aim = " and ".join(f"{effect.cause.name} ({_percent(effect.alone)} alone)" for effect in meant)
+            text += f", by {aim}, as is meant, and by {', then '.join(told)}, which is not."
+            meant = []
+        else:
+            text += f", because of {', then '.join(told)}." if told else f"; {other}."
         text += f" {faults[0].cause.advice}" if faults and faults[0].cause.advice else ""
         if told and rest[1] > ROUNDING:
             text += f" Without it, {_percent(rest[1])} is left that none of the causes known explains{_suspect(trace)}."

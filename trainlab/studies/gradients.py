@@ -21,6 +21,7 @@ PROBES = (
     "zero-fraction",
     "update-ratio",
     "activations",
+    "output-gradients",
     "accuracy",
     "step-gradients",
 )
@@ -203,7 +204,7 @@ def _tabulate_layers(trace: Trace, findings: Sequence[Finding], *, moved: bool, 
                 float(last["gradient-max-abs"][index]),
                 float(last["zero-fraction"][index]),
                 None if np.isnan(moves) else moves,
-                *signals.get(owner, (None, None, None, None)),
+                *signals.get(owner, (None,) * 5),
                 word,
             )
         )
@@ -225,6 +226,7 @@ def _tabulate_layers(trace: Trace, findings: Sequence[Finding], *, moved: bool, 
             Column(name="update:weight", kind="number", priority=2),
             Column(name="out mean", kind="number", priority=6),
             Column(name="out std", kind="number", priority=6),
+            Column(name="grad at out", kind="number", priority=6),
             Column(name="saturated", kind="percent", priority=9),
             Column(name="dead", kind="percent", priority=9),
             Column(name="verdict", kind="verdict"),
@@ -234,15 +236,21 @@ def _tabulate_layers(trace: Trace, findings: Sequence[Finding], *, moved: bool, 
 
 
 def _signals(trace: Trace) -> dict[str, tuple[float | None, ...]]:
-    """Mean, spread, shares saturated and dead of what leaves each weight layer, its norm and activation, by module name."""
+    """What leaves each weight layer, by module name: its mean and spread, the root mean square of the gradient there.
+
+    And of its norm and activation, where it has them, the shares that are saturated and dead.
+    """
     if "activation-mean" not in trace.arrays:
         return {}
+    columns = [trace.arrays[f"activation-{name}"] for name in ("mean", "std", "saturated", "dead")]
+    squares = trace.arrays.get("output-gradient-square", np.full(len(trace.modules), np.nan))
+    columns.insert(2, np.sqrt(squares))
     owners = {trace.parameters[index].name.rpartition(".")[0] for index in _weights(trace)}
     found: dict[str, tuple[float | None, ...]] = {}
     current = None
     for index, module in enumerate(trace.modules):
         current = module.name if module.name in owners else current
         if current is not None:
-            measured = (float(trace.arrays[f"activation-{name}"][index]) for name in ("mean", "std", "saturated", "dead"))
+            measured = (float(column[index]) for column in columns)
             found[current] = tuple(None if np.isnan(value) else value for value in measured)
     return found

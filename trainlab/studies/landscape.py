@@ -26,7 +26,13 @@ from trainlab.studies._views import (
 PROBES = ("curvature", "escape", "sharpness", "surface", "learning-rate", "accuracy")
 RULES = ("saddle-point", "non-finite", "diverged")
 RADIUS = 0.05
-NAMES = {"plateau": "on a plateau"}
+PLACES = {
+    "minimum": "at a minimum, uphill every way",
+    "degenerate minimum": "at a degenerate minimum, a valley with a level floor",
+    "saddle": "at a saddle, uphill one way and downhill another",
+    "maximum": "at a maximum, downhill every way",
+    "plateau": "on a plateau, level as far as can be seen",
+}
 EDGE = 0.95  # of the highest stable rate: at it a run swings
 
 
@@ -61,7 +67,7 @@ def conclude(
     base, point = points[0]
     tables: list[Table | None] = [tabulate_places(points), tabulate_sharpness(points, options.chosen.get("radius", RADIUS))]
     if point is not None:
-        if point.kind in ("saddle", "maximum"):
+        if point.kind in ("saddle", "maximum") and "escape-steps" in base.arrays:
             tables.append(tabulate_escape(base, point))
         tables += [tabulate_spectrum(base, limits["curvature"]), tabulate_surface(base)]
     answer = _answer([each for each in points if each[0] in next(iter(arms.values()))], limits)
@@ -79,6 +85,8 @@ def _answer(points: Sequence[tuple[Trace, Point | None]], limits: dict[str, floa
     trace, point = points[0]
     if point is None:
         text = "Nothing can be said of the place where it stopped: the loss or its curvatures are not finite."
+        if "point_loss" not in trace.metrics:
+            text = "Nothing can be said of the place where it stopped: the command was ended before its curvatures were known."
         if trace.nonfinite is not None:
             text = f"It did not stop anywhere: it left the finite numbers at update {trace.nonfinite.update}."
         return Answer(text=text, values={"kind": None})
@@ -89,8 +97,8 @@ def _answer(points: Sequence[tuple[Trace, Point | None]], limits: dict[str, floa
         text = f"It did not stop at a critical point: the gradient is {norm:.4g}, and a step against it still gains {gains}."
         text += _say_fault(trace, point)
     else:
-        where = NAMES.get(point.kind, f"at a {point.kind}")
-        text = f"It stopped {where}: the gradient is {norm:.4g}, a step against it gains {gains}; {_say_curvatures(trace, point)}."
+        text = f"It stopped {PLACES[point.kind]}: the gradient is {norm:.4g}, a step against it gains {gains}; "
+        text += f"{_say_curvatures(trace, point)}."
         text += _say_escape(trace, point)
     if len(points) > 1:
         text += f" So in {kinds[point.kind]} of {len(points)} seeds."

@@ -112,18 +112,20 @@ def test_no_rank_outlives_the_command(config: Path, number: int, code: int) -> N
     assert list(left.iterdir()) == []
 
 
-def test_started_by_torchrun_the_first_rank_reports_for_all(config: Path) -> None:
+def test_started_by_torchrun_on_two_hosts_the_first_rank_reports_for_all(config: Path) -> None:
+    """Two of its agents on this machine, which know no more of each other than two hosts would."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    line = [sys.executable, "-m", "trainlab", "distributed", str(config), "--format", "plain", "--fail-on", "warning"]
-    processes = []
-    for rank in ("0", "1"):
-        given = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
-        processes.append(
-            subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **given})
-        )
-    told = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [1, 1], told
-    assert "2 ranks do not compute the update" in told[0][0]
-    assert told[1] == ("", "")
+    agents = []
+    for host in ("0", "1"):
+        line = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--node-rank", host, "--nproc-per-node", "1"]
+        line += ["--rdzv-endpoint", f"localhost:{port}", "-m", "trainlab", "distributed", str(config), "--format", "json"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        agents.append(subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment))
+    told = [agent.communicate(timeout=180) for agent in agents]
+    assert [agent.returncode for agent in agents] == [0, 0], told
+    document = json.loads(told[0][0])
+    assert document["answer"]["text"].startswith("2 ranks do not compute the update")
+    assert document["runs"][0]["how"] == "by 2 ranks over gloo"
+    assert told[1][0] == ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ import torch
 
 from tests.cli.running import carry_out, find_table, report
 from tests.own.configs import NETS, SETS
+from trainlab import engine
+from trainlab.cli import progress
 
 FAST = "weights=[1.0,-0.999999],optimizer.momentum=0.9"
 TINY = ("--set", "data.samples=40", "--epochs", "1", "--batch-size", "20", "--quiet")
@@ -210,3 +214,27 @@ def test_a_picture_and_what_it_would_take(capsys: pytest.CaptureFixture[str], tm
     assert (found["runs"], found["updates"], found["at_least"]) == (4, 1600, False)
     still = json.loads(carry_out(capsys, "landscape", "--set", "train.updates=0", "--dry-run", "--format", "json").out)
     assert (still["updates"], still["seconds"]) == (0, 0.0)
+    assert set(still["looks"]) == set(found["looks"]) == {"curvature", "sharpness", "surface"}
+    assert all(0 < seconds < 60 for seconds in still["looks"].values())
+    shown = carry_out(capsys, "landscape", "--dry-run").out
+    assert re.search(r"\ntime     \S+ s of training, then up to \S+ s of measuring \((?:\w+ \S+ s(?:, )?){3}\)$", shown.strip())
+    assert json.loads(carry_out(capsys, "gradients", "--dry-run", "--format", "json").out)["looks"] == {}
+
+
+def test_a_look_that_takes_long_ends_with_what_there_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(watcher: progress.Watcher, state: engine.Progress) -> bool:
+        if state.looking:
+            watcher.signal = signal.SIGINT
+        return watcher.signal is None
+
+    monkeypatch.setattr(progress.Watcher, "__call__", interrupt)
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.0)
+    outcome = carry_out(capsys, "landscape", "--format", "json")
+    assert outcome.code == 130
+    document = json.loads(outcome.out)
+    assert document["answer"]["text"].endswith("the command was ended before its curvatures were known.")
+    assert not document["complete"]
+    assert document["runs"][0]["metrics"]["train_loss"] == pytest.approx(1.0)
+    assert {"L005"} <= {each["code"] for each in document["skipped"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,6 +76,7 @@ CASES: dict[str, list[Mapping[str, Any]]] = {
     "buffers": [BATCH_NORM, {"distributed": {"broadcast_buffers": False}}],
     "own masks": [{"model": {"dropout": 0.3}}],
     "same masks": [{"model": {"dropout": 0.3}}, {"distributed": {"dropout": "same"}}],
+    "late": [{"distributed": {"delay": 1}}],
     "start": [{"distributed": {"same_start": False}}],
     "ddp, start": [{"distributed": {"same_start": False, "through": "ddp"}}],
 }
@@ -177,6 +179,31 @@ def test_masks_of_their_own_are_no_fault_of_the_reduction(traces: dict[str, Trac
     assert traces[name].metrics["draws"] == 1
 
 
+def test_late_gradients_are_those_of_the_weights_before(traces: dict[str, Trace]) -> None:
+    """The first update has no weights before; at the second, next to autograd."""
+    config = make({"train": {"precision": "float64"}})
+    work = engine.prepare(config, torch.device("cpu"))
+    order = engine._batches.Order([0], work.samples, shuffle=True).next_epoch()[0]
+    model = copy.deepcopy(work.model)
+    parameters = list(model.parameters())
+
+    def differentiate(turn: int) -> torch.Tensor:
+        rows = torch.cat([order[start + 10 * turn : start + 10 * turn + 10] for start in (0, 40)])
+        assert work.train.target is not None
+        loss = F.binary_cross_entropy_with_logits(model(work.train.inputs[rows]), work.train.target[rows])
+        return torch.cat([each.flatten() for each in torch.autograd.grad(loss, parameters)])
+
+    first, late = differentiate(0), differentiate(1)
+    with torch.no_grad():
+        for each, slope in zip(parameters, torch.split(first, [each.numel() for each in parameters]), strict=True):
+            each.sub_(0.05 * slope.view_as(each))
+    right = differentiate(1)
+    found = traces["late"].series["gradient-error-float64"].values
+    assert found[0] < EXACT
+    assert found[1] == pytest.approx(float((late - right).norm() / right.norm()), rel=1e-9)
+    assert judge(traces["late"]) == set()  # the reduction is right, and the ranks agree
+
+
 @pytest.mark.parametrize("name", ["start", "ddp, start"])
 def test_ranks_that_do_not_begin_alike(traces: dict[str, Trace], name: str) -> None:
     trace = traces[name]
@@ -244,6 +271,7 @@ def test_the_device_of_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"train": {"precision": "fp16"}}, "must not be fp16"),
         ({"regularize": {"adversarial": 0.1}}, "is not for several ranks"),
         ({"distributed": {"ranks": 1000}}, "are more than the"),
+        ({"distributed": {"delay": 1, "through": "ddp"}}, "must be all_reduce where gradients are late"),
     ],
 )
 def test_what_ranks_cannot_do_is_told_before_any_is_started(patch: dict[str, Any], words: str) -> None:

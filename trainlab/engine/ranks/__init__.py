@@ -107,6 +107,9 @@ def _check(work: Work) -> None:
         raise UserError("must not be fp16, whose loss scale the ranks would have to share", key="train.precision", value="fp16")
     if config.regularize.adversarial:
         raise UserError("is not for several ranks", key="regularize.adversarial", value=str(config.regularize.adversarial))
+    if config.distributed.delay and config.distributed.through == "ddp":
+        message = "must be all_reduce where gradients are late: DistributedDataParallel waits for them"
+        raise UserError(message, key="distributed.through", value="ddp")
     list_rounds(work)
 
 

@@ -91,9 +91,18 @@ class Member:
         if start is not None:
             self.copy.weights = replace(self.copy.weights, flat=stack_networks([start.model], [0]).flat)
         self.own = torch.zeros_like(self.copy.weights.flat)
+        self._before = [self.copy.weights.flat] * (self._section.delay + 1)  # the weights of the last updates, the oldest first
 
     def find_gradient(self, shares: Round, samples: Tensor) -> Tensor:
-        """The gradient that this rank steps with, `[1, total]`."""
+        """The gradient that this rank steps with, `[1, total]`: at its weights, or at those of `delay` updates before."""
+        now = self.copy.weights.flat
+        self._before = [*self._before[1:], now]
+        self.copy.weights = replace(self.copy.weights, flat=self._before[0])
+        gradient = self._find_gradient(shares, samples)
+        self.copy.weights = replace(self.copy.weights, flat=now)
+        return gradient
+
+    def _find_gradient(self, shares: Round, samples: Tensor) -> Tensor:
         section, ring, copy = self._section, self._ring, self.copy
         sizes = shares.sizes
         portions = self._draw(shares, samples)

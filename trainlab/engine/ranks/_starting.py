@@ -142,8 +142,10 @@ class Started:
             return reason.error
         if reason.is_ours:
             raise RuntimeError(f"{self._name(seat, name)} fails:\n{reason.details}")
-        what = "has lost the others" if reason.waiting else "fails"
-        error = UserError(f"{self._name(seat, name)} {what}: {reason.text}", key="distributed.ranks")
+        told = f"fails: {reason.text}"
+        if reason.waiting:
+            told = f"has lost the others: {reason.text.partition('. ')[0]}"  # what follows is advice to torch's own developers
+        error = UserError(f"{self._name(seat, name)} {told}", key="distributed.ranks")
         error.add_note(reason.details)
         return error
 

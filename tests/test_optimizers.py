@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from trainlab import optimizers
-from trainlab.config.training import SGD, Adam, Optimizer
+from trainlab.config.optimizer import SGD, Adam, Optimizer
 from trainlab.config.types import Group
 from trainlab.optimizers import _blocks, adam
 

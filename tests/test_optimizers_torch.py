@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainlab import optimizers
-from trainlab.config.training import SGD, AdaGrad, Adam, NAdam, Optimizer, RAdam, RMSProp
+from trainlab.config.optimizer import SGD, AdaGrad, Adam, NAdam, Optimizer, RAdam, RMSProp
 from trainlab.optimizers import _blocks
 from trainlab.plugins import list_names
 

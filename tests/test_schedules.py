@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from trainlab import engine, schedules
 from trainlab.config import validate
-from trainlab.config.training import (
+from trainlab.config.schedule import (
     ConstantSchedule,
     CosineSchedule,
     ExponentialSchedule,

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from trainlab import optimizers, schedules
-from trainlab.config.training import SGD, AdaGrad, Adam, Optimizer, PowerSchedule, RMSProp, Schedule
+from trainlab.config.optimizer import SGD, AdaGrad, Adam, Optimizer, RMSProp
+from trainlab.config.schedule import PowerSchedule, Schedule
 
 Gradient = Callable[[Tensor, int], Tensor]
 CURVATURES = torch.tensor([0.01, 100.0], dtype=torch.float64)

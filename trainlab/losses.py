@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor, nn
 
 from trainlab import targets
-from trainlab.config.training import PythonLoss
+from trainlab.config.loss import PythonLoss
 from trainlab.errors import UserError
 from trainlab.structure import Structure
 

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from trainlab.config import Config
 from trainlab.config import data as data_sections
 from trainlab.config import model as model_sections
+from trainlab.config import optimizer as optimizer_sections
+from trainlab.config import schedule as schedule_sections
 from trainlab.config import training as training_sections
 from trainlab.config.activations import ACTIVATIONS
 from trainlab.config.distributed import Distributed
@@ -268,24 +270,24 @@ def optimizers() -> st.SearchStrategy:
     group = st.builds(Group, match=st.text(min_size=1, max_size=8), lr_scale=positive)
     shared = {"lr": non_negative, "eps": positive, "weight_decay": non_negative, "groups": st.lists(group, max_size=2).map(tuple)}
     return st.one_of(
-        st.builds(training_sections.SGD, lr=non_negative, momentum=shares, dampening=non_negative, weight_decay=non_negative),
-        st.builds(training_sections.SGD, lr=non_negative, momentum=st.floats(0.1, 0.9), nesterov=st.just(True)),
-        st.builds(training_sections.AdaGrad, lr_decay=non_negative, initial_accumulator_value=non_negative, **shared),
-        st.builds(training_sections.RMSProp, alpha=shares, momentum=shares, centered=st.booleans(), **shared),
-        st.builds(training_sections.Adam, name=st.sampled_from(["adam", "adamw"]), betas=betas, amsgrad=st.booleans(), **shared),
+        st.builds(optimizer_sections.SGD, lr=non_negative, momentum=shares, dampening=non_negative, weight_decay=non_negative),
+        st.builds(optimizer_sections.SGD, lr=non_negative, momentum=st.floats(0.1, 0.9), nesterov=st.just(True)),
+        st.builds(optimizer_sections.AdaGrad, lr_decay=non_negative, initial_accumulator_value=non_negative, **shared),
+        st.builds(optimizer_sections.RMSProp, alpha=shares, momentum=shares, centered=st.booleans(), **shared),
+        st.builds(optimizer_sections.Adam, name=st.sampled_from(["adam", "adamw"]), betas=betas, amsgrad=st.booleans(), **shared),
         st.builds(
-            training_sections.NAdam, betas=betas, momentum_decay=non_negative, decoupled_weight_decay=st.booleans(), **shared
+            optimizer_sections.NAdam, betas=betas, momentum_decay=non_negative, decoupled_weight_decay=st.booleans(), **shared
         ),
-        st.builds(training_sections.RAdam, betas=betas, decoupled_weight_decay=st.booleans(), **shared),
+        st.builds(optimizer_sections.RAdam, betas=betas, decoupled_weight_decay=st.booleans(), **shared),
     )
 
 
 @st.composite
-def piecewise(draw: st.DrawFn, **shared: st.SearchStrategy) -> training_sections.PiecewiseSchedule:
+def piecewise(draw: st.DrawFn, **shared: st.SearchStrategy) -> schedule_sections.PiecewiseSchedule:
     boundaries = tuple(sorted(draw(st.sets(counts, min_size=1, max_size=4))))
     values = draw(st.lists(non_negative, min_size=len(boundaries) + 1, max_size=len(boundaries) + 1))
     settings = {name: draw(each) for name, each in shared.items()}
-    return training_sections.PiecewiseSchedule(boundaries=boundaries, values=tuple(values), **settings)
+    return schedule_sections.PiecewiseSchedule(boundaries=boundaries, values=tuple(values), **settings)
 
 
 def schedules() -> st.SearchStrategy:
@@ -294,14 +296,14 @@ def schedules() -> st.SearchStrategy:
     shared = {"per": units, **warmup}
     horizon = st.none() | counts
     return st.one_of(
-        st.builds(training_sections.ConstantSchedule, **shared),
-        st.builds(training_sections.PowerSchedule, scale=positive, exponent=non_negative, **shared),
-        st.builds(training_sections.ExponentialSchedule, scale=positive, gamma=positive, **shared),
+        st.builds(schedule_sections.ConstantSchedule, **shared),
+        st.builds(schedule_sections.PowerSchedule, scale=positive, exponent=non_negative, **shared),
+        st.builds(schedule_sections.ExponentialSchedule, scale=positive, gamma=positive, **shared),
         piecewise(**shared),
-        st.builds(training_sections.StepSchedule, every=counts, gamma=positive, **shared),
-        st.builds(training_sections.CosineSchedule, horizon=horizon, floor=shares, **shared),
+        st.builds(schedule_sections.StepSchedule, every=counts, gamma=positive, **shared),
+        st.builds(schedule_sections.CosineSchedule, horizon=horizon, floor=shares, **shared),
         st.builds(
-            training_sections.OneCycleSchedule,
+            schedule_sections.OneCycleSchedule,
             horizon=horizon,
             max_factor=positive,
             pct_start=shares,
@@ -310,7 +312,7 @@ def schedules() -> st.SearchStrategy:
             **shared,
         ),
         st.builds(
-            training_sections.PlateauSchedule,
+            schedule_sections.PlateauSchedule,
             factor=st.floats(0.01, 0.99),
             patience=counts,
             threshold=shares,

@@ -8,20 +8,9 @@ from hypothesis import strategies as st
 from trainlab.config import Config, apply_patch, list_keys, name_patch, parse_patch, parse_values, to_values
 from trainlab.config.data import Classification, Ones, Shipped
 from trainlab.config.model import CNN, MLP, RNN, BatchNorm, ByRule, Constant, Gated, Layers, ResNet, SampleNorm, Scaled, Uniform
-from trainlab.config.training import (
-    SGD,
-    AdaGrad,
-    Adam,
-    ClipBy,
-    EarlyStopping,
-    ExponentialSchedule,
-    NAdam,
-    OneCycleSchedule,
-    RAdam,
-    RMSProp,
-    StepSchedule,
-    Train,
-)
+from trainlab.config.optimizer import SGD, AdaGrad, Adam, NAdam, RAdam, RMSProp
+from trainlab.config.schedule import ExponentialSchedule, OneCycleSchedule, StepSchedule
+from trainlab.config.training import ClipBy, EarlyStopping, Train
 from trainlab.errors import Problem, UserError
 
 from .strategies import configs, plain

@@ -8,7 +8,9 @@ from hypothesis import given
 from trainlab.config import Config, apply_patch, find_config, list_configs, list_keys, load, to_values, validate
 from trainlab.config.data import Shipped
 from trainlab.config.model import MLP, BatchNorm, ByRule, Constant, Layers, NoNorm, Scaled
-from trainlab.config.training import SGD, Adam, ConstantSchedule, CosineSchedule, EarlyStopping, NoClip, PiecewiseSchedule, Train
+from trainlab.config.optimizer import SGD, Adam
+from trainlab.config.schedule import ConstantSchedule, CosineSchedule, PiecewiseSchedule
+from trainlab.config.training import EarlyStopping, NoClip, Train
 from trainlab.errors import UserError
 
 from .strategies import configs

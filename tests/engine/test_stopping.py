@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from trainlab import plugins
 from trainlab.config import validate
-from trainlab.config.training import PlateauSchedule
+from trainlab.config.schedule import PlateauSchedule
 from trainlab.data import load
 from trainlab.device import make_generator
 from trainlab.engine import _grouping, _stack

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.remedies.proposing import propose_for
-from trainlab.config.training import PythonLoss
+from trainlab.config.loss import PythonLoss
 from trainlab.losses import LOSSES, load_loss
 from trainlab.remedies.named_loss import NAMES
 

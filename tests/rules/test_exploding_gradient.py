@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.rules.traces import SCALES, broken, find, is_silent, make_series, make_trace, rescale, skip, summarize
-from trainlab.config.training import Adam
+from trainlab.config.optimizer import Adam
 from trainlab.report import Trace
 from trainlab.rules.exploding_gradient import ExplodingGradient
 

@@ -8,7 +8,7 @@ import torch
 from tests.probes.resting import rest
 from tests.rules.traces import find, is_silent, make_trace, skip
 from tests.rules.trainings import judge
-from trainlab.config.training import PythonLoss
+from trainlab.config.loss import PythonLoss
 from trainlab.losses import LOSSES
 from trainlab.probes.outputs import evaluate
 from trainlab.rules.loss_broadcast import ELEMENTWISE, LossBroadcast

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from trainlab.config import Config
-from trainlab.config.training import SGD, ClipBy, NoClip, Train
+from trainlab.config.optimizer import SGD
+from trainlab.config.training import ClipBy, NoClip, Train
 from trainlab.report import Finding, Module, NonFinite, Parameter, Series, Skipped, Trace
 
 

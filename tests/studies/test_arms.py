@@ -7,7 +7,7 @@ import pytest
 from tests.rules.traces import broken, make_trace
 from tests.studies.plans import make_finding
 from trainlab.config import Config
-from trainlab.config.training import SGD
+from trainlab.config.optimizer import SGD
 from trainlab.plan import Arm
 from trainlab.studies._arms import by_arm, count_held, drop_fraction, find_end, lower_first, make_arm, plan_runs, say_seeds
 

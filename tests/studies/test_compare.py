@@ -11,7 +11,8 @@ from tests.rules.traces import broken, make_series
 from tests.studies.plans import list_runs, make_finding, make_options, make_run, read_rows
 from trainlab.config import Config, apply_patch
 from trainlab.config.data import Classification
-from trainlab.config.training import Adam, Train
+from trainlab.config.optimizer import Adam
+from trainlab.config.training import Train
 from trainlab.errors import UserError
 from trainlab.plan import Conclusion, Options
 from trainlab.report import Trace

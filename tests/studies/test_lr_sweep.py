@@ -10,7 +10,8 @@ import pytest
 from tests.rules.traces import broken
 from tests.studies.plans import list_runs, make_finding, make_options, make_run, read_rows
 from trainlab.config import Config
-from trainlab.config.training import SGD, Train
+from trainlab.config.optimizer import SGD
+from trainlab.config.training import Train
 from trainlab.config.types import Group
 from trainlab.plan import Conclusion
 from trainlab.report import Finding, Trace

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.rules.traces import make_series, make_trace
-from trainlab.config.training import SGD, Adam
+from trainlab.config.optimizer import SGD, Adam
 from trainlab.report import Trace
 from trainlab.studies._places import find_halt, find_limit, find_swing, read_rate, say_limit, say_share
 

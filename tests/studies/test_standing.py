@@ -11,7 +11,7 @@ import pytest
 
 from tests.studies.plans import make_finding, make_run
 from trainlab.config import validate
-from trainlab.config.training import PythonLoss
+from trainlab.config.loss import PythonLoss
 from trainlab.report import NonFinite, Trace
 from trainlab.studies._standing import Standing, choose, compare, count_faults, judge, list_values
 

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from trainlab import targets
 from trainlab.config import validate
-from trainlab.config.training import SGD, AdaGrad, Adam, NAdam, RAdam, RMSProp
+from trainlab.config.optimizer import SGD, AdaGrad, Adam, NAdam, RAdam, RMSProp
 from trainlab.errors import UserError
 
 KINDS: dict[type[Optimizer], tuple[str, type[Any]]] = {

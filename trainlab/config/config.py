@@ -10,9 +10,12 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from trainlab.config.data import Data, Ones
 from trainlab.config.distributed import Distributed
+from trainlab.config.loss import Loss
 from trainlab.config.model import MLP, Model
+from trainlab.config.optimizer import SGD, Optimizer
 from trainlab.config.regularize import Regularize
-from trainlab.config.training import SGD, Clip, ConstantSchedule, Loss, NoClip, Optimizer, Schedule, Train
+from trainlab.config.schedule import ConstantSchedule, Schedule
+from trainlab.config.training import Clip, NoClip, Train
 from trainlab.config.types import OR_EMPTY, Seed, Setting, refuse
 
 

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from trainlab import optimizers
 from trainlab.config.initialization import AsInput, ByRule
+from trainlab.config.optimizer import SGD
 from trainlab.config.regularize import Regularize
-from trainlab.config.training import SGD, ConstantSchedule, EarlyStopping, NoClip
+from trainlab.config.schedule import ConstantSchedule
+from trainlab.config.training import EarlyStopping, NoClip
 from trainlab.engine._alone import OneByOne
 from trainlab.engine._mlp import HandWritten
 from trainlab.engine._ways import Way, choose_way

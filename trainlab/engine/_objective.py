@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from trainlab.config.training import PythonOptimizer, is_decoupled
+from trainlab.config.optimizer import PythonOptimizer, is_decoupled
 from trainlab.engine._random import fork_random
 from trainlab.engine._weights import Weights
 from trainlab.engine._work import Work

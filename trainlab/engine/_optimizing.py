@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from trainlab import clipping, optimizers, schedules
-from trainlab.config.training import ClipBy, PythonOptimizer
+from trainlab.config.optimizer import PythonOptimizer
+from trainlab.config.training import ClipBy
 from trainlab.engine._regularizing import Regularizing
 from trainlab.engine._weights import lay_out, split_rows
 from trainlab.engine._work import Work

@@ -13,8 +13,9 @@ from torch.func import functional_call
 from trainlab import targets
 from trainlab.config import Config
 from trainlab.config.data import PythonData
+from trainlab.config.loss import PythonLoss
 from trainlab.config.model import PythonModel
-from trainlab.config.training import PythonLoss, PythonOptimizer
+from trainlab.config.optimizer import PythonOptimizer
 from trainlab.data import Dataset, Task
 from trainlab.engine._precision import cast, is_mixed
 from trainlab.engine._random import fork_random, start_random

@@ -13,9 +13,12 @@ from torch import Tensor, nn
 from trainlab import data, losses, models, optimizers, targets
 from trainlab.config import Config
 from trainlab.config.data import PythonData, Source
+from trainlab.config.loss import PythonLoss
 from trainlab.config.model import PythonModel
+from trainlab.config.optimizer import SGD, PythonOptimizer
 from trainlab.config.regularize import Regularize
-from trainlab.config.training import SGD, ConstantSchedule, EarlyStopping, NoClip, PlateauSchedule, PythonLoss, PythonOptimizer
+from trainlab.config.schedule import ConstantSchedule, PlateauSchedule
+from trainlab.config.training import EarlyStopping, NoClip
 from trainlab.data import Task
 from trainlab.device import derive_seed
 from trainlab.engine._own import explain_failure, find_task, follow, import_targets, list_kinds, list_targets, try_update

@@ -19,7 +19,7 @@ from types import ModuleType
 from torch import Tensor
 
 from trainlab import plugins
-from trainlab.config.training import Optimizer, PythonOptimizer
+from trainlab.config.optimizer import Optimizer, PythonOptimizer
 from trainlab.optimizers._blocks import step_in_blocks
 from trainlab.optimizers._groups import find_scales, list_unmatched
 from trainlab.optimizers._state import Columns, Pieces, Settings, State, Step, read_settings

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from trainlab.config.training import Optimizer
+from trainlab.config.optimizer import Optimizer
 from trainlab.step import Layout
 
 

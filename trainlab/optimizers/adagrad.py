@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from trainlab.config.training import AdaGrad
+from trainlab.config.optimizer import AdaGrad
 from trainlab.optimizers._blocks import cut
 from trainlab.optimizers._state import (
     Columns,

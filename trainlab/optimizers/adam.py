@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from trainlab.config.training import Adam
+from trainlab.config.optimizer import Adam
 from trainlab.optimizers._moments import advance_moments, advance_powers, divide_root, start_moments
 from trainlab.optimizers._state import Columns, Settings, State, Step, make_column, read_settings
 

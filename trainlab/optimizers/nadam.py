@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from trainlab.config.training import NAdam
+from trainlab.config.optimizer import NAdam
 from trainlab.optimizers._blocks import cut
 from trainlab.optimizers._moments import advance_alone, advance_moments, advance_powers, divide_root, start_moments
 from trainlab.optimizers._state import Columns, Settings, State, Step, make_double_column, read_settings

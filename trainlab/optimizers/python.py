@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trainlab import targets
-from trainlab.config.training import PythonOptimizer
+from trainlab.config.optimizer import PythonOptimizer
 from trainlab.device import make_generator
 from trainlab.errors import UserError
 from trainlab.optimizers._state import Columns, State, Step, make_column

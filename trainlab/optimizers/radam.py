@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from trainlab.config.training import RAdam
+from trainlab.config.optimizer import RAdam
 from trainlab.optimizers._blocks import cut
 from trainlab.optimizers._moments import advance_alone, advance_moments, advance_powers, start_moments
 from trainlab.optimizers._state import Columns, Settings, State, Step, read_settings

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from trainlab.config.training import RMSProp
+from trainlab.config.optimizer import RMSProp
 from trainlab.optimizers._blocks import cut
 from trainlab.optimizers._moments import average_squares
 from trainlab.optimizers._state import (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from trainlab.config.training import SGD
+from trainlab.config.optimizer import SGD
 from trainlab.optimizers._state import (
     Columns,
     Settings,

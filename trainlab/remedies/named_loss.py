@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from trainlab.config import Config
-from trainlab.config.training import PythonLoss
+from trainlab.config.loss import PythonLoss
 from trainlab.report import Finding, Patch
 
 NAMES = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from trainlab.config import Config
-from trainlab.config.training import is_decoupled
+from trainlab.config.optimizer import is_decoupled
 from trainlab.report import Finding, Patch
 
 COUPLED = (0.04, 0.01, 0.1)

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 
-from trainlab.config.training import (
+from trainlab.config.schedule import (
     ConstantSchedule,
     CosineSchedule,
     ExponentialSchedule,

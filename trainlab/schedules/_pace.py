@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from trainlab.config.training import ConstantSchedule, PlateauSchedule, Schedule
+from trainlab.config.schedule import ConstantSchedule, PlateauSchedule, Schedule
 from trainlab.schedules._factors import Clock, count_warmup, find_factor
 
 

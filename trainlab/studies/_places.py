@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainlab.config.training import SGD
+from trainlab.config.optimizer import SGD
 from trainlab.report import Trace
 
 STILL = 0.02  # of the range of the loss: it stands still as long as it moves no further

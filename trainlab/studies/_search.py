@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from trainlab.config.training import ConstantSchedule
+from trainlab.config.schedule import ConstantSchedule
 from trainlab.plan import Arm, Conclusion, Options, Plan
 from trainlab.report import Answer, Finding, Trace
 from trainlab.studies import _band, _verification

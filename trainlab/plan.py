@@ -96,6 +96,7 @@ class Options:
         seeds_given: the user asked for so many; otherwise there is one, and a study may take more.
         chosen: the study's own options by name (`{"steps": 10}`); one that was not given is absent.
         budget: trainings of the base that the study may cost; None for any number.
+        reported: codes of the rules that the user wants to hear of; None for all of the study's.
     """
 
     arms: tuple[Arm, ...]
@@ -103,6 +104,7 @@ class Options:
     seeds_given: bool = True
     chosen: Mapping[str, Any] = field(default_factory=dict)
     budget: float | None = None
+    reported: frozenset[str] | None = None
 
 
 Find = Callable[[Sequence["Trace"]], Sequence["Finding"]]

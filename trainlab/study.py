@@ -113,6 +113,7 @@ def _run(
     plan = study.first(config, options)
     device = _choose_device(settings.device, plan)
     rules, reported, skipped = choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
+    options = replace(options, reported=reported)
     probes = [name for rule in rules for name in rule.needs if name not in engine.ALWAYS]
     begun: list[PlannedRun] = []
     judging: set[str] = set()  # names of the runs that the rules judge

@@ -22,6 +22,7 @@ STAGE = 6  # remedies tried at once
 STAGES = 2  # such portions, the second where the first has nothing that leaves no fault
 STEPS = 3  # patches combined at most
 FRESH = 3  # seeds that the search has not seen
+LEAST = 2 + 3 * FRESH  # trainings: the control and one change, then both and the second best with fresh seeds
 FURTHER = 2  # changes tried with them where one of them shows that what was found is not enough
 CONTROL = "control"
 ONCE, AGAIN = " (tried)", " (fresh seeds)"  # what the names of the two kinds of runs end with
@@ -54,12 +55,14 @@ class Outcome:
         trials: everything tried, what was kept first.
         control: the runs that they are compared with; None if there were none.
         cost: all runs of the study, in trainings of the config.
+        needs: the smallest budget that a search fits into, where the one given is too small.
     """
 
     kept: Trial | None = None
     trials: tuple[Trial, ...] = ()
     control: Standing | None = None
     cost: float = 0.0
+    needs: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +140,10 @@ def search(config: Config, findings: Sequence[Finding], seeds: Sequence[int], bu
     held = _hold_back(config)
     start = Change(name=CONTROL, patch={}, config=config)
     queue = propose(start, start, findings)
-    if not queue or room.left < 2 + 3 * FRESH:
+    if not queue:
         return Outcome()
+    if room.left < LEAST:
+        return Outcome(needs=len(seeds) + LEAST)
     found = yield from _explore(start, queue, held, seeds[0], room, samples)
     if found.control is None:
         return Outcome(cost=found.measured.cost)

@@ -28,7 +28,9 @@ def say_outcome(answer: Answer, outcome: Outcome, findings: Sequence[Finding]) -
         text = f"None of the remedies mends it. {cost}"
     else:
         codes = ", ".join(dict.fromkeys(each.code for each in findings if each.severity != "info" and each.because is None))
-        text = f"No remedy was tried: for {codes} there is no patch, or no room in the budget."
+        text = f"No remedy was tried: for {codes} there is no patch."
+        if outcome.needs is not None:
+            text = f"No remedy was tried: that takes a budget of {outcome.needs:g}x or more."
     return Answer(text=f"{answer.text} {text}", values=values)
 
 

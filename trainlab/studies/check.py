@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from trainlab import plugins
+from trainlab import causes, plugins
 from trainlab.config import Config
 from trainlab.pages._rules import read_rules
 from trainlab.plan import Conclusion, Find, Options, Plan, PlannedRun
@@ -19,6 +19,9 @@ from trainlab.studies._standing import read_loss
 from trainlab.studies._telling import say_outcome, suggest, tabulate_trials
 
 PROBES = ("accuracy", "baselines")
+
+
+_Told = TypeVar("_Told", Finding, Skipped)
 
 
 def _list_rules() -> tuple[str, ...]:
@@ -51,7 +54,7 @@ def then(config: Config, options: Options, traces: Sequence[Trace], find: Find) 
     """
     if not goes_on(options):
         return None
-    findings = find(traces)
+    findings = causes.keep(_heed(options, find(traces)))
     alone = len(by_arm(traces)[_name(options)]) == 1
     if alone and not _list_faults(options, findings) and (more := list_seeds(options)[1:]):
         return Plan(runs=plan_runs(options.arms, more), probes=PROBES, rules=RULES)
@@ -80,6 +83,11 @@ def _name(options: Options) -> str:
     return options.arms[0].name
 
 
+def _heed(options: Options, told: Sequence[_Told]) -> list[_Told]:
+    """What the user wants to hear of: a fault that is ignored is not mended either."""
+    return [each for each in told if options.reported is None or each.code in options.reported or each.code == "run"]
+
+
 def _list_faults(options: Options, findings: Sequence[Finding]) -> list[Finding]:
     """What is wrong with the base."""
     return [each for each in findings if each.run == _name(options) and each.severity != "info"]
@@ -105,31 +113,41 @@ def conclude(
     skipped: Sequence[Skipped],
 ) -> Conclusion:
     """The likeliest cause of what is wrong with the base, or that nothing is; what mends it; what was reached."""
+    findings, skipped = causes.keep(_heed(options, findings)), _heed(options, skipped)
     outcome = _search(config, options, traces, findings, last=True)
     names = {arm.name for arm in options.arms}
     arms = {name: arm for name, arm in by_arm(traces).items() if name in names}
     own = [each for each in findings if each.run in names]
-    answer = _answer(next(iter(arms.values())), own, skipped)
+    judged = len(RULES) if options.reported is None else len(options.reported)
+    answer = _answer(next(iter(arms.values())), own, skipped, judged)
     trials: tuple[Table, ...] = ()
     if isinstance(outcome, Outcome) and goes_on(options) and (new := _list_new(_list_faults(options, own))):
         base = next(iter(arms))
         answer = _say_own(say_outcome(answer, outcome, new), outcome.kept.change.config if outcome.kept else config)
         own = suggest(own, outcome, base)
         trials = tabulate_trials(outcome)
-    return Conclusion(answer=answer, tables=(_tabulate(arms, own), *trials), findings=tuple(own), about=frozenset(names))
+    return Conclusion(
+        answer=answer,
+        tables=(_tabulate(arms, own, judged=answer.values["judged"] > 0), *trials),
+        findings=tuple(own),
+        about=frozenset(names),
+    )
 
 
-def _answer(base: Sequence[Trace], findings: Sequence[Finding], skipped: Sequence[Skipped]) -> Answer:
+def _answer(base: Sequence[Trace], findings: Sequence[Finding], skipped: Sequence[Skipped], rules: int) -> Answer:
     run = base[0].name
     own = [each for each in findings if each.run == run]
     wrong = [each for each in own if each.severity != "info"]
     faults = _list_new(wrong)
     known = [each.code for each in wrong if each.known]
     silent = sorted({each.code for each in skipped if each.run == run and each.code != "run"})
-    values: dict[str, Any] = {"healthy": not wrong, "cause": None, "judged": len(RULES) - len(silent), "not_judged": silent}
+    values: dict[str, Any] = {"healthy": not wrong, "cause": None, "judged": rules - len(silent), "not_judged": silent}
     if known and not faults:
         values["cause"] = wrong[0].code
         return Answer(text=f"Nothing new: {_say_known(known)} {_say_reached(base)}".rstrip(), values=values)
+    if not faults and not values["judged"]:
+        text = f"Nothing could be judged by {_join(silent)}; the reasons stand below. {_say_reached(base)}"
+        return Answer(text=text.rstrip(), values=values | {"healthy": None})
     if not faults:
         return Answer(text=f"Healthy: {_say_judged(values)}. {_say_reached(base)}".rstrip(), values=values)
     cause = faults[0]
@@ -155,7 +173,7 @@ def _say_known(codes: Sequence[str]) -> str:
 
 def _say_judged(values: Mapping[str, Any]) -> str:
     judged, silent = values["judged"], values["not_judged"]
-    text = f"{judged} rules found nothing wrong"
+    text = f"{judged} rule{'s' * (judged != 1)} found nothing wrong"
     return f"{text}, {len(silent)} could not judge ({', '.join(silent)})" if silent else text
 
 
@@ -191,7 +209,7 @@ def _say_share(measure: str, value: float) -> str:
     return f"{value:.3g}" if measure == "r2" else f"{100 * value:.1f} %"
 
 
-def _tabulate(arms: Mapping[str, Sequence[Trace]], findings: Sequence[Finding]) -> Table:
+def _tabulate(arms: Mapping[str, Sequence[Trace]], findings: Sequence[Finding], *, judged: bool) -> Table:
     """One row an arm."""
     classes = any("train_accuracy" in trace.metrics for arm in arms.values() for trace in arm)
     what, measure = ("accuracy", "accuracy") if classes else ("R2", "r2")
@@ -218,7 +236,7 @@ def _tabulate(arms: Mapping[str, Sequence[Trace]], findings: Sequence[Finding]) 
                 *(mean(arm, f"{part}_{measure}") for part in ("train", "test")),
                 find_median([find_settling_epoch(trace.series["loss"]) for trace in arm]),
                 draw_loss(arm),
-                _say_verdict(name, findings),
+                _say_verdict(name, findings) or ("healthy" if judged else "-"),
             )
             for name, arm in arms.items()
         ),
@@ -226,6 +244,6 @@ def _tabulate(arms: Mapping[str, Sequence[Trace]], findings: Sequence[Finding]) 
 
 
 def _say_verdict(run: str, findings: Sequence[Finding]) -> str:
-    """The name of the likeliest cause, or `healthy`."""
+    """The name of the likeliest cause; empty where there is none."""
     cause = next((each for each in findings if each.run == run and each.severity != "info"), None)
-    return say_seeds(cause.name.replace("-", " "), cause.seeds["held"], cause.seeds["of"]) if cause else "healthy"
+    return say_seeds(cause.name.replace("-", " "), cause.seeds["held"], cause.seeds["of"]) if cause else ""

@@ -52,6 +52,29 @@ def test_a_consequence_names_its_cause_and_does_not_count(capsys: pytest.Capture
     assert document["summary"]["errors"] + document["summary"]["warnings"] <= len(document["findings"]) - len(below)
 
 
+def test_what_is_not_asked_for_is_neither_named_nor_mended(capsys: pytest.CaptureFixture[str]) -> None:
+    fault = ("check", "gradients", "--fail-on", "never")
+    told = report(capsys, *fault, "--diagnose")
+    assert told["answer"]["values"]["cause"] == "G001"
+    ignored = report(capsys, *fault, "--ignore", "G001")
+    assert ignored["findings"] == []
+    assert ignored["answer"]["values"]["cause"] is None
+    assert ignored["answer"]["values"]["judged"] == told["answer"]["values"]["judged"] - 1
+    assert {run["name"] for run in ignored["runs"]} == {"base"}
+
+
+def test_silence_is_not_health(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = carry_out(capsys, "check", "gradients", "--select", "L002", "--diagnose")
+    assert outcome.code == 4
+    assert outcome.answer.startswith("Nothing could be judged by L002")
+
+
+def test_a_budget_that_is_too_small_to_try_anything_is_named(capsys: pytest.CaptureFixture[str], broken: Path) -> None:
+    answer = carry_out(capsys, "check", str(broken), "--budget", "8x", "--fail-on", "never").answer
+    assert answer.endswith("No remedy was tried: that takes a budget of 12x or more.")
+    assert "was tried" not in carry_out(capsys, "check", str(broken), "--budget", "12x", "--fail-on", "never").answer
+
+
 @pytest.fixture
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A config whose rate is far too high, in a folder of its own."""

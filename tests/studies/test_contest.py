@@ -9,6 +9,7 @@ from trainlab.plan import Arm
 from trainlab.report import Trace
 from trainlab.studies._contest import Contest, Measure, choose_measure, hold
 from trainlab.studies._grid import Cell
+from trainlab.studies._stories import say_change
 
 SEEDS = 5
 MEASURE = Measure(by="loss", part="train", metric="train_loss")
@@ -42,6 +43,20 @@ def test_a_single_one_has_won_nothing() -> None:
     contest = contend({"a": np.ones(3)})
     assert not contest.is_won
     assert contest.comparisons == {}
+
+
+def test_losses_below_0_are_told_apart_by_their_difference() -> None:
+    runs = {
+        name: [make_run(name, seed=at, metrics={"train_loss": loss - at}) for at in range(3)]
+        for name, loss in (("a", -4e6), ("b", -8e4))
+    }
+    measure = choose_measure([trace for arm in runs.values() for trace in arm], "loss", None)
+    contest = hold(measure, [Cell(arm=Arm(name=name, patch={}, config=Config()), label=name) for name in runs], runs)
+    assert [each.name for each in contest.entrants] == ["a", "b"]
+    assert contest.entrants[0].value == pytest.approx(-4e6 - 1)
+    assert contest.is_won
+    assert contest.comparisons["b"].metric == "train_loss"
+    assert say_change(measure, contest.comparisons["b"]) == "+3.92e+06 (+3.92e+06 to +3.92e+06"
 
 
 def make_scores(**metrics: float) -> list[Trace]:

@@ -72,6 +72,17 @@ def test_six_seeds_have_the_quantile_of_six() -> None:
     assert effect.interval == pytest.approx((np.exp(logs.mean() - half), np.exp(logs.mean() + half)), rel=1e-5)
 
 
+def test_losses_below_0_are_compared_by_their_difference() -> None:
+    before, after = numbers("base", [-1.0, -1.1, -0.9]), numbers("arm", [-2001.0, -2001.3, -2000.8])
+    (effect,) = compare(before, after)
+    assert (effect.scale, effect.verdict) == ("difference", "helps")
+    assert effect.change == pytest.approx(-2000.03, abs=0.1)
+    assert effect.interval is not None
+    assert -2001 < effect.interval[0] < effect.change < effect.interval[1] < -1999
+    lost = numbers("lost", [1.0], broken=True)
+    assert choose([lost, numbers("a", [-5.0]), numbers("b", [-1.0])]).name == "a"
+
+
 def test_different_losses_are_compared_by_r2() -> None:
     (effect,) = compare(numbers("a", [10.0, 10.0, 10.0], r2=0.1), numbers("b", [1.0, 1.0, 1.0], kind="huber", r2=0.6))
     assert (effect.metric, effect.verdict) == ("validation_r2", "helps")

@@ -13,7 +13,7 @@ from trainlab.comparing import compare_accuracy, compare_numbers, widen
 from trainlab.report import Comparison, Trace
 from trainlab.studies._arms import find_end, shorten
 from trainlab.studies._grid import Cell, Grid, say_level
-from trainlab.studies._standing import LEAST, read_loss
+from trainlab.studies._standing import LEAST, is_signed, read_loss
 
 By = Literal["score", "loss", "updates"]
 WINDOW = 512  # samples whose losses are averaged, so that a batch of 8 is no noisier than one of 512
@@ -29,6 +29,7 @@ class Measure:
         metric: its name in the report.
         target: the loss to reach; None where none can be.
         longest: updates of the longest run, which is what one counts for that never gets there.
+        is_signed: some losses are below 0, as a likelihood of your own may be: they have no logarithm.
     """
 
     by: By
@@ -36,6 +37,7 @@ class Measure:
     metric: str
     target: float | None = None
     longest: int = 1
+    is_signed: bool = False
 
     @property
     def higher(self) -> bool:
@@ -43,17 +45,26 @@ class Measure:
         return self.by == "score"
 
     def read(self, trace: Trace) -> float:
-        """On a scale where differences mean the same everywhere: a share or R2 as it is, a loss or a count as its logarithm."""
+        """On a scale where differences mean the same everywhere: a share or R2 as it is, a loss or a count as its logarithm.
+
+        A loss that may be below 0 stays as it is.
+        """
         if self.by == "score":
             value = trace.metrics.get(self.metric)
             return value if value is not None and trace.nonfinite is None else 0.0
         if self.by == "loss":
-            return math.log(max(read_loss(trace, self.metric), LEAST))
+            loss = read_loss(trace, self.metric)
+            return loss if self.is_signed else math.log(max(loss, LEAST))
         return math.log(find_reach(trace, self.target) or self.longest)
 
     def restore(self, value: float) -> float:
         """A mean of what was read, as people know it."""
-        return value if self.by == "score" else math.exp(value)
+        return math.exp(value) if self.is_log else value
+
+    @property
+    def is_log(self) -> bool:
+        """What is read is a logarithm, and a difference of two a ratio."""
+        return self.by == "updates" or (self.by == "loss" and not self.is_signed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +129,14 @@ def choose_measure(traces: Sequence[Trace], by: By | None, target: float | None)
     if by == "score" and parts:
         return Measure(by=by, part=parts[0], metric=f"{parts[0]}_{kind}", target=target, longest=longest)
     metric = "updates_to_target" if by == "updates" and target is not None else "train_loss"
-    return Measure(by="updates" if metric != "train_loss" else "loss", part="train", metric=metric, target=target, longest=longest)
+    return Measure(
+        by="updates" if metric != "train_loss" else "loss",
+        part="train",
+        metric=metric,
+        target=target,
+        longest=longest,
+        is_signed=is_signed(traces),
+    )
 
 
 def find_target(arms: Sequence[Sequence[Trace]]) -> float | None:
@@ -198,7 +216,7 @@ def compare(measure: Measure, arms: Mapping[str, Sequence[Reading]], family: int
     """Every arm next to the first: over the seeds and, of a score, over the samples as well, whichever is the wider; by name."""
     if not arms:
         return {}
-    metric = measure.metric if measure.by == "score" else f"log_{measure.metric}"
+    metric = f"log_{measure.metric}" if measure.is_log else measure.metric
     numbers = {name: {each.seed: each.value for each in readings} for name, readings in arms.items()}
     told = compare_numbers(numbers, metric, higher=measure.higher, family=family)
     if measure.by == "score":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -141,21 +141,28 @@ def _compare_accuracy(part: str, before: Standing, after: Standing) -> list[Effe
 
 
 def _compare_losses(metric: str, pairs: Sequence[tuple[Trace, Trace]]) -> Effect:
-    logs = np.log([[read_loss(trace, metric) for trace in pair] for pair in pairs])
+    losses = np.array([[read_loss(trace, metric) for trace in pair] for pair in pairs])
+    if is_signed(trace for pair in pairs for trace in pair):
+        return _tell_difference(metric, losses, sign=-1)
+    logs = np.log(losses.clip(LEAST))
     change, interval = _bound(logs[:, 1] - logs[:, 0])
     return Effect(
         metric=metric,
         before=float(np.exp(logs[:, 0].mean())),
         after=float(np.exp(logs[:, 1].mean())),
         change=math.exp(change),
-        interval=None if interval is None else (math.exp(interval[0]), math.exp(interval[1])),
+        interval=None if interval is None else (math.exp(max(interval[0], -LOGS)), math.exp(min(interval[1], LOGS))),
         scale="ratio",
         verdict=_decide(interval, sign=-1),
     )
 
 
 def _compare_r2(metric: str, pairs: Sequence[tuple[Trace, Trace]]) -> Effect:
-    values = np.array([[_read_r2(trace, metric) for trace in pair] for pair in pairs])
+    return _tell_difference(metric, np.array([[_read_r2(trace, metric) for trace in pair] for pair in pairs]), sign=1)
+
+
+def _tell_difference(metric: str, values: np.ndarray, *, sign: int) -> Effect:
+    """What changes from one column to the other; `sign` is 1 where more is better."""
     change, interval = _bound(values[:, 1] - values[:, 0])
     means = values.mean(axis=0)
     return Effect(
@@ -165,7 +172,7 @@ def _compare_r2(metric: str, pairs: Sequence[tuple[Trace, Trace]]) -> Effect:
         change=change,
         interval=interval,
         scale="difference",
-        verdict=_decide(interval, sign=1),
+        verdict=_decide(interval, sign=sign),
     )
 
 
@@ -174,8 +181,7 @@ def _bound(differences: np.ndarray) -> tuple[float, tuple[float, float] | None]:
     mean = float(differences.mean())
     if len(differences) < 2:
         return mean, None
-    low, high = student(differences)
-    return mean, (max(low, -LOGS), min(high, LOGS))
+    return mean, student(differences)
 
 
 def _decide(interval: tuple[float, float] | None, *, sign: int) -> Verdict:
@@ -186,11 +192,18 @@ def _decide(interval: tuple[float, float] | None, *, sign: int) -> Verdict:
 
 
 def read_loss(trace: Trace, metric: str) -> float:
-    """Above 0 and finite, whatever became of the run."""
+    """Finite, whatever became of the run."""
     value = trace.metrics.get(metric)
     if value is None or trace.nonfinite is not None or not math.isfinite(value):
         return MOST
-    return min(max(value, LEAST), MOST)
+    return max(-MOST, min(value, MOST))
+
+
+def is_signed(traces: Iterable[Trace]) -> bool:
+    """Some losses are below 0, as a likelihood of your own may be: they have no logarithm, and only differences can be told."""
+    return any(
+        value < 0 for trace in traces for name, value in trace.metrics.items() if name.endswith("_loss") and value is not None
+    )
 
 
 def _read_r2(trace: Trace, metric: str) -> float:
@@ -218,7 +231,7 @@ def choose(standings: Sequence[Standing]) -> Standing:
     if heads[0].task == "regression":
         errors = losses if same else [1 - _read_r2(head, f"{part}_r2") for head in heads]
         best = min(errors)
-        room = CLOSE * (errors[0] - best) if errors[0] < MOST else CLOSE * best
+        room = CLOSE * (errors[0] - best) if errors[0] < MOST else CLOSE * abs(best)
         close = [error <= best + room for error in errors]
         losses = errors
     else:

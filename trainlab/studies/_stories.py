@@ -191,13 +191,15 @@ def say_change(measure: Measure, comparison: Comparison, *, turned: bool = False
     sign = -1 if turned else 1
     low, high = sorted(sign * end for end in comparison.corrected)
     numbers = [_say_number(measure, number) for number in (sign * comparison.difference, low, high)]
-    unit = " points" if measure.metric.endswith("accuracy") else "" if measure.by == "score" else " times"
-    beside = f" {'over' if measure.by == 'score' else 'that of'} {of}" if of else ""
+    unit = " points" if measure.metric.endswith("accuracy") else " times" if measure.is_log else ""
+    beside = f" {'that of' if measure.is_log else 'over'} {of}" if of else ""
     return f"{numbers[0]}{unit}{beside} ({'95 % interval ' if of else ''}{numbers[1]} to {numbers[2]}"
 
 
 def _say_number(measure: Measure, number: float) -> str:
-    if measure.by != "score":
+    if measure.is_log:
         return f"{math.exp(max(-700.0, min(number, 700.0))):.3g}"
     number = max(-1.0, min(number, 1.0)) if measure.metric.endswith("accuracy") else number  # as far as a share can differ
+    if measure.by == "loss":
+        return f"{number:+.3g}"
     return f"{100 * number:+.1f}" if measure.metric.endswith("accuracy") else f"{number:+.3f}"

@@ -53,6 +53,18 @@ class TestFailure:
         assert (scale.start, scale.best) == (10.0, 0.1)
         assert [_band.find_failure([trace], scale) for trace in traces] == ["", "", ""]
 
+    def test_a_seed_that_starts_higher_has_not_diverged(self) -> None:
+        starts = {0: 2.3, 1: 2.3, 2: 2.8}
+        traces = [
+            make_rate(lr, np.linspace(start, start - gain, 4), seed=seed)
+            for seed, start in starts.items()
+            for lr, gain in ((1e-6, 1e-3), (0.1, 2.0))
+        ]
+        scale = _band.find_scale(traces)
+        assert _band.find_failure([trace for trace in traces if trace.config.optimizer.lr == 1e-6], scale) == ""
+        risen = make_rate(1.0, np.linspace(2.3, 3.2, 4))
+        assert _band.find_failure([risen], scale) == "diverged"
+
     def test_above_the_best_a_tenth_of_the_fall_lost_is_unstable(self) -> None:
         traces = course({0.01: 1.0, 0.1: 1.8, 1.0: 2.0})
         scale = _band.find_scale(traces)

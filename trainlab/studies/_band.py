@@ -65,12 +65,14 @@ class Scale:
 
     Attributes:
         start: loss before training: that of the first epoch at the lowest rate.
+        highest: the highest of these, of all seeds: a run that ends above its own start has lost ground, not one above another's.
         floor: the lowest loss that a rate ends at, and
         best: that rate.
         tolerance: a difference in loss that is none.
     """
 
     start: float
+    highest: float
     floor: float
     best: float
     tolerance: float
@@ -93,10 +95,12 @@ def find_scale(traces: Sequence[Trace]) -> Scale:
         by_rate.setdefault(trace.config.optimizer.lr, []).append(trace)
     ends = {rate: float(np.median([find_end(trace) for trace in runs])) for rate, runs in by_rate.items()}
     lowest = next(iter(by_rate.values()))
-    start = float(np.median([trace.series["loss"].values[0] for trace in lowest]))
+    starts = [float(trace.series["loss"].values[0]) for trace in lowest]
+    start = float(np.median(starts))
     best = min(ends, key=ends.__getitem__)
     floor = ends[best] if math.isfinite(ends[best]) else start
-    return Scale(start=start, floor=floor, best=best, tolerance=max(NEAR * max(0.0, start - floor), MOVES * abs(start)))
+    tolerance = max(NEAR * max(0.0, start - floor), MOVES * abs(start))
+    return Scale(start=start, highest=max(starts), floor=floor, best=best, tolerance=tolerance)
 
 
 def find_failure(traces: Sequence[Trace], scale: Scale) -> str:
@@ -116,7 +120,7 @@ def fail(trace: Trace, scale: Scale) -> str:
     end = find_end(trace)
     if _is_dead(trace):
         return "collapsed"
-    if trace.nonfinite is not None or not math.isfinite(end) or end > scale.start + scale.tolerance:
+    if trace.nonfinite is not None or not math.isfinite(end) or end > scale.highest + scale.tolerance:
         return "diverged"
     if trace.config.optimizer.lr <= scale.best or end <= scale.floor + USEFUL * scale.fall:
         return ""

@@ -6,7 +6,9 @@ fp16, whose numbers end at 65504 and begin at 6e-8, a loss multiplied by a scale
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -37,7 +39,14 @@ def is_mixed(precision: str) -> bool:
 
 def cast(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """Autocast to what the forward pass computes in; nothing where that is what the weights are kept in."""
-    return torch.autocast(device.type, LOWER[precision]) if is_mixed(precision) else nullcontext()
+    return _autocast(device, LOWER[precision]) if is_mixed(precision) else nullcontext()
+
+
+@contextmanager
+def _autocast(device: torch.device, lower: torch.dtype) -> Iterator[None]:
+    with warnings.catch_warnings(), torch.autocast(device.type, lower):
+        warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")  # RMS norm is slower so, and right
+        yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

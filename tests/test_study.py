@@ -6,11 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from tests.rules.traces import broken, make_trace
 from tests.studies.plans import make_options
 from trainlab import engine, study
 from trainlab.config import Config, find_config, load, validate
@@ -19,8 +17,8 @@ from trainlab.config.model import MLP, BatchNorm
 from trainlab.config.training import Train
 from trainlab.errors import UserError
 from trainlab.plan import PlannedRun
-from trainlab.report import Finding, LossScaling, Report
-from trainlab.study import Settings, choose_exit_code, describe, prepare
+from trainlab.report import Finding, Report
+from trainlab.study import Settings, choose_exit_code, prepare
 
 CHAIN = validate(load(find_config("configs/gradients")).values)
 TOY = Config(
@@ -125,17 +123,6 @@ class TestMixedPrecision:
         assert note.startswith(
             f"updates skipped because a gradient overflowed in fp16: {skipped} of 36 in base, whose loss scale ends at "
         )
-
-    def test_a_few_skipped_updates_are_not(self) -> None:
-        scaling = LossScaling(skipped=5, scale=2048.0)
-        assert study._explain_skips([make_trace(updates=100, scaling=scaling)]) == ()
-        assert study._explain_skips([make_trace(updates=99, scaling=scaling)]) != ()
-        assert study._explain_skips([make_trace(updates=99)]) == ()
-
-    def test_metrics_tell_the_scale_of_runs_that_have_one(self) -> None:
-        metrics = describe(make_trace(scaling=LossScaling(skipped=5, scale=2048.0))).metrics
-        assert (metrics["skipped_updates"], metrics["loss_scale"]) == (5, 2048.0)
-        assert "loss_scale" not in describe(make_trace()).metrics
 
     def test_gradients_that_underflow_are_zeros(self) -> None:
         chain = dataclasses.replace(CHAIN, train=dataclasses.replace(CHAIN.train, precision="fp16"))
@@ -291,38 +278,6 @@ def test_an_estimate_refuses_unknown_rules() -> None:
 )
 def test_exit_codes(findings: list[Finding], judged: int, fail_on: str, code: int) -> None:
     assert choose_exit_code(findings, judged, fail_on) == code
-
-
-class TestDescribe:
-    def test_layers_hold_the_last_measured_update(self) -> None:
-        described = describe(make_trace(gradients=[[1.0, 2.0], [3.0, 4.0]], changes=[[0.1, 0.2], [0.3, 0.4]]))
-        weights = [layer for layer in described.layers if layer["name"].endswith("weight")]
-        assert [layer["grad_norm"] for layer in weights] == [3.0, 4.0]
-        assert [layer["update_ratio"] for layer in weights] == [0.3, 0.4]
-        assert weights[0]["shape"] == [4, 4]
-
-    def test_modules(self) -> None:
-        arrays = {f"activation-{name}": [0.5, np.nan] for name in ("mean", "std", "saturated", "dead")}
-        described = describe(make_trace(modules=[("model.0", "Linear"), ("model.1", "Tanh")], arrays=arrays))
-        assert [module["kind"] for module in described.modules] == ["Linear", "Tanh"]
-        assert described.modules[0]["saturated"] == 0.5
-
-    def test_metrics(self) -> None:
-        loss = 1 + 9 * np.exp(-np.arange(100) / 4)
-        described = describe(make_trace(loss=loss, metrics={"train_loss": 1.0}, nonfinite=broken(update=9), updates=9))
-        assert described.metrics == {"train_loss": 1.0, "epochs_to_converge": 17, "updates": 9, "diverged_at": 9} | {
-            "best_epoch": None,
-            "stopped_at": None,
-        }
-
-    def test_when_it_stopped_and_which_epoch_it_went_back_to(self) -> None:
-        metrics = describe(make_trace(best_epoch=3, stopped=13)).metrics
-        assert (metrics["best_epoch"], metrics["stopped_at"]) == (3, 13)
-
-    def test_nothing_measured(self) -> None:
-        described = describe(make_trace())
-        assert (described.layers, described.modules, described.series) == ((), (), {})
-        assert described.metrics["epochs_to_converge"] is None
 
 
 def test_a_study_on_a_straight_line_is_quick() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 import time
 from collections import Counter
@@ -10,24 +9,19 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from types import ModuleType
-from typing import Any
 
 import torch
 
 from trainlab import causes, engine, plugins
 from trainlab.averaging import average
-from trainlab.config import Config, to_values
+from trainlab.config import Config
+from trainlab.describing import describe, list_notes
 from trainlab.device import count_cores
 from trainlab.engine import Elsewhere, Progress, Work, Workers
 from trainlab.errors import UserError
 from trainlab.judging import choose_exit_code, choose_rules, judge
 from trainlab.plan import Conclusion, Group, Options, Plan, PlannedRun
-from trainlab.report import Answer, Finding, Number, Report, Run, Skipped, Table, Trace
-from trainlab.settling import find_settling_epoch
-
-FEW = 5  # names listed in a note
-MANY_SKIPPED = 0.05
-"""Share of the updates of an fp16 run that may be skipped in silence: the first ones find the loss scale."""
+from trainlab.report import Answer, Finding, Report, Skipped, Table, Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +169,7 @@ def _run(
         comparisons=conclusion.comparisons,
         findings=kept,
         skipped=tuple(skipped),
-        notes=(*_explain_fallbacks(measured), *_explain_skips(measured)),
+        notes=list_notes(measured),
         rules={rule.code: rule.name for rule in rules if rule.code in reported},
         fail_on=settings.fail_on,
         exit_code=choose_exit_code(kept, judged, settings.fail_on),
@@ -326,88 +320,3 @@ def estimate(command: str, config: Config, options: Options, settings: Settings)
         skipped=(*skipped, *left_out),
         is_least=hasattr(study, "then") and getattr(study, "goes_on", lambda _: True)(options),
     )
-
-
-def describe(trace: Trace) -> Run:
-    """A trace as a report shows it."""
-    last = {name: series.values[-1] for name, series in trace.series.items() if series.values.ndim == 2 and len(series.values)}
-    columns = {
-        "grad_norm": "gradient-norm",
-        "grad_mean_abs": "gradient-mean-abs",
-        "grad_max_abs": "gradient-max-abs",
-        "zero_fraction": "zero-fraction",
-        "update_ratio": "update-ratio",
-    }
-    layers = tuple(
-        {
-            "name": parameter.name,
-            "module": parameter.module,
-            "shape": list(parameter.shape),
-            **{column: float(last[name][index]) for column, name in columns.items() if name in last},
-        }
-        for index, parameter in enumerate(trace.parameters)
-    )
-    statistics = ("mean", "std", "saturated", "dead")
-    squares = trace.arrays.get("output-gradient-square")
-    modules = tuple(
-        {
-            "name": module.name,
-            "kind": module.kind,
-            **{name: float(trace.arrays[f"activation-{name}"][index]) for name in statistics},
-            **({} if squares is None else {"grad_rms": math.sqrt(squares[index])}),
-        }
-        for index, module in enumerate(trace.modules)
-        if "activation-mean" in trace.arrays
-    )
-    return Run(
-        name=trace.name,
-        patch=trace.patch,
-        seed=trace.seed,
-        config=to_values(trace.config),
-        metrics=_metrics(trace),
-        layers=layers,
-        modules=modules,
-        series=trace.series,
-        how=trace.how,
-    )
-
-
-def _metrics(trace: Trace) -> Mapping[str, Number]:
-    loss = trace.series.get("loss")
-    return {
-        **trace.metrics,
-        "epochs_to_converge": find_settling_epoch(loss) if loss else None,
-        "updates": trace.updates,
-        "diverged_at": trace.nonfinite.update if trace.nonfinite else None,
-        "best_epoch": trace.best_epoch,
-        "stopped_at": trace.stopped,
-        **({} if trace.scaling is None else {"skipped_updates": trace.scaling.skipped, "loss_scale": trace.scaling.scale}),
-    }
-
-
-def _explain_skips(traces: Sequence[Trace]) -> tuple[str, ...]:
-    """What is said of runs whose gradients overflowed often, all seeds of a run together."""
-    runs: dict[str, list[Trace]] = {}
-    for trace in traces:
-        runs.setdefault(trace.name, []).append(trace)
-    told = []
-    for name, group in runs.items():
-        scalings = [trace.scaling for trace in group if trace.scaling is not None]
-        skipped, updates = sum(scaling.skipped for scaling in scalings), sum(trace.updates for trace in group)
-        if skipped > MANY_SKIPPED * updates:
-            scale = min(scaling.scale for scaling in scalings)
-            told.append(f"{skipped} of {updates} in {name}, whose loss scale ends at {scale:g}")
-    return (f"updates skipped because a gradient overflowed in fp16: {'; '.join(told)}",) if told else ()
-
-
-def _explain_fallbacks(traces: Sequence[Trace]) -> tuple[str, ...]:
-    slow: dict[str, Any] = {}
-    for trace in traces:
-        if trace.how.startswith("one by one"):
-            slow.setdefault(trace.how, []).append(trace.name)
-    return tuple(f"trained {how} ({_list_few(list(dict.fromkeys(names)))})" for how, names in slow.items())
-
-
-def _list_few(names: Sequence[str]) -> str:
-    more = len(names) - FEW
-    return ", ".join(names) if more <= 1 else f"{', '.join(names[:FEW])} and {more} more"

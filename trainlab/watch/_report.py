@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainlab import causes
+from trainlab.describing import describe
 from trainlab.judging import choose_exit_code, judge
 from trainlab.pages._rules import read_rules
 from trainlab.report import Answer, Column, Finding, Report, Run, Skipped, Table, Trace
@@ -98,8 +99,6 @@ def _answer(here: Seen, ranks: int, findings: Sequence[Finding]) -> Answer:
 
 
 def _describe(trace: Trace, model: Mapping[str, Any]) -> Run:
-    from trainlab.study import describe  # imports torch, which a script may do without
-
     return replace(describe(trace), config=model)
 
 

@@ -1,6 +1,6 @@
 """How much faster the engine trains many runs than a loop of plain torch.optim runs. `python tests/benchmarks/engine.py [WORD...]`.
 
-With words, the cases only whose names have one of them.
+With words, the cases only whose names have one of them. On the CPU with one thread; then on the GPU where there is one, without goals.
 """
 
 from __future__ import annotations
@@ -120,11 +120,13 @@ class Gates(nn.Module):
 
 
 def build_plain(work: Work) -> nn.Module:
-    """The network as anyone would have it, fresh."""
+    """The network as anyone would have it, fresh, where its data are."""
     kind = work.config.model.kind
     if kind == "mlp":
-        return nn.Sequential(*(copy.deepcopy(module) for module in work.model.modules() if not list(module.children())))
-    return Gates(work) if kind == "gru" else copy.deepcopy(work.model).train()
+        model: nn.Module = nn.Sequential(*(copy.deepcopy(each) for each in work.model.modules() if not list(each.children())))
+    else:
+        model = Gates(work) if kind == "gru" else copy.deepcopy(work.model).train()
+    return model.to(work.train.inputs.device)
 
 
 def train_plain(work: Work) -> list[float]:
@@ -137,7 +139,9 @@ def train_plain(work: Work) -> list[float]:
     inputs, target = work.train.inputs, work.train.target
     losses: list[float] = []
     while len(losses) < work.updates:
-        batches = [None] if work.batch_size == work.samples else torch.randperm(work.samples).split(work.batch_size)
+        batches = (
+            [None] if work.batch_size == work.samples else torch.randperm(work.samples, device=inputs.device).split(work.batch_size)
+        )
         for batch in batches[: work.updates - len(losses)]:
             loss = loss_function(model(inputs if batch is None else inputs[batch]), target if batch is None else target[batch])
             optimizer.zero_grad()
@@ -147,43 +151,60 @@ def train_plain(work: Work) -> list[float]:
     return losses
 
 
-def time_it(job: Callable[[], object]) -> float:
-    """Seconds of the processor that `job` takes: on one thread those of the clock, less what other processes take."""
-    began = time.process_time()
+def time_it(job: Callable[[], object], device: torch.device) -> float:
+    """Seconds that `job` takes: of the processor, on one thread those of the clock less what other processes take; of the GPU all."""
+    if device.type == "cpu":
+        began = time.process_time()
+        job()
+        return time.process_time() - began
+    torch.cuda.synchronize(device)
+    began = time.perf_counter()
     job()
-    return time.process_time() - began
+    torch.cuda.synchronize(device)
+    return time.perf_counter() - began
 
 
-def measure(values: dict[str, Any], count: int, rounds: int) -> tuple[float, float, float]:
+def measure(values: dict[str, Any], count: int, rounds: int, device: torch.device) -> tuple[float, float, float]:
     """Median seconds of a loop of plain runs and of the engine, in turn, so that both see the same machine, and of their ratio."""
-    cpu = torch.device("cpu")
     runs = make_runs(values, count)
 
     def plain() -> None:
         for run in runs:
-            train_plain(engine.prepare(run.config, cpu))
+            train_plain(engine.prepare(run.config, device))
 
     def together() -> None:
-        engine.train(runs, [engine.prepare(run.config, cpu) for run in runs], ())
+        engine.train(runs, [engine.prepare(run.config, device) for run in runs], ())
 
-    train_plain(engine.prepare(runs[0].config, cpu))  # the first torch.optim step imports half a second of code
-    pairs = [(time_it(plain), time_it(together)) for _ in range(rounds)]
+    train_plain(engine.prepare(runs[0].config, device))  # the first torch.optim step imports half a second of code
+    if device.type != "cpu":
+        together()  # the first call of each kernel loads it
+    pairs = [(time_it(plain, device), time_it(together, device)) for _ in range(rounds)]
     median = statistics.median
     return median(pair[0] for pair in pairs), median(pair[1] for pair in pairs), median(pair[0] / pair[1] for pair in pairs)
 
 
 def main() -> None:
-    """Print the table."""
+    """Print a table for the CPU, and one for the GPU if there is one."""
     torch.set_num_threads(1)
     chosen = sys.argv[1:] or list(CASES)
-    print(f"{'64 runs, 1 thread':32}{'plain loop':>12}{'engine':>10}{'speed-up':>10}{'at least':>10}")
+    tabulate(chosen, torch.device("cpu"))
+    if torch.cuda.is_available():
+        print()
+        tabulate(chosen, torch.device("cuda"))
+
+
+def tabulate(chosen: list[str], device: torch.device) -> None:
+    """Print the cases; goals are those of one thread of the CPU."""
+    has_goals = device.type == "cpu"
+    title = "64 runs, 1 thread" if has_goals else torch.cuda.get_device_name(device)[:31]
+    print(f"{title:32}{'plain loop':>12}{'engine':>10}{'speed-up':>10}{'at least' * has_goals:>10}".rstrip())
     for name, (values, count, goal) in CASES.items():
         if not any(word in name for word in chosen):
             continue
         digits = 1 if goal > 1 else 2
-        plain, together, ratio = measure(values, count, 3 if goal > 1 else 7)
-        verdict = "" if ratio >= goal else "  short"
-        print(f"{name:32}{plain:>10.2f} s{together:>8.3f} s{ratio:>9.{digits}f}x{goal:>9.{digits}f}x{verdict}")
+        plain, together, ratio = measure(values, count, 3 if goal > 1 else 7, device)
+        aim = f"{goal:>9.{digits}f}x{'' if ratio >= goal else '  short'}" if has_goals else ""
+        print(f"{name:32}{plain:>10.2f} s{together:>8.3f} s{ratio:>9.{digits}f}x{aim}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How much faster the engine trains many runs than a loop of plain torch.optim runs. `python tests/benchmarks/engine.py [WORD...]`.
 
-With words, the cases only whose names have one of them. On the CPU with one thread; then on the GPU where there is one, without goals.
+With words, the cases only whose names have one of them. On one thread of the CPU; then on the GPU, where there is one, without
+goals.
 """
 
 from __future__ import annotations
@@ -139,9 +140,8 @@ def train_plain(work: Work) -> list[float]:
     inputs, target = work.train.inputs, work.train.target
     losses: list[float] = []
     while len(losses) < work.updates:
-        batches = (
-            [None] if work.batch_size == work.samples else torch.randperm(work.samples, device=inputs.device).split(work.batch_size)
-        )
+        order = torch.randperm(work.samples, device=inputs.device)
+        batches = [None] if work.batch_size == work.samples else order.split(work.batch_size)
         for batch in batches[: work.updates - len(losses)]:
             loss = loss_function(model(inputs if batch is None else inputs[batch]), target if batch is None else target[batch])
             optimizer.zero_grad()
@@ -152,7 +152,7 @@ def train_plain(work: Work) -> list[float]:
 
 
 def time_it(job: Callable[[], object], device: torch.device) -> float:
-    """Seconds that `job` takes: of the processor, on one thread those of the clock less what other processes take; of the GPU all."""
+    """Seconds that `job` takes: of the processor, on one thread those of the clock less what others take; of a GPU all."""
     if device.type == "cpu":
         began = time.process_time()
         job()

@@ -31,6 +31,13 @@ def test_a_validation_part_comes_out_of_what_is_left_and_leaves_the_test_part_as
     assert len(only.validation[0]) == 45
 
 
+def test_a_validation_part_alone_leaves_the_rest_in_their_order():
+    whole, parts = rows(make(test_fraction=0.0)), rows(make(test_fraction=0.0, validation_fraction=0.25))
+    assert parts["train"] == [row for row in whole["train"] if row not in parts["validation"]]
+    apart = rows(make(validation_fraction=0.25))
+    assert apart["train"] != [row for row in whole["train"] if row in apart["train"]]  # a test part has shuffled them
+
+
 def test_stratified_parts_have_the_shares_of_the_classes():
     dataset = make("iris", stratify=True, validation_fraction=0.2)
     for part, each in ((dataset.train, 30), (dataset.validation, 10), (dataset.test, 10)):

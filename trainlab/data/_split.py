@@ -16,6 +16,8 @@ def split(samples: Samples, spec: Source) -> Split:
     """Take the test part, then the validation part; the rest is for training.
 
     scikit-learn's `train_test_split`, or `KFold`, with the data's own seed; parts that the data come in stay as they are.
+    Taking the test part shuffles the rest. To take a validation part alone does not: samples that come sorted would no longer be so,
+    and what their order does to the training would be hidden from whoever compares with it.
 
     Raises:
         UserError: a part would be empty, or a class too small to be in every part.
@@ -35,7 +37,9 @@ def split(samples: Samples, spec: Source) -> Split:
         rest, test = _take(rest, classes, spec.test_fraction, "test_fraction", spec)
     if spec.validation_fraction and validation is None:
         size = math.ceil(spec.validation_fraction * (len(samples.inputs) if given is None else len(rest)))
-        rest, validation = _take(rest, classes, size, "validation_fraction", spec)
+        stays, validation = _take(rest, classes, size, "validation_fraction", spec)
+        is_shuffled = given is None and spec.folds is None and spec.test_fraction > 0
+        rest = stays if is_shuffled else rest[~np.isin(rest, validation)]
     return Split(
         train=torch.from_numpy(rest),
         validation=None if validation is None else torch.from_numpy(validation),

@@ -16,8 +16,8 @@ def split(samples: Samples, spec: Source) -> Split:
     """Take the test part, then the validation part; the rest is for training.
 
     scikit-learn's `train_test_split`, or `KFold`, with the data's own seed; parts that the data come in stay as they are.
-    Taking the test part shuffles the rest. To take a validation part alone does not: samples that come sorted would no longer be so,
-    and what their order does to the training would be hidden from whoever compares with it.
+    Taking the test part shuffles the rest. To take a validation part alone does not: samples that come sorted would not be so any
+    more, and what their order does to the training would be hidden from whoever compares with it.
 
     Raises:
         UserError: a part would be empty, or a class too small to be in every part.

@@ -174,7 +174,7 @@ def measure_cost(rounds: int = 3) -> tuple[float, float]:
         engine.train(runs, [engine.prepare(each.config, cpu) for each in runs], ())
 
     train_plain(engine.prepare(runs[0].config, cpu))  # the first torch.optim step imports half a second of code
-    pairs = [(time_it(plain), time_it(together)) for _ in range(rounds)]
+    pairs = [(time_it(plain, cpu), time_it(together, cpu)) for _ in range(rounds)]
     return float(np.median([pair[0] for pair in pairs])), float(np.median([pair[1] for pair in pairs]))
 
 

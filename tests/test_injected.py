@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks.underfit import CAUSES, HEALTHY, KINDS, MARKS, NETWORKS, README, Named, list_tasks, name_cause, tabulate
+from tests.benchmarks.underfit import CAUSES, HEALTHY, KINDS, NETWORKS, Named, list_tasks, name_cause, tabulate
+from tests.readme import README, make_marks
 from tests.zoo import files
 from tests.zoo.cases import Case, find_part, make_config
 
@@ -68,4 +69,4 @@ def test_the_table_counts_what_is_named_and_what_is_said_of_healthy_networks() -
 
 
 def test_the_table_in_readme_stands_between_its_marks() -> None:
-    assert [README.read_text(encoding="utf-8").count(mark) for mark in MARKS] == [1, 1]
+    assert [README.read_text(encoding="utf-8").count(mark) for mark in make_marks("underfit")] == [1, 1]

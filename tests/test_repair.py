@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.repair import (
-    MARKS,
-    README,
     Repair,
     does_as_well,
     find_kind,
@@ -23,6 +21,7 @@ from tests.benchmarks.repair import (
     tabulate,
     undo,
 )
+from tests.readme import README, make_marks
 from tests.studies.plans import make_run
 from tests.zoo import files
 from tests.zoo.cases import Case, list_cases, make_config
@@ -129,4 +128,4 @@ def test_the_table_counts_what_a_patch_can_mend_apart_from_the_data() -> None:
 
 
 def test_the_table_in_readme_stands_between_its_marks() -> None:
-    assert [README.read_text(encoding="utf-8").count(mark) for mark in MARKS] == [1, 1]
+    assert [README.read_text(encoding="utf-8").count(mark) for mark in make_marks("repair")] == [1, 1]

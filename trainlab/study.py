@@ -22,6 +22,7 @@ from trainlab.errors import UserError
 from trainlab.judging import choose_exit_code, choose_rules, judge
 from trainlab.plan import Conclusion, Group, Options, Plan, PlannedRun
 from trainlab.report import Answer, Finding, Report, Skipped, Table, Trace
+from trainlab.rules._rule import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,7 @@ def _run(
     device = _choose_device(settings.device, plan)
     rules, reported, skipped = choose_rules(plan.rules, config.rules, select=settings.select, ignore=settings.ignore)
     options = replace(options, reported=reported)
-    probes = [name for rule in rules for name in rule.needs if name not in engine.ALWAYS]
+    probes = _list_probes(rules)
     begun: list[PlannedRun] = []
     judging: set[str] = set()  # names of the runs that the rules judge
     traces: list[Trace] = []
@@ -175,6 +176,11 @@ def _run(
         exit_code=choose_exit_code(kept, judged, settings.fail_on),
         seconds={"train_s": trained - began, "judge_s": time.perf_counter() - trained},
     )
+
+
+def _list_probes(rules: Sequence[Rule]) -> list[str]:
+    """What the rules need that is not measured anyway."""
+    return [name for rule in rules for name in rule.needs if name not in engine.ALWAYS]
 
 
 def _measure(
@@ -309,8 +315,7 @@ def estimate(command: str, config: Config, options: Options, settings: Settings)
     runs, works, skipped = prepare(plan.runs, device)
     runs, works, _, left_out = _afford(runs, works, 0.0, settings.trainings, max(works[0].updates, 1))
     seconds, peak = engine.measure_cost(runs, works)
-    probes = [name for rule in rules for name in rule.needs if name not in engine.ALWAYS]
-    looks, beside = engine.forecast_looks(runs, works, [*plan.probes, *probes]) if plan.ranks is None else ({}, 0)
+    looks, beside = engine.forecast_looks(runs, works, [*plan.probes, *_list_probes(rules)]) if plan.ranks is None else ({}, 0)
     return Estimate(
         runs=len(works),
         updates=sum(work.updates for work in works),

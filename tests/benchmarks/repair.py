@@ -24,12 +24,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from tests.readme import write_table
 from tests.zoo import files
 from tests.zoo.cases import PARTS, Case, list_cases, make_config
 from trainlab import engine
@@ -52,8 +52,6 @@ UNDONE = (
     "data.outlier_size",
     "data.outlier_value",
 )  # faults of the data that a patch can undo
-README = Path(__file__).parents[2] / "README.md"
-MARKS = ("<!-- repair -->\n", "<!-- /repair -->\n")
 BUDGET = 30.0
 SEEDS = (100, 101, 102)
 WORSE = 0.02
@@ -307,13 +305,6 @@ def share(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
-def write_table(table: str) -> None:
-    """Into README, between its marks."""
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(MARKS[0])
-    README.write_text(before + MARKS[0] + table + MARKS[1] + rest.split(MARKS[1])[1], encoding="utf-8")
-
-
 def main() -> int:
     """Print the table; 1 if fewer than 95 % end healthy in a part, or a healthy network is changed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -347,7 +338,7 @@ def main() -> int:
     table = tabulate(parts)
     print(f"\n{table}\n{time.perf_counter() - began:.0f} s")
     if options.write:
-        write_table(table)
+        write_table("repair", table)
     mended = [share([each.healthy["check"] for each in repairs if not each.is_data]) for repairs, _ in parts.values()]
     return int(any(each < ENOUGH for each in mended) or not all(all(left) for _, left in parts.values()))
 

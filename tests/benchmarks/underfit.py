@@ -14,18 +14,16 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from tests.readme import write_table
 from tests.zoo import files
 from tests.zoo.cases import Case, find_part, make_config
 from trainlab.plan import Arm, Options
 from trainlab.study import Settings, run
 
-README = Path(__file__).parents[2] / "README.md"
-MARKS = ("<!-- underfit -->\n", "<!-- /underfit -->\n")
 ENOUGH = 0.95
 MLP, REGRESSION, MOMENTUM, WINE = "mlp-digits-sgd", "mlp-linear-converged", "mlp-digits-momentum", "mlp-wine-sgd"
 CNN, ELU, NORMED, RESNET = "cnn-digits-adam", "cnn-digits-elu", "cnn-digits-momentum", "resnet-digits-adamw"
@@ -326,13 +324,6 @@ def tell(named: Named) -> None:
     print(f"{sign}  {what} | {named.network} {named.patch} | {cause} | {named.seconds:.0f} s | {named.text}", flush=True)
 
 
-def write_table(table: str) -> None:
-    """Into README, between its marks."""
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(MARKS[0])
-    README.write_text(before + MARKS[0] + table + MARKS[1] + rest.split(MARKS[1])[1], encoding="utf-8")
-
-
 def main() -> int:
     """Print the table; 1 if fewer than 95 % of the causes are named first, or a healthy network is said to be hindered."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -352,7 +343,7 @@ def main() -> int:
     table = tabulate(found)
     print(f"\n{table}\n{time.perf_counter() - began:.0f} s")
     if options.write:
-        write_table(table)
+        write_table("underfit", table)
     causes, healthy = ([each.right for each in found if (each.injected is None) == none] for none in (False, True))
     return int(sum(causes) < ENOUGH * len(causes) or not all(healthy))
 

@@ -15,6 +15,16 @@ from trainlab.engine import Progress
 STEP = Progress(runs=2, runs_done=1, updates=100, updates_done=50, epochs=2000, epochs_done=1000, best=0.012345)
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """80 columns in colour, drawn on at once."""
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "REDRAW_SECONDS", 0.0)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+
+
 def test_nothing_is_drawn_for_a_short_run(capsys: pytest.CaptureFixture[str]) -> None:
     watcher = Watcher(show=True)
     assert watcher(STEP)
@@ -22,12 +32,8 @@ def test_nothing_is_drawn_for_a_short_run(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_long_run_is_drawn_on_stderr_and_taken_away(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
-    monkeypatch.setattr(progress, "REDRAW_SECONDS", 0.0)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "80")
+@pytest.mark.usefixtures("terminal")
+def test_a_long_run_is_drawn_on_stderr_and_taken_away(capsys: pytest.CaptureFixture[str]) -> None:
     watcher = Watcher(show=True)
     watcher(STEP)
     watcher(STEP)
@@ -39,12 +45,8 @@ def test_a_long_run_is_drawn_on_stderr_and_taken_away(capsys: pytest.CaptureFixt
     assert "1/2 runs, 1,000/2,000 epochs, best loss 0.01235" in err
 
 
-def test_what_is_measured_at_the_end_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
-    monkeypatch.setattr(progress, "REDRAW_SECONDS", 0.0)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "80")
+@pytest.mark.usefixtures("terminal")
+def test_what_is_measured_at_the_end_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     watcher = Watcher(show=True)
     watcher(replace(STEP, looking="largest-curvature"))
     watcher.close()

@@ -9,7 +9,7 @@ from tests.studies.plans import make_finding
 from trainlab.config import Config
 from trainlab.config.optimizer import SGD
 from trainlab.plan import Arm
-from trainlab.studies._arms import by_arm, count_held, drop_fraction, find_end, lower_first, make_arm, plan_runs, say_seeds
+from trainlab.studies._arms import by_arm, count_held, drop_fraction, find_end, make_arm, plan_runs, say_seeds
 
 
 def test_every_arm_with_every_seed_the_base_first() -> None:
@@ -61,12 +61,6 @@ def test_counts_the_seeds_of_any_of_the_codes() -> None:
 @pytest.mark.parametrize(("held", "of", "words"), [(1, 1, "diverged"), (3, 3, "diverged"), (2, 3, "diverged in 2 of 3 seeds")])
 def test_says_in_how_many_seeds(held: int, of: int, words: str) -> None:
     assert say_seeds("diverged", held, of) == words
-
-
-def test_a_sentence_within_a_sentence() -> None:
-    assert lower_first("A weight is 0.") == "a weight is 0."
-    assert lower_first("Gradients vanish") == "gradients vanish"
-    assert lower_first("NaN or infinity appeared") == "NaN or infinity appeared"
 
 
 def test_whole_epochs_are_whole_numbers() -> None:

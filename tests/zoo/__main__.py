@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from tests.readme import write_table
 from tests.zoo import files
 from tests.zoo.cases import PARTS, Case, list_cases
 from tests.zoo.score import (
@@ -30,9 +31,7 @@ from tests.zoo.score import (
 )
 from tests.zoo.trial import Outcome, try_all
 
-README = Path(__file__).parents[2] / "README.md"
 RESULTS = Path(__file__).parent / "results.md"
-MARKS = ("<!-- zoo -->\n", "<!-- /zoo -->\n")
 
 
 def main() -> int:
@@ -109,9 +108,7 @@ def compose_rules(part: str, outcomes: Sequence[Outcome]) -> str:
 def write_results(overall: str, rules: str) -> None:
     """The goals into README, between their marks; everything into `results.md`."""
     RESULTS.write_text(f"What `make zoo` printed.\n\n{overall}\n{rules}", encoding="utf-8")
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(MARKS[0])
-    README.write_text(before + MARKS[0] + overall + MARKS[1] + rest.split(MARKS[1])[1], encoding="utf-8")
+    write_table("zoo", overall)
 
 
 def print_misses(outcomes: Sequence[Outcome]) -> None:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tests.cli.running import carry_out, report
+from tests.readme import read_table
 from tests.zoo import files
-from tests.zoo.__main__ import MARKS, README
 from tests.zoo.cases import PARTS, SEEDS, Case, find_architecture, find_part, list_cases, list_networks, make_config
 from tests.zoo.score import alarms, count_faults, group, is_detected, is_named_first, measure, measure_repeatability
 from tests.zoo.trial import Outcome, try_all
@@ -170,6 +170,6 @@ def test_a_network_of_the_zoo_by_hand(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_readme_shows_every_goal() -> None:
-    shown = README.read_text(encoding="utf-8").split(MARKS[0])[1].split(MARKS[1])[0]
+    shown = read_table("zoo")
     for bar in measure([make_outcome("healthy")]):
         assert f"| {bar.name} | {bar.goal} |" in shown

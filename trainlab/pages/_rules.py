@@ -24,6 +24,17 @@ def read_rules() -> list[Page]:
     return sorted(found, key=lambda page: page.rules)
 
 
+def say_rule(name: str) -> str:
+    """The title of the rule by that name, as it stands within a sentence."""
+    return lower_first(next(page.title for page in read_rules() if page.name == name).rstrip("."))
+
+
+def lower_first(words: str) -> str:
+    """As they stand within a sentence; NaN stays NaN."""
+    first = words.partition(" ")[0]
+    return words if first[1:] != first[1:].lower() else f"{words[0].lower()}{words[1:]}"
+
+
 def _parse(name: str, source: str) -> Page:
     module = ast.parse(source)
     wanted = plugins.to_class_name(name)

@@ -87,12 +87,6 @@ def say_seeds(word: str, held: int, of: int) -> str:
     return word if held >= of else f"{word} in {held} of {of} seeds"
 
 
-def lower_first(words: str) -> str:
-    """As they stand within a sentence; NaN stays NaN."""
-    first = words.partition(" ")[0]
-    return words if first[1:] != first[1:].lower() else f"{words[0].lower()}{words[1:]}"
-
-
 def drop_fraction(value: float | None) -> float | None:
     """A median of whole numbers as a whole number where it is one: epoch 207, not 207.0."""
     return int(value) if value is not None and float(value).is_integer() else value

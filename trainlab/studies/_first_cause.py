@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainlab.pages._rules import read_rules
+from trainlab.pages._rules import say_rule
 from trainlab.report import Finding, Trace
-from trainlab.studies._arms import lower_first
 from trainlab.studies._changes import MENDS, Kind, Trial
 from trainlab.studies._levels import FITS, GAIN, HELD_OUT, find_level, read_mean
 
@@ -95,7 +94,7 @@ def find_cause(faults: Sequence[Finding], tried: Sequence[Tried]) -> Cause | Non
     if own and best is not None and (proof.gain if proof else 0.0) < FAR * best.gain:
         shown = name_trial(best)
         return Cause(words=shown.words, kind=shown.kind, proof=best, doubt=named.code)
-    return Cause(words=say_rule(named), code=named.code, kind=proof.trial.kind if proof else "", proof=proof)
+    return Cause(words=say_finding(named), code=named.code, kind=proof.trial.kind if proof else "", proof=proof)
 
 
 def find_nothing(base: Sequence[Trace], tried: Sequence[Tried]) -> Cause | None:
@@ -120,12 +119,11 @@ def choose(tried: Sequence[Tried]) -> Tried | None:
     return min(near, key=lambda each: (MENDS.index(each.trial.kind), -each.gain), default=None)
 
 
-def say_rule(finding: Finding) -> str:
+def say_finding(finding: Finding) -> str:
     """The rule's own words, as far as the first colon; of a rule of several kinds, those of the kind."""
     if finding.code == "G007" and finding.evidence.get("kind") in STARTS:
         return STARTS[finding.evidence["kind"]]
-    title = next(page.title for page in read_rules() if page.name == finding.name)
-    return lower_first(title.rstrip(".").partition(": ")[0])
+    return say_rule(finding.name).partition(": ")[0]
 
 
 def name_trial(tried: Tried) -> Cause:

@@ -10,6 +10,7 @@ from typing import Any
 from trainlab.report import Answer, Comparison
 from trainlab.studies._contest import Contest, Entrant, Level, Measure, find_reach
 from trainlab.studies._grid import Grid, say_level
+from trainlab.studies._standing import LOGS
 
 FEW = 3  # cells named in the answer
 ENOUGH = 3  # seeds: with fewer, Student's interval holds nearly everything
@@ -198,7 +199,7 @@ def say_change(measure: Measure, comparison: Comparison, *, turned: bool = False
 
 def _say_number(measure: Measure, number: float) -> str:
     if measure.is_log:
-        return f"{math.exp(max(-700.0, min(number, 700.0))):.3g}"
+        return f"{math.exp(max(-LOGS, min(number, LOGS))):.3g}"
     number = max(-1.0, min(number, 1.0)) if measure.metric.endswith("accuracy") else number  # as far as a share can differ
     if measure.by == "loss":
         return f"{number:+.3g}"

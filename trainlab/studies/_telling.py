@@ -26,11 +26,11 @@ def say_outcome(answer: Answer, outcome: Outcome, findings: Sequence[Finding]) -
         text = f"{kept.change.name} {'mends it' if not rest else 'helps'}: {_say_effect(kept)}{rest}. {cost}"
     elif outcome.trials:
         text = f"None of the remedies mends it. {cost}"
+    elif outcome.needs is not None:
+        text = f"No remedy was tried: that takes a budget of {outcome.needs:g}x or more."
     else:
         codes = ", ".join(dict.fromkeys(each.code for each in findings if each.severity != "info" and each.because is None))
         text = f"No remedy was tried: for {codes} there is no patch."
-        if outcome.needs is not None:
-            text = f"No remedy was tried: that takes a budget of {outcome.needs:g}x or more."
     return Answer(text=f"{answer.text} {text}", values=values)
 
 

@@ -9,11 +9,11 @@ from typing import Any, Literal, TypeVar
 
 from trainlab import causes, plugins
 from trainlab.config import Config
-from trainlab.pages._rules import read_rules
+from trainlab.pages._rules import say_rule
 from trainlab.plan import Conclusion, Find, Options, Plan, PlannedRun
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
-from trainlab.studies._arms import by_arm, draw_loss, find_median, list_seeds, lower_first, mean, plan_runs, say_seeds
+from trainlab.studies._arms import by_arm, draw_loss, find_median, list_seeds, mean, plan_runs, say_seeds
 from trainlab.studies._mending import AGAIN, ONCE, Measured, Outcome, follow, search
 from trainlab.studies._standing import read_loss
 from trainlab.studies._telling import say_outcome, suggest, tabulate_trials
@@ -152,11 +152,10 @@ def _answer(base: Sequence[Trace], findings: Sequence[Finding], skipped: Sequenc
         return Answer(text=f"Healthy: {_say_judged(values)}. {_say_reached(base)}".rstrip(), values=values)
     cause = faults[0]
     values["cause"] = cause.code
-    title = next(page.title for page in read_rules() if page.name == cause.name)
     where = f" at {cause.where}" if cause.where else ""
     seeds = say_seeds("", cause.seeds["held"], cause.seeds["of"])
     before = f"{_say_known(known)} " if known else ""
-    text = f"The likeliest cause of what is wrong{where}{seeds}: {lower_first(title.rstrip('.'))} ({cause.code})."
+    text = f"The likeliest cause of what is wrong{where}{seeds}: {say_rule(cause.name)} ({cause.code})."
     return Answer(text=f"{text} {_say_rest(faults)}{before}{_say_reached(base)}".rstrip(), values=values)
 
 

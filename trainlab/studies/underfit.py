@@ -226,17 +226,12 @@ def _answer(
     subset = _find_outcome(tried, base)
     underfits = any(each.code == "F002" for each in own)
     outgrown = cause is not None and _is_outgrown(cause, level, own)
-    verdict = (
-        "limited"
-        if outgrown
-        else "hindered"
-        if cause
-        else "unexplained"
-        if underfits
-        else "healthy"
-        if level >= HALF
-        else "limited"
-    )
+    if cause is not None:
+        verdict = "limited" if outgrown else "hindered"
+    elif underfits:
+        verdict = "unexplained"
+    else:
+        verdict = "healthy" if level >= HALF else "limited"
     values: dict[str, Any] = {
         "verdict": verdict,
         "cause": cause.code or cause.kind if cause else None,

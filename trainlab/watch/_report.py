@@ -12,7 +12,7 @@ import numpy as np
 from trainlab import causes
 from trainlab.describing import describe
 from trainlab.judging import choose_exit_code, judge
-from trainlab.pages._rules import read_rules
+from trainlab.pages._rules import say_rule
 from trainlab.report import Answer, Column, Finding, Report, Run, Skipped, Table, Trace
 from trainlab.rules._rule import Rule
 from trainlab.watch._comparing import list_notes, merge, tabulate_ranks
@@ -91,11 +91,9 @@ def _answer(here: Seen, ranks: int, findings: Sequence[Finding]) -> Answer:
     seen = f"{updates} update{'s' * (updates != 1)} of {models}{together} watched."
     if not faults:
         return Answer(text=f"Nothing wrong was found. {seen}", values=values)
-    title = next(page.title for page in read_rules() if page.name == faults[0].name).rstrip(".")
-    if title.split()[0].istitle():  # no "NaN"
-        title = title[0].lower() + title[1:]
     where = f" at {faults[0].where}" if faults[0].where else ""
-    return Answer(text=f"The likeliest cause of what is wrong{where}: {title} ({faults[0].code}). {seen}", values=values)
+    text = f"The likeliest cause of what is wrong{where}: {say_rule(faults[0].name)} ({faults[0].code}). {seen}"
+    return Answer(text=text, values=values)
 
 
 def _describe(trace: Trace, model: Mapping[str, Any]) -> Run:

@@ -10,6 +10,8 @@ import pytest
 from tests.cli.running import carry_out, find_table, report
 from trainlab.cli.app import run
 
+NUMBERS = ("--set", "data={name: diabetes, standardize: true}", "--set", "loss=mse", "--set", "model.output=none")
+
 
 def test_the_experiment_of_the_source(capsys: pytest.CaptureFixture[str]) -> None:
     document = report(capsys, "overfit", "--quick", "--seeds", "3")
@@ -68,16 +70,7 @@ def test_two_seeds_of_a_verdict_that_only_some_share(capsys: pytest.CaptureFixtu
             "The network does not overfit: ",
         ),
         (
-            [
-                "--set",
-                "data={name: diabetes, standardize: true}",
-                "--set",
-                "loss=mse",
-                "--set",
-                "model.output=none",
-                "--epochs",
-                "100",
-            ],
+            [*NUMBERS, "--epochs", "100"],
             "Whether the network overfits is not certain: R2 is 0.349 on the training part and 0.217 on the test part",
         ),
         (["--set", "data.samples=60", "--epochs", "60"], "Whether the network overfits is not certain: 100.0 % right"),
@@ -90,26 +83,15 @@ def test_the_answer_on_other_data(capsys: pytest.CaptureFixture[str], options: l
 
 
 def test_numbers_to_predict_are_compared_by_r2(capsys: pytest.CaptureFixture[str]) -> None:
-    numbers = ("--set", "data={name: diabetes, standardize: true}", "--set", "loss=mse", "--set", "model.output=none")
-    document = report(capsys, "overfit", "--quick", *numbers, "--epochs", "50")
+    document = report(capsys, "overfit", "--quick", *NUMBERS, "--epochs", "50")
     row = find_table(document, "arms")[0]
     assert row["gap"] == pytest.approx(row["train R2"] - row["test R2"])
     assert [each["metric"] for each in document["comparisons"]] == ["test_r2"]
 
 
 def test_numbers_to_predict_have_remedies_and_folds_too(capsys: pytest.CaptureFixture[str]) -> None:
-    numbers = (
-        "--set",
-        "data={name: diabetes, standardize: true}",
-        "--set",
-        "loss=mse",
-        "--set",
-        "model.output=none",
-        "--lr",
-        "0.1",
-    )
     names = ("--remedy", "weight-decay,ensemble,mc-dropout")
-    document = report(capsys, "overfit", *names, "--folds", "2", "--seeds", "1", *numbers, "--epochs", "20")
+    document = report(capsys, "overfit", *names, "--folds", "2", "--seeds", "1", *NUMBERS, "--lr", "0.1", "--epochs", "20")
     assert "442 test samples)" in document["answer"]["text"]
     rows = {row["remedy"]: row for row in find_table(document, "remedies")}
     assert {name.rstrip("0123456789. ") for name in rows} == {"base", "weight decay", "ensemble of", "MC dropout"}

@@ -4,10 +4,11 @@ Faulty networks of the zoo are given to `trainlab check` as a user would type it
 seeds that nothing was chosen by: of every fault the case that is trained soonest, of those in MLPs where there is one; with
 `--kind` of those in other kinds of networks, each for itself, or with `--once` the soonest of them; with `--all` every case there
 is, in hours. A network ends healthy if it does as well as its twin without the fault: a share right in the test part, or an R2,
-less than 0.02 lower, or lower by what seeds and samples make of chance, and never by 0.1. The twin has the same data: noise,
-missing samples and sorted files stay, since no patch can bring back what is not there. A case that costs nothing does not count:
-the next one stands for the fault. What costs nothing anywhere counts if it is there or not, whatever it costs. Where a network
-knows its samples by heart, the loss on the test part must be at most a tenth above the twin's as well.
+less than 0.02 lower, or lower by what seeds and samples make of chance, and never by 0.1. The twin trains as long, where that is
+not the fault, on the same data: noise, missing samples and sorted files stay, since no patch can bring back what is not there. A
+case that costs nothing does not count: the next one stands for the fault. What costs nothing anywhere counts if it is there or
+not, whatever it costs. Where a network knows its samples by heart, the loss on the test part must be at most a tenth above the
+twin's as well.
 
 Beside it, in the same table: to do nothing, and the best of as many patches, drawn at random from those of all remedies, chosen by
 the same measure. Faults that lie in the data count as right when they are named and nothing is patched, or, where a class is
@@ -39,7 +40,7 @@ from trainlab.errors import UserError
 from trainlab.judging import list_rules
 from trainlab.plan import Arm, Options, PlannedRun
 from trainlab.report import Trace
-from trainlab.studies._mending import CONTROL, HELD_BACK
+from trainlab.studies._exploring import CONTROL, HELD_BACK
 from trainlab.studies._remedies import load_remedies
 from trainlab.studies._standing import Standing, choose, read_loss
 from trainlab.study import Settings, run
@@ -52,6 +53,7 @@ UNDONE = (
     "data.outlier_size",
     "data.outlier_value",
 )  # faults of the data that a patch can undo
+LASTING = ("train.epochs", "train.batch_size")  # how long it trains
 BUDGET = 30.0
 SEEDS = (100, 101, 102)
 WORSE = 0.02
@@ -158,13 +160,15 @@ def try_out(*configs: Config) -> list[list[Trace]]:
 
 
 def undo(case: Case) -> Config:
-    """The network without its fault, on the same data."""
+    """The network without its fault, on the same data; trained as long, unless it overfits by that."""
     patch = parse_patch(case.patch)
-    kept = {key: value for key, value in patch.items() if key.split(".")[0] == "data" and key not in UNDONE}
+    lasting = () if set(case.codes) & FIT else LASTING
+    kept = {key: value for key, value in patch.items() if key in lasting or (key.split(".")[0] == "data" and key not in UNDONE)}
     config = make_config(replace(case, patch=""), 0)
     if not kept:
         return config
-    return replace(config, data=make_config(case, 0).data) if "data" in kept else apply_patch(config, kept).config
+    whole = replace(config, data=make_config(case, 0).data) if kept.pop("data", None) else config
+    return apply_patch(whole, kept).config
 
 
 def mend_at_random(case: Case, config: Config, count: int) -> Config:

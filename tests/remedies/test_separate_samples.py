@@ -20,3 +20,14 @@ def test_what_is_right_is_left() -> None:
     assert mend({"Softmax": [-1]}) is None
     assert mend({"BatchNorm1d": [64]}) is None
     assert propose_for("separate-samples") == []
+
+
+def test_between_layers_relu_is_an_activation_too() -> None:
+    def mend_all(*modules: object) -> list[object]:
+        return [
+            patch["model.modules"] for patch in propose_for("separate-samples", model={"kind": "layers", "modules": list(modules)})
+        ]
+
+    assert mend_all({"Softmax": [0]}, LINEAR) == [[{"Softmax": [-1]}, LINEAR], [{"ReLU": []}, LINEAR]]
+    assert mend_all(LINEAR, {"Softmax": [0]}) == [[LINEAR, {"Softmax": [-1]}]], "an output is no hidden activation"
+    assert mend_all({"Softmax": [-1]}, LINEAR) == []

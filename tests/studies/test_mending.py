@@ -2,67 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import pytest
 
-from tests.studies.plans import make_finding, make_run
-from trainlab.config import Config, apply_patch, validate
+from tests.studies.plans import make_finding
+from tests.studies.searching import CONFIG, SAMPLES, look, measure, too_high
+from trainlab.config import Config
 from trainlab.plan import PlannedRun
 from trainlab.report import Finding, Trace
-from trainlab.studies._mending import AGAIN, ONCE, STAGE, Measured, Outcome, _Room, follow, search
+from trainlab.studies._exploring import AGAIN, ONCE, STAGE, Measured
+from trainlab.studies._mending import Outcome, follow, search
 from trainlab.studies._proposing import Change, propose
 from trainlab.studies._telling import tabulate_trials
-
-CONFIG = validate(
-    {"data": {"name": "digits"}, "loss": "cross_entropy", "optimizer": {"lr": 3.0}, "train": {"epochs": 10, "batch_size": 32}}
-)
-SAMPLES = 200
-
-
-def measure(run: PlannedRun, right: float) -> Trace:
-    """A run that gets this share of the validation part right."""
-    correct = (np.arange(SAMPLES) < right * SAMPLES).astype(float)
-    return make_run(
-        run.name,
-        seed=run.config.seed,
-        config=run.config,
-        task="multiclass",
-        updates=10,
-        planned=10,
-        metrics={"validation_loss": 1.1 - right, "validation_accuracy": float(correct.mean())},
-        arrays={"validation-correct": correct},
-    )
-
-
-def look(
-    share: Callable[[Config], float],
-    faults: Callable[[Config], Sequence[Finding]],
-    config: Config = CONFIG,
-    budget: float | None = 30,
-) -> tuple[Outcome, list[PlannedRun]]:
-    """Carry out the search as the study does, and return what it made as well."""
-    base = PlannedRun(name="base", patch={}, config=config)
-    made, traces = [base], [measure(base, share(config))]
-    findings = list(faults(config))
-    while True:
-        found = follow(search(config, faults(config), (0,), budget), Measured(traces=traces, findings=findings))
-        if isinstance(found, Outcome):
-            return found, made
-        made += found
-        traces += [measure(run, share(run.config)) for run in found]
-        findings += [
-            make_finding(each.code, name, severity=each.severity, because=each.because)
-            for name, config in {run.name: run.config for run in found}.items()
-            for each in faults(config)
-        ]
-
-
-def too_high(config: Config) -> list[Finding]:
-    return [make_finding("L001")] if config.optimizer.lr > 0.5 else []
 
 
 def by_rate(config: Config) -> float:
@@ -317,21 +271,40 @@ def test_an_error_that_one_fresh_seed_shows_is_mended_too() -> None:
     assert "L001 in 1 of 3 seeds" in rows["optimizer.lr=0.03"]
 
 
-def test_copies_of_the_samples_cost_what_they_cost() -> None:
-    room = _Room(10, CONFIG, 1)
-    copied = apply_patch(CONFIG, {"data.augment.copies": 1, "train.epochs": 20}).config
-    assert room.take(Change(name="x", patch={}, config=copied))
-    assert room.left == 10 - 1 - 4
-    assert not room.take(Change(name="x", patch={}, config=copied), runs=2)
+def test_where_much_is_left_to_gain_what_mends_is_tuned() -> None:
+    """0.3 leaves no fault and half of the samples wrong; Adam tells more of them."""
+
+    def share(config: Config) -> float:
+        if config.optimizer.name == "adam":
+            return {0.01: 0.9, 0.03: 0.94}.get(config.optimizer.lr, 0.3)
+        return 0.5 if config.optimizer.lr == 0.3 else 0.1
+
+    outcome, made = look(share, too_high)
+    assert outcome.kept is not None
+    assert outcome.kept.change.patch == {"optimizer.name": "adam", "optimizer.lr": 0.03}
+    assert outcome.kept.change.remedies == ("lower-rate", "adaptive-optimizer", "higher-rate")
+    fresh = {run.name.removesuffix(AGAIN) for run in made if run.name.endswith(AGAIN)}
+    assert "optimizer.name=adam,optimizer.lr=0.01" not in fresh, "of the tuning, only what it ends at"
+    assert "optimizer.lr=0.3" in fresh
 
 
-def test_batch_norm_is_not_tried_where_the_last_batch_of_the_config_has_one_sample() -> None:
-    """With a part held back it has more."""
+def test_tuning_that_gains_no_more_than_chance_is_dropped() -> None:
+    """With other seeds 0.9 comes to no more than 0.3 does."""
+    lucky = lambda config: 0.93 if config.optimizer.lr == 0.9 and config.seed == 0 else by_rate_alone(config)  # noqa: E731
+    outcome, made = look(lucky, lambda config: [make_finding("L001")] if config.optimizer.lr > 1 else [])
+    assert any(run.name == f"optimizer.lr=0.9{AGAIN}" for run in made)
+    assert outcome.kept is not None
+    assert outcome.kept.change.patch == {"optimizer.lr": 0.3}
 
-    def name_tried(samples: int) -> set[str]:
-        found = follow(search(CONFIG, [make_finding("G001")], (0,), 30, samples), Measured(traces=(), findings=()))
-        assert isinstance(found, list)
-        return {run.name for run in found if "model.norm=batch" in run.name}
 
-    assert name_tried(10 * 32)
-    assert not name_tried(10 * 32 + 1)
+def by_rate_alone(config: Config) -> float:
+    return {0.3: 0.8, 0.9: 0.805}.get(config.optimizer.lr, 0.1)
+
+
+def test_tuning_that_brings_a_fault_is_dropped() -> None:
+    def share(config: Config) -> float:
+        return {0.3: 0.5, 0.9: 0.9}.get(config.optimizer.lr, 0.1)
+
+    outcome, _ = look(share, lambda config: [make_finding("L001")] if config.optimizer.lr > 0.5 else [])
+    assert outcome.kept is not None
+    assert outcome.kept.change.patch == {"optimizer.lr": 0.3}

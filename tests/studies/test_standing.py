@@ -13,7 +13,7 @@ from tests.studies.plans import make_finding, make_run
 from trainlab.config import validate
 from trainlab.config.loss import PythonLoss
 from trainlab.report import NonFinite, Trace
-from trainlab.studies._standing import Standing, choose, compare, count_faults, judge, list_values
+from trainlab.studies._standing import Standing, choose, compare, count_faults, is_ahead, judge, leaves_room, list_values
 
 BROKEN = NonFinite(update=3, direction="forward", where="loss", value="nan", last_finite=1.0)
 
@@ -166,3 +166,24 @@ def test_what_a_report_gives() -> None:
     values = list_values(compare(numbers("a", [10.0] * 3), numbers("b", [1.0, 1.1, 0.9])))
     assert set(values) == {"metric", "control", "with", "ratio", "interval"}
     assert values["control"] == pytest.approx(10.0)
+
+
+def test_ahead_is_more_than_chance_and_no_more_faults() -> None:
+    other = classes("a", [0.80])
+    assert is_ahead(classes("b", [0.85]), other)
+    assert not is_ahead(classes("b", [0.80], loss=0.1), other)
+    assert not is_ahead(classes("b", [0.99], faults=1), other)
+    assert is_ahead(numbers("b", [1.0], r2=0.9), numbers("a", [1.0], r2=0.8))
+    assert not is_ahead(numbers("b", [1.0], r2=0.81), numbers("a", [1.0], r2=0.8))
+    broken = numbers("a", [1.0], broken=True)
+    assert is_ahead(numbers("b", [1.0]), broken)
+    assert not is_ahead(broken, numbers("b", [1.0]))
+
+
+def test_room_is_left_by_what_misses_more_than_a_twentieth_and_more_than_chance() -> None:
+    assert leaves_room(classes("a", [0.9]))
+    assert not leaves_room(classes("a", [0.96]))
+    assert not leaves_room(classes("a", [0.9], size=9)), "one of nine samples is chance"
+    assert leaves_room(numbers("a", [1.0], r2=0.9))
+    assert not leaves_room(numbers("a", [1.0], r2=0.96))
+    assert not leaves_room(replace(classes("a", [0.5]), score="balanced")), "nothing to measure it by"

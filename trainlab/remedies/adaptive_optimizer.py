@@ -8,7 +8,7 @@ from typing import ClassVar
 from trainlab.config import Config
 from trainlab.report import Finding, Patch
 
-RATE = 0.001
+RATES = (0.001, 0.01)  # the usual one; small recurrent networks and transformers bear more
 
 
 class AdaptiveOptimizer:
@@ -21,4 +21,5 @@ class AdaptiveOptimizer:
     def propose(self, config: Config, finding: Finding | None = None) -> Iterator[Patch]:  # noqa: ARG002  # whatever was found
         """See `Remedy`."""
         if config.optimizer.name in ("sgd", "adagrad"):
-            yield {"optimizer.name": "adam", "optimizer.lr": RATE}
+            for rate in RATES:
+                yield {"optimizer.name": "adam", "optimizer.lr": rate}

@@ -10,7 +10,7 @@ from trainlab.config.optimizer import is_decoupled
 from trainlab.report import Finding, Patch
 
 COUPLED = (0.04, 0.01, 0.1)
-PLAIN = (0.003, 0.001, 0.01)  # where the gradient is not divided by its size
+PLAIN = (0.003, 0.01, 0.001)  # where the gradient is not divided by its size
 DECOUPLED = (1.0, 0.3, 3.0)
 
 

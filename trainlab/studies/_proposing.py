@@ -12,6 +12,7 @@ from trainlab.report import Finding, Patch
 from trainlab.studies._remedies import load_remedies
 
 RATE = "optimizer.lr"
+NEAR = {"higher-rate": 3, "lower-rate": 1 / 3}  # times the rate, to tune it
 BEYOND = {"lower-rate": (1 / 3, 1 / 10), "higher-rate": (3.0, 10.0)}  # of the best rate, where it is the last one tried
 
 
@@ -65,7 +66,7 @@ def propose(start: Change, base: Change, findings: Sequence[Finding]) -> list[Ch
     changes: dict[str, Change] = {}
     seen = [base.config]
     for _, _, name, _, reason, patch, finding in sorted(weighed, key=lambda each: each[:4]):
-        change = _make(start, base, name, reason, patch, finding)
+        change = _make(start, base, name, reason, patch, [finding.code])
         if change is None:
             continue
         if change.config not in seen:
@@ -80,7 +81,7 @@ def leaves_one(config: Config, samples: int) -> bool:
     return getattr(norm, "name", "none") == "batch" and size is not None and samples % size == 1
 
 
-def _make(start: Change, base: Change, remedy: str, reason: str, patch: Patch, finding: Finding) -> Change | None:
+def _make(start: Change, base: Change, remedy: str, reason: str, patch: Patch, codes: Iterable[str]) -> Change | None:
     whole = _join(base.patch, patch)
     try:
         config = apply_patch(start.config, whole).config
@@ -92,7 +93,7 @@ def _make(start: Change, base: Change, remedy: str, reason: str, patch: Patch, f
         config=config,
         remedies=(*base.remedies, remedy),
         reason=reason,
-        codes=tuple(dict.fromkeys([*base.codes, finding.code])),
+        codes=tuple(dict.fromkeys([*base.codes, *codes])),
     )
 
 
@@ -126,3 +127,21 @@ def extend(start: Change, best: Change | None, tried: Iterable[Change]) -> list[
         return []
     patches = [{**best.patch, RATE: float(f"{rate * factor:.3g}")} for factor in beyond]
     return [replace(best, name=name_patch(patch), patch=patch, config=apply_patch(start.config, patch).config) for patch in patches]
+
+
+def tune(start: Change, best: Change) -> list[Change]:
+    """What helps many a network further, whatever was wrong with it: another optimizer, a rate that falls, a rate nearby.
+
+    Args:
+        start: the config without any patch.
+        best: what mends it.
+    """
+    config, known = best.config, load_remedies()
+    rates = [(name, {RATE: float(f"{config.optimizer.lr * factor:.3g}")}) for name, factor in NEAR.items()]
+    adaptive = [("adaptive-optimizer", patch) for patch in known["adaptive-optimizer"].propose(config)]
+    falling = [("falling-rate", patch) for patch in known["falling-rate"].propose(config)][:1]
+    made = [
+        _make(start, best, name, known[name].reason, patch, best.codes)
+        for name, patch in (*adaptive, *falling, *(rates if config.optimizer.lr else ()))
+    ]
+    return [change for change in made if change is not None and change.config != config]

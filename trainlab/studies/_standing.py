@@ -14,7 +14,7 @@ from trainlab.report import Finding, Trace
 
 LEAST, MOST = 1e-30, 1e30  # a loss that left the finite numbers is as bad as the last of these
 LOGS = 700.0  # a ratio whose logarithm is larger is no float
-CLOSE = 0.05  # of the gain of the best arm: to stay behind by less is to do as well
+CLOSE = 0.05  # of what can be gained: to stay behind by less is to do as well
 
 Verdict = Literal["helps", "no difference", "harms"]
 
@@ -241,8 +241,30 @@ def choose(standings: Sequence[Standing]) -> Standing:
     return standings[min(order)[2]]
 
 
+def is_ahead(best: Standing, other: Standing) -> bool:
+    """Whether an arm of one seed is better than another by more than `choose` leaves to chance, and has no more faults."""
+    if other.diverged or best.diverged or best.faults > other.faults:
+        return other.diverged and not best.diverged
+    one, two = best.traces[0], other.traces[0]
+    part = find_part([one, two])
+    if one.task == "regression":
+        errors = [1 - _read_r2(trace, f"{part}_r2") for trace in (one, two)]
+        return errors[1] - errors[0] > CLOSE * max(1 - errors[0], CLOSE)
+    return not _find_close([one.arrays.get(f"{part}-{best.score}"), two.arrays.get(f"{part}-{best.score}")])[1]
+
+
+def leaves_room(standing: Standing) -> bool:
+    """Whether much is left to gain: an arm of one seed misses more than a twentieth, and more than chance."""
+    head = standing.traces[0]
+    part = find_part([head])
+    if head.task == "regression":
+        return _read_r2(head, f"{part}_r2") < 1 - CLOSE
+    right = head.arrays.get(f"{part}-{standing.score}")
+    return right is not None and float(np.mean(right)) < 1 - CLOSE and not _find_close([np.ones(len(right)), right])[1]
+
+
 def _find_close(right: Sequence[np.ndarray | None]) -> list[bool]:
-    """Which arms the samples cannot tell apart from the best one."""
+    """Which arms the samples cannot tell apart from the best one: one standard error, and one sample as in McNemar's test."""
     size = max((len(each) for each in right if each is not None), default=0)
     if not size:
         return [True] * len(right)
@@ -251,7 +273,7 @@ def _find_close(right: Sequence[np.ndarray | None]) -> list[bool]:
     close = []
     for each in filled:
         behind = best - each
-        close.append(bool(behind.mean() <= behind.std() / math.sqrt(size)))
+        close.append(bool(behind.mean() - 1 / size <= behind.std() / math.sqrt(size)))
     return close
 
 

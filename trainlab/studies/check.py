@@ -14,7 +14,8 @@ from trainlab.plan import Conclusion, Find, Options, Plan, PlannedRun
 from trainlab.report import Answer, Column, Finding, Skipped, Table, Trace
 from trainlab.settling import find_settling_epoch
 from trainlab.studies._arms import by_arm, draw_loss, find_median, list_seeds, mean, plan_runs, say_seeds
-from trainlab.studies._mending import AGAIN, ONCE, Measured, Outcome, follow, search
+from trainlab.studies._exploring import AGAIN, ONCE, Measured
+from trainlab.studies._mending import Outcome, follow, search
 from trainlab.studies._standing import read_loss
 from trainlab.studies._telling import say_outcome, suggest, tabulate_trials
 

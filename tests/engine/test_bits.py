@@ -179,6 +179,25 @@ NETWORKS: dict[str, dict[str, Any]] = {
             "modules": [{"Unflatten": [1, [1, 3, 3]]}, {"Conv2d": [1, 3, 2]}, "ReLU", "Flatten", {"Linear": [12, 3]}],
         }
     },
+    "filters down to a point": {
+        "model": {
+            "kind": "layers",
+            "modules": [
+                {"Unflatten": [1, [1, 3, 3]]},
+                {"Conv2d": [1, 5, 3]},
+                {"Conv2d": [5, 6, 3, 1, 1]},
+                {"BatchNorm2d": [6]},
+                "Flatten",
+                {"Linear": [6, 3]},
+            ],
+        }
+    },
+    "a line of filters down to a point": {
+        "model": {
+            "kind": "layers",
+            "modules": [{"Unflatten": [1, [1, 9]]}, {"Conv1d": [1, 5, 9]}, "ReLU", "Flatten", {"Linear": [5, 3]}],
+        }
+    },
     "gates": {"model": {"kind": "gru", "width": 5}},
     "cells": {"model": {"kind": "lstm", "width": 5, "layers": 2}},
     "attention": {"model": {"kind": "transformer", "width": 6, "heads": 3}},
@@ -270,6 +289,7 @@ def test_why_a_network_is_not_stacked():
         data = {"name": "random", "samples": 8, "features": 9, "classes": 3}
         how[name] = train({**model, "data": data, "loss": "cross_entropy"}, probes=[])[0].how
     stacked = ["mlp", "mlp, sigmoid", "batch norm", "dropout", "dropout and norm", "filters"]
+    stacked += ["filters down to a point", "a line of filters down to a point"]
     stacked += ["gates", "cells", "attention", "attention, not gelu", "attention and dropout"]
     assert [name for name, reason in how.items() if reason == "stacked"] == stacked
     assert "randomness" in how["noise"]

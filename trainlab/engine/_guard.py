@@ -66,6 +66,9 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch d
             ]
         elif "batch_norm" in name and args[0].dim() < 4:
             self.numbers.append(args[0].shape[1])  # runs lie beside each other as channels
+        elif "batch_norm" in name or name == "convolution":
+            points = output[0] if isinstance(output, tuple) else output
+            self.numbers += [points.shape[1]] if points.shape[2:].numel() == 1 else []  # likewise, see `trainlab.engine._rows`
         elif name not in EXACT:
             self.unknown = self.unknown or name
         return output

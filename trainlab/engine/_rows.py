@@ -70,6 +70,9 @@ EXACT = frozenset(
 EACH = frozenset(("CELU", "ELU", "GELU", "Mish", "SELU", "SiLU", "Sigmoid", "Softplus"))
 """Modules that do so where the numbers of all rows fill whole registers."""
 
+POINTS = frozenset(("BatchNorm2d", "Conv1d", "Conv2d", "ConvTranspose2d"))
+"""Modules that do so where each channel is more than one number, or the channels of all rows fill whole registers."""
+
 CONVOLUTIONS = frozenset(("Conv1d", "Conv2d", "ConvTranspose2d"))
 """Modules that are exact with one thread only."""
 
@@ -134,6 +137,8 @@ def choose_rows(model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int
             portions.extend(size * output[0].numel() for size in sizes)
         elif isinstance(module, nn.BatchNorm1d) and not by_hand:
             portions.append(module.num_features)  # runs lie beside each other as channels
+        elif type(module).__name__ in POINTS and output.shape[2:].numel() == 1:
+            portions.append(output.shape[1])  # likewise: torch adds up over the samples, so many channels at a time
 
     hooks = [module.register_forward_hook(note) for module in model.modules() if not list(module.children())]
     try:

@@ -62,9 +62,19 @@ def test_the_twin_has_the_same_data_without_the_fault() -> None:
     whole = make_config(make_case(""), 0)
     assert undo(make_case("optimizer.lr=3")) == whole
     assert undo(make_case("data.standardize=false")) == whole
-    twin = undo(make_case("data.fraction=0.3,train.epochs=99"))
+    twin = undo(make_case("data.fraction=0.3,optimizer.lr=3"))
     assert twin.data.fraction == 0.3  # type: ignore[union-attr]
-    assert twin.train == whole.train
+    assert twin.optimizer == whole.optimizer
+
+
+def test_the_twin_trains_as_long_unless_that_is_the_fault() -> None:
+    long = make_case("train.epochs=99,optimizer.lr=3")
+    assert undo(long).train.epochs == 99
+    assert undo(replace(long, codes=("F004",))) == make_config(make_case(""), 0)
+
+
+def test_a_twin_may_be_another_network() -> None:
+    assert undo(replace(make_case("model.width=1"), twin="model.width=7")).model.width == 7  # type: ignore[union-attr]
 
 
 def test_where_a_case_costs_nothing_the_next_one_stands_for_the_fault(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,9 +164,7 @@ def undo(case: Case) -> Config:
     patch = parse_patch(case.patch)
     lasting = () if set(case.codes) & FIT else LASTING
     kept = {key: value for key, value in patch.items() if key in lasting or (key.split(".")[0] == "data" and key not in UNDONE)}
-    config = make_config(replace(case, patch=""), 0)
-    if not kept:
-        return config
+    config = make_config(replace(case, patch=case.twin), 0)
     whole = replace(config, data=make_config(case, 0).data) if kept.pop("data", None) else config
     return apply_patch(whole, kept).config
 

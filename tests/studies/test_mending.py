@@ -10,7 +10,7 @@ import pytest
 
 from tests.studies.plans import make_finding
 from tests.studies.searching import CONFIG, SAMPLES, look, measure, too_high
-from trainlab.config import Config
+from trainlab.config import Config, apply_patch
 from trainlab.plan import PlannedRun
 from trainlab.report import Finding, Trace
 from trainlab.studies._exploring import AGAIN, ONCE, STAGE, Measured
@@ -191,6 +191,16 @@ def test_one_config_is_proposed_once_and_never_the_base() -> None:
     assert CONFIG not in configs
 
 
+def test_only_a_rate_is_changed_twice() -> None:
+    for finding, patch, remedy, again in (
+        ("F002", {"model.width": 256}, "larger-network", False),
+        ("L001", {"optimizer.lr": 0.3}, "lower-rate", True),
+    ):
+        base = replace(start(apply_patch(CONFIG, patch).config), remedies=(remedy,))
+        proposed = propose(start(), base, [make_finding(finding)])
+        assert any(change.remedies == (remedy, remedy) for change in proposed) is again
+
+
 def test_a_later_patch_takes_the_place_of_an_earlier_one() -> None:
     first = next(change for change in propose(start(), start(), [make_finding("L001")]) if change.patch == {"optimizer.lr": 0.3})
     again: dict[str, Any] = {str(change.patch): change for change in propose(start(), first, [make_finding("L001")])}
@@ -207,6 +217,18 @@ def test_the_second_best_takes_over_where_fresh_seeds_have_it_so() -> None:
     outcome, _ = look(share, too_high)
     assert outcome.kept is not None
     assert outcome.kept.change.patch == {"optimizer.lr": 0.3}
+
+
+@pytest.mark.parametrize(("right", "kept"), [(0.905, 0.3), (0.9, 0.03)])
+def test_of_two_that_chance_may_tell_apart_the_one_that_is_better_on_average(right: float, kept: float) -> None:
+    def share(config: Config) -> float:
+        if config.seed == 0:
+            return by_rate(config)
+        return {0.03: 0.9, 0.3: right}.get(config.optimizer.lr, 0.1)
+
+    outcome, _ = look(share, too_high)
+    assert outcome.kept is not None
+    assert outcome.kept.change.patch == {"optimizer.lr": kept}
 
 
 @pytest.mark.parametrize("code", ["F001", "F004"])

@@ -13,7 +13,7 @@ from tests.studies.plans import make_finding, make_run
 from trainlab.config import validate
 from trainlab.config.loss import PythonLoss
 from trainlab.report import NonFinite, Trace
-from trainlab.studies._standing import Standing, choose, compare, count_faults, is_ahead, judge, leaves_room, list_values
+from trainlab.studies._standing import Standing, choose, compare, count_faults, is_ahead, is_better, judge, leaves_room, list_values
 
 BROKEN = NonFinite(update=3, direction="forward", where="loss", value="nan", last_finite=1.0)
 
@@ -187,3 +187,12 @@ def test_room_is_left_by_what_misses_more_than_a_twentieth_and_more_than_chance(
     assert leaves_room(numbers("a", [1.0], r2=0.9))
     assert not leaves_room(numbers("a", [1.0], r2=0.96))
     assert not leaves_room(replace(classes("a", [0.5]), score="balanced")), "nothing to measure it by"
+
+
+def test_better_on_average_is_a_lower_loss_and_a_higher_share() -> None:
+    more, fewer = classes("a", [0.9, 0.9]), classes("b", [0.8, 0.8])
+    assert [is_better(compare(*pair)[0]) for pair in ((fewer, more), (more, fewer))] == [True, False]
+    low, high = numbers("a", [1.0, 1.1]), numbers("b", [2.0, 2.1])
+    assert [is_better(compare(*pair)[0]) for pair in ((high, low), (low, high))] == [True, False]
+    deep, flat = numbers("a", [-3.0, -3.1]), numbers("b", [-1.0, -1.1])
+    assert [is_better(compare(*pair)[0]) for pair in ((flat, deep), (deep, flat))] == [True, False]

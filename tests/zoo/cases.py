@@ -41,6 +41,7 @@ class Case:
         codes: the rules that must find it, any of which may be named first; of a near-miss those that must be silent.
         also: other rules that may be named first, where one of `codes` was found too.
         is_fact: it is there or not, whatever it costs; otherwise it counts only where it costs something.
+        twin: of a fault, the patch that makes the same network without it; empty where that is the network as it is.
         of: of a rescaling, the patch of the same run in the old units; empty for the network as it is.
         gate: it is among those that the test suite trains.
         study: the command that judges it.
@@ -54,6 +55,7 @@ class Case:
     codes: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     is_fact: bool = False
+    twin: str = ""
     of: str = ""
     gate: bool = False
     study: str = "check"
@@ -133,6 +135,7 @@ def _read(file: str, kind: Kind) -> Iterator[Case]:
                     codes=tuple(entry.get("codes", ())),
                     also=tuple(entry.get("also", ())),
                     is_fact=entry.get("fact", False),
+                    twin=entry.get("twins", {}).get(network, ""),
                     of=entry.get("of", ""),
                     gate=network in entry.get("gate", ()),
                     study=entry.get("study", "check"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,7 @@ from trainlab.engine._alone import OneByOne
 from trainlab.engine._precision import is_mixed
 from trainlab.engine._programs import Program, Stacked, can_stack, draw_weights, first_line, leave_slow_untold
 from trainlab.engine._random import fork_random
-from trainlab.engine._rows import LANES, Rows
+from trainlab.engine._rows import Rows, make_rows
 from trainlab.engine._weights import Weights
 from trainlab.engine._work import Work
 from trainlab.losses import Loss, find_loss
@@ -91,7 +90,7 @@ def choose_own_rows(work: Work, sizes: Iterable[int]) -> Rows:
         target = None if work.train.target is None else work.train.target[:size]
         noted = list_operations(work.model, find_loss(work.loss), Batch(inputs=work.train.inputs[:size], target=target))
         numbers += noted.numbers
-    return Rows(2, LANES // math.gcd(LANES, *numbers))
+    return make_rows(work.model, work.train.inputs, numbers)
 
 
 def choose_own_program(work: Work, batch: Batch) -> Program:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, vmap
 
 LANES = 32
 """Numbers that torch takes at a time at most: two registers of float32 under AVX-512."""
@@ -72,6 +73,9 @@ EACH = frozenset(("CELU", "ELU", "GELU", "Mish", "SELU", "SiLU", "Sigmoid", "Sof
 
 POINTS = frozenset(("BatchNorm2d", "Conv1d", "Conv2d", "ConvTranspose2d"))
 """Modules that do so where each channel is more than one number, or the channels of all rows fill whole registers."""
+
+BLOCKS = (8, 16, 32)
+"""Channels that convolutions take at a time, on one processor or another."""
 
 CONVOLUTIONS = frozenset(("Conv1d", "Conv2d", "ConvTranspose2d"))
 """Modules that are exact with one thread only."""
@@ -150,4 +154,50 @@ def choose_rows(model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int
             hook.remove()
     if loss in EACH_LOSSES:
         portions.extend(size * output[0].numel() for size in sizes)
-    return Rows(2, LANES // math.gcd(LANES, *portions))
+    return make_rows(model, sample, portions)
+
+
+def make_rows(model: nn.Module, sample: Tensor, portions: Iterable[int]) -> Rows:
+    """Rows that fill whole registers with each of the `portions`, and in which filters compute what they do in more rows."""
+    multiple = LANES // math.gcd(LANES, *portions)
+    return Rows(_find_least(model, sample, multiple), multiple)
+
+
+def _find_least(model: nn.Module, sample: Tensor, multiple: int) -> int:
+    """The fewest rows whose first has the same bits as beside many others, a multiple of `multiple` where that is more than two.
+
+    A stack's filters are those of one convolution in groups, and the code that computes it depends on how many channels it reads in
+    all, on their layout, and on whether a gradient is asked for: nothing to look up, so it is tried, with two samples and weights
+    that hang on the shape alone.
+    """
+    filters = [module for module in model.modules() if isinstance(module, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d)]
+    narrowest = min((min(each.in_channels, each.out_channels) // each.groups for each in filters), default=LANES)
+    if narrowest >= BLOCKS[0]:
+        return 2
+    *fewer, many = [math.ceil(block / narrowest / multiple) * multiple for block in (1, *BLOCKS, 2 * BLOCKS[-1])]
+    wanted = _compute_first(model, sample[:2], many)
+    fewer = [max(2, rows) for rows in fewer]
+    return next((rows for rows in fewer if all(map(torch.equal, _compute_first(model, sample[:2], rows), wanted))), many)
+
+
+def _compute_first(model: nn.Module, inputs: Tensor, rows: int) -> list[Tensor]:
+    """What the first of so many equal rows puts out, with and without a gradient, and its gradients."""
+    stream = torch.Generator().manual_seed(0)
+
+    def draw(tensor: Tensor) -> Tensor:
+        drawn = torch.randn(tensor.shape, generator=stream).to(tensor) if tensor.is_floating_point() else tensor
+        return drawn.detach().expand(rows, *tensor.shape).clone()
+
+    def compute(parameters: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        output: Tensor = functional_call(model, {**parameters, **fixed}, (inputs,))
+        return output
+
+    parameters = {name: draw(each).requires_grad_() for name, each in model.named_parameters()}
+    given = (parameters, {name: draw(each).abs() for name, each in model.named_buffers()}, draw(inputs))
+    model.eval()
+    with torch.enable_grad():
+        output = vmap(compute)(*given)
+        gradients = torch.autograd.grad(output.sum(), list(parameters.values()), allow_unused=True)
+    with torch.no_grad():
+        rested = vmap(compute)(*given)
+    return [each[0] for each in (output, rested, *gradients) if each is not None]

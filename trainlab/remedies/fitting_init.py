@@ -10,7 +10,7 @@ from trainlab.report import Finding, Patch
 
 
 class FittingInit:
-    """Initial weights of the scale that belongs to the activation (Glorot or He), biases of 0.
+    """Initial weights of the scale that belongs to the activation (Glorot or He), biases of 0; or torch's own, which are smaller.
 
     Too large or too small, they change the signal by a factor a layer; all alike, units never become different; with biases far
     below 0, ReLU is dead from the start.
@@ -41,3 +41,5 @@ class FittingInit:
         recurrent = getattr(config.model, "recurrent_init", None)
         beside = {} if recurrent is None or recurrent.name == "default" else {"model.recurrent_init": {"name": "orthogonal"}}
         yield {"model.init": {"name": "auto"}, **beside}
+        if init.name != "default" or init.bias is not None or beside:
+            yield {"model.init": {"name": "default"}, **beside}

@@ -8,9 +8,11 @@ from typing import ClassVar
 from trainlab.config import Config
 from trainlab.report import Finding, Patch
 
+LARGE = 512  # units
+
 
 class LargerNetwork:
-    """More units: 8 times, 4 times as many or 32; then a layer more.
+    """More units: 8 times, 4 times as many or 32, beyond 512 twice as many; then a layer more.
 
     A network that is too small for the function cannot fit its training part either, whatever the rate.
     """
@@ -25,10 +27,15 @@ class LargerNetwork:
         width = getattr(model, "width", None)
         if width is None:
             return
+        unit = getattr(model, "heads", 1)
         for least, factor in ((32, 8), (8, 4)):
-            unit = getattr(model, "heads", 1)
-            wider = [max(least, factor * each) for each in (width if isinstance(width, tuple) else (width,))]
-            wider = [unit * -(-each // unit) for each in wider]
+            wider = [_widen(each, least, factor, unit) for each in (width if isinstance(width, tuple) else (width,))]
             yield {"model.width": wider if isinstance(width, tuple) else wider[0]}
         if model.kind in ("mlp", "cnn") and not isinstance(width, tuple):
-            yield {"model.layers": model.layers + 1, "model.width": max(32, 8 * width)}
+            yield {"model.layers": model.layers + 1, "model.width": _widen(width, 32, 8, unit)}
+
+
+def _widen(width: int, least: int, factor: int, unit: int) -> int:
+    """That many times the units, at least `least`, a multiple of `unit`; twice as many where that is beyond LARGE."""
+    wider = max(least, min(factor * width, max(2 * width, LARGE)))
+    return unit * -(-wider // unit)

@@ -27,7 +27,7 @@ from trainlab.studies._exploring import (
     plan_change,
 )
 from trainlab.studies._proposing import Change, propose
-from trainlab.studies._standing import Effect, Standing, Verdict, compare, count_faults, judge
+from trainlab.studies._standing import Effect, Standing, Verdict, compare, count_faults, is_better, judge
 
 LEAST = 2 + 3 * FRESH  # trainings: the control and one change, then both and the second best with fresh seeds
 FURTHER = 2  # changes tried with them where one of them shows that what was found is not enough
@@ -145,7 +145,8 @@ def _conclude(
                 break
             trial = _weigh(change, fresh, found)
             trials.append(trial)
-            if _adds(before, found, clearly=change is explored.tuned) and trial.verdict != "harms":
+            adds = _adds(before, found, clearly=change is explored.tuned)
+            if trial.verdict != "harms" and (adds or (change in explored.second and kept is not None and _is_ahead(before, found))):
                 kept, before = trial, found
     seen = {trial.change.name for trial in trials}
     for name, change in explored.tried.items():
@@ -174,3 +175,9 @@ def _adds(before: Standing, after: Standing, *, clearly: bool = False) -> bool:
         return judge(effects[:1]) == "helps" and count_faults(before, after) <= before.faults
     verdict = judge(effects)
     return verdict == "helps" or (verdict == "no difference" and count_faults(before, after) < before.faults)
+
+
+def _is_ahead(before: Standing, after: Standing) -> bool:
+    """Of two that chance may tell apart, whether the later one is the better guess: no more faults, and better on average."""
+    effects = compare(before, after)
+    return bool(effects) and is_better(effects[0]) and judge(effects) != "harms" and count_faults(before, after) <= before.faults

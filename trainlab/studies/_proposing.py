@@ -57,7 +57,7 @@ def propose(start: Change, base: Change, findings: Sequence[Finding]) -> list[Ch
         if roots[finding.code] not in mendable:
             continue
         for name, remedy in known.items():
-            if finding.code not in remedy.codes:
+            if finding.code not in remedy.codes or (name in base.remedies and name not in NEAR):  # only a rate is changed twice
                 continue
             rank = getattr(remedy, "rank", 0)
             fit = remedy.codes.index(finding.code) + 3 * places[finding.code] + rank

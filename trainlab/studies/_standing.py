@@ -104,6 +104,13 @@ def judge(effects: Sequence[Effect]) -> Verdict:
     return next((each.verdict for each in effects if each.verdict != "no difference"), "no difference")
 
 
+def is_better(effect: Effect) -> bool:
+    """On average, whatever chance makes of it."""
+    if effect.scale == "ratio":
+        return effect.change < 1
+    return effect.change < 0 if effect.metric.endswith("loss") else effect.change > 0
+
+
 def count_faults(before: Standing, after: Standing) -> tuple[int, int, int]:
     """Those of `after`, as `Standing.faults`; where it tells a class that `before` neglects no better, at least those of `before`.
 

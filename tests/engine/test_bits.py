@@ -192,6 +192,19 @@ NETWORKS: dict[str, dict[str, Any]] = {
             ],
         }
     },
+    "few filters, then many": {
+        "model": {
+            "kind": "layers",
+            "modules": [
+                {"Unflatten": [1, [1, 3, 3]]},
+                {"Conv2d": [1, 3, 2]},
+                "ReLU",
+                {"Conv2d": [3, 8, 3, 1, 1]},
+                "Flatten",
+                {"Linear": [32, 3]},
+            ],
+        }
+    },
     "a line of filters down to a point": {
         "model": {
             "kind": "layers",
@@ -289,7 +302,7 @@ def test_why_a_network_is_not_stacked():
         data = {"name": "random", "samples": 8, "features": 9, "classes": 3}
         how[name] = train({**model, "data": data, "loss": "cross_entropy"}, probes=[])[0].how
     stacked = ["mlp", "mlp, sigmoid", "batch norm", "dropout", "dropout and norm", "filters"]
-    stacked += ["filters down to a point", "a line of filters down to a point"]
+    stacked += ["filters down to a point", "few filters, then many", "a line of filters down to a point"]
     stacked += ["gates", "cells", "attention", "attention, not gelu", "attention and dropout"]
     assert [name for name, reason in how.items() if reason == "stacked"] == stacked
     assert "randomness" in how["noise"]

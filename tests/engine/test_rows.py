@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
+from trainlab.engine import _rows
 from trainlab.engine._rows import ALONE, Rows, choose_rows, find_inexact
 
 from .runs import prepare
@@ -84,6 +85,52 @@ def test_filters_are_exact_with_one_thread_only(monkeypatch):
     assert find_inexact(model) is None
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert find_inexact(model) == "Conv1d"
+
+
+FILTERS: dict[str, Any] = {"data": {"name": "digits", "fraction": 0.1}, "loss": "cross_entropy"}
+
+
+def choose_filters(monkeypatch, enough: int, **model: Any) -> tuple[Rows, list[int]]:
+    """Where a stack of so many rows or more has the same bits; and the numbers of rows that were tried."""
+    tried = []
+
+    def compute(_model: nn.Module, _inputs: torch.Tensor, rows: int) -> list[torch.Tensor]:
+        tried.append(rows)
+        return [torch.tensor(float(rows >= enough))]
+
+    monkeypatch.setattr(_rows, "_compute_first", compute)
+    work = prepare({**FILTERS, "model": {"kind": "cnn", "layers": 3, **model}})
+    return choose_rows(work.model, "cross_entropy", work.train.inputs, [1]), tried
+
+
+def test_filters_that_read_few_channels_get_as_many_rows_as_they_need(monkeypatch):
+    assert choose_filters(monkeypatch, 1, width=8)[0] == Rows(2, 1)
+    assert choose_filters(monkeypatch, 7, width=8)[0] == Rows(8, 1)  # the image is one channel
+    assert choose_filters(monkeypatch, 9, width=8)[0] == Rows(16, 1)
+    assert choose_filters(monkeypatch, 50, width=8)[0] == Rows(64, 1)
+
+
+def test_they_fill_registers_beside(monkeypatch):
+    for enough in (1, 7, 20, 60):
+        rows, tried = choose_filters(monkeypatch, enough, width=5, activation="sigmoid")
+        assert rows.multiple == 2  # the second layer puts out 5 by 4 by 4 numbers
+        assert rows.least >= enough
+        assert all(each % rows.multiple == 0 for each in tried if each > 2)
+
+
+def test_what_has_no_filters_of_few_channels_is_not_tried(monkeypatch):
+    monkeypatch.setattr(_rows, "_compute_first", None)
+    model = nn.Sequential(nn.Unflatten(1, (8, 2, 2)), nn.Conv2d(8, 8, 1), nn.Flatten(), nn.Linear(32, 2))
+    assert choose_rows(model, "cross_entropy", torch.rand(4, 32), [4]) == Rows(2, 1)
+
+
+def test_filters_compute_the_same_in_the_first_row_however_many_there_are():
+    work = prepare({**FILTERS, "model": {"kind": "cnn", "layers": 3, "width": [3, 8]}})
+    least = choose_rows(work.model, "cross_entropy", work.train.inputs, [32]).least
+    wanted = _rows._compute_first(work.model, work.train.inputs[:2], 40)
+    assert len(wanted) == 2 + len(list(work.model.parameters()))
+    for rows in range(least, 12):
+        assert all(map(torch.equal, _rows._compute_first(work.model, work.train.inputs[:2], rows), wanted))
 
 
 def test_torch_still_needs_this():

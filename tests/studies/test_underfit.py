@@ -153,6 +153,14 @@ class TestTrials:
         blown = [name for name in name_trials(make_config(), make_base(nonfinite=broken()))["rate"] if "lr" in name]
         assert blown == [f"optimizer.lr={rate}" for rate in ("1e-06", "1e-05", "0.0001", "0.001")]
 
+    def test_other_initial_weights_are_those_of_the_activation_and_torchs_own(self) -> None:
+        def list_inits(name: str) -> list[str]:
+            return [each for each in name_trials(make_config(model__init=name))["start"] if "init" in each]
+
+        assert list_inits("zeros") == ["model.init={name: auto}", "model.init={name: default}"]
+        assert list_inits("default") == ["model.init={name: auto}"]
+        assert list_inits("auto") == []
+
     def test_a_list_of_widths_grows_with_the_layers(self) -> None:
         names = name_trials(make_config(model__layers=3, model__width=[8, 4]))["capacity"]
         assert names == ["model.width=[32,16]", "model.layers=4,model.width=[8,4,4]"]

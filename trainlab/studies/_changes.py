@@ -173,6 +173,8 @@ def _mend_start(config: Config) -> Iterator[Trial]:
     name = _read(config, "model.init.name")
     if name is not None and name != "auto":
         yield _try("start", "init for the activation", config, {"model.init": {"name": "auto"}})
+    if name not in (None, "auto", "default"):
+        yield _try("start", "torch's own init", config, {"model.init": {"name": "default"}})
     activation = _read(config, "model.activation")
     if activation is not None and ACTIVATIONS[activation].bounds is not None and config.model.kind in ("mlp", "cnn", "resnet"):
         yield _try("start", "ReLU", config, {"model.activation": "relu"})

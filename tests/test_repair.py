@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.repair import (
+    BUDGET,
     Repair,
     does_as_well,
     find_kind,
@@ -43,7 +44,7 @@ def test_ends_healthy_where_doing_nothing_does_not() -> None:
     assert found.patch
     assert found.healthy["check"]
     assert not found.healthy["nothing"]
-    assert found.cost <= 30
+    assert found.cost <= BUDGET
 
 
 def test_a_fault_of_the_data_is_named_and_left() -> None:

@@ -54,7 +54,7 @@ UNDONE = (
     "data.outlier_value",
 )  # faults of the data that a patch can undo
 LASTING = ("train.epochs", "train.batch_size")  # how long it trains
-BUDGET = 30.0
+BUDGET = 40.0
 SEEDS = (100, 101, 102)
 WORSE = 0.02
 CHANCE = 0.1  # no chance makes this much: one of three seeds that fails is no chance either

@@ -38,7 +38,7 @@ def look(
     share: Callable[[Config], float],
     faults: Callable[[Config], Sequence[Finding]],
     config: Config = CONFIG,
-    budget: float | None = 30,
+    budget: float | None = 40,
 ) -> tuple[Outcome, list[PlannedRun]]:
     """Carry out the search as the study does, and return what it made as well."""
     base = PlannedRun(name="base", patch={}, config=config)

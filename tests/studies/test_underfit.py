@@ -161,6 +161,14 @@ class TestTrials:
         assert list_inits("default") == ["model.init={name: auto}"]
         assert list_inits("auto") == []
 
+    def test_recurrent_weights_go_with_them(self) -> None:
+        recurrent = {"kind": "rnn", "recurrent_init": {"name": "identity", "gain": 5}}
+        config = apply_patch(make_config(data={"name": "digits"}), {"model": recurrent}).config
+        assert [each for each in name_trials(config)["start"] if "init" in each] == [
+            "model.init={name: auto},model.recurrent_init={name: orthogonal}",
+            "model.init={name: default},model.recurrent_init={name: orthogonal}",
+        ]
+
     def test_a_list_of_widths_grows_with_the_layers(self) -> None:
         names = name_trials(make_config(model__layers=3, model__width=[8, 4]))["capacity"]
         assert names == ["model.width=[32,16]", "model.layers=4,model.width=[8,4,4]"]
@@ -224,6 +232,17 @@ class TestCause:
         cause = find_cause([fault], [make_tried("rate", 0.3, optimizer__lr=0.3), make_tried("capacity", 0.5)])
         assert cause is not None
         assert (cause.code, cause.kind, cause.doubt) == ("L002", "rate", "")
+
+    def test_initial_weights_are_proven_by_other_initial_weights_alone(self) -> None:
+        """Norms mend too much to prove anything, and what is taken away explains more than what is added."""
+        fault = make_finding("G007", name="poor-initialisation")
+        norm, init = make_tried("start", 0.9, model__norm="batch"), make_tried("start", 0.8, model__init="auto")
+        cause = find_cause([fault], [norm, make_tried("start", 0.0, model__init="auto"), make_tried("penalty", 0.95)])
+        assert cause is not None
+        assert (cause.code, cause.kind, cause.doubt) == ("", "penalty", "G007")
+        cause = find_cause([fault], [norm, init])
+        assert cause is not None
+        assert (cause.code, cause.proof) == ("G007", init)
 
     def test_faults_that_no_patch_mends_are_not_doubted(self) -> None:
         fault = make_finding("D003", name="label-noise")

@@ -17,8 +17,8 @@ Kind = Literal[
     "batch", "subset", "labels", "data", "loss", "model", "start", "rate", "optimizer", "penalty", "capacity", "contrast"
 ]
 
-MENDS: tuple[Kind, ...] = ("data", "loss", "model", "start", "rate", "optimizer", "penalty", "capacity")
-"""Kinds of change that may mend it, in the order in which causes are ruled out."""
+MENDS: tuple[Kind, ...] = ("data", "loss", "model", "penalty", "start", "rate", "optimizer", "capacity")
+"""Kinds of change that may mend it, in the order in which causes are ruled out: what is taken away before what is added."""
 
 FEW = 16  # samples of the tiny subset; two for each class where those are more
 UPDATES = (200, 2000)  # fewest and most that a few samples are trained for; in between as many as the base
@@ -170,11 +170,12 @@ def _mend_loss(config: Config, base: Trace) -> Iterator[Trial]:
 def _mend_start(config: Config) -> Iterator[Trial]:
     if _read(config, "model.bias") is False:
         yield _try("model", "biases", config, {"model.bias": True})
-    name = _read(config, "model.init.name")
-    if name is not None and name != "auto":
-        yield _try("start", "init for the activation", config, {"model.init": {"name": "auto"}})
-    if name not in (None, "auto", "default"):
-        yield _try("start", "torch's own init", config, {"model.init": {"name": "default"}})
+    name, recurrent = _read(config, "model.init.name"), _read(config, "model.recurrent_init.name")
+    beside = {} if recurrent in (None, "default", "orthogonal") else {"model.recurrent_init": {"name": "orthogonal"}}
+    if name is not None and (name != "auto" or beside):
+        yield _try("start", "init for the activation", config, {"model.init": {"name": "auto"}, **beside})
+    if name not in (None, "auto", "default") or beside:
+        yield _try("start", "torch's own init", config, {"model.init": {"name": "default"}, **beside})
     activation = _read(config, "model.activation")
     if activation is not None and ACTIVATIONS[activation].bounds is not None and config.model.kind in ("mlp", "cnn", "resnet"):
         yield _try("start", "ReLU", config, {"model.activation": "relu"})

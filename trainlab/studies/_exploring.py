@@ -143,7 +143,7 @@ def explore(
         before = walk.reached
         if before is None or walk.reached is None or not leaves_room(before):
             break
-        found = yield from walk.step(tune(start, tuned or chain[-1]), chain)
+        found = yield from walk.step(tune(start, tuned or chain[-1], () if tuned else second), chain)
         tuned = found or tuned
         if found is None or not is_ahead(walk.reached, before):
             break

@@ -89,7 +89,7 @@ def find_cause(faults: Sequence[Finding], tried: Sequence[Tried]) -> Cause | Non
         return None if best is None else name_trial(best)
     named = tops[0]
     kinds = () if named.code in SINGLE else PROVES[named.code[0]]
-    own = [each for each in tried if each.trial.kind in kinds]
+    own = [each for each in tried if each.trial.kind in kinds and (named.code != "G007" or "model.init" in each.arm[0].patch)]
     proof = choose(own)
     if own and best is not None and (proof.gain if proof else 0.0) < FAR * best.gain:
         shown = name_trial(best)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from trainlab.config import Config, apply_patch, name_patch
@@ -12,6 +13,7 @@ from trainlab.report import Finding, Patch
 from trainlab.studies._remedies import load_remedies
 
 RATE = "optimizer.lr"
+TUNINGS = {"adaptive-optimizer": 2, "normalisation": 1, "falling-rate": 1}  # tried on what mends, and of each so many strengths
 NEAR = {"higher-rate": 3, "lower-rate": 1 / 3}  # times the rate, to tune it
 BEYOND = {"lower-rate": (1 / 3, 1 / 10), "higher-rate": (3.0, 10.0)}  # of the best rate, where it is the last one tried
 
@@ -129,19 +131,21 @@ def extend(start: Change, best: Change | None, tried: Iterable[Change]) -> list[
     return [replace(best, name=name_patch(patch), patch=patch, config=apply_patch(start.config, patch).config) for patch in patches]
 
 
-def tune(start: Change, best: Change) -> list[Change]:
-    """What helps many a network further, whatever was wrong with it: another optimizer, a rate that falls, a rate nearby.
+def tune(start: Change, best: Change, second: Sequence[Change] = ()) -> list[Change]:
+    """What helps many a network further, whatever was wrong with it: another optimizer, normalisation, a rate nearby or that falls.
 
     Args:
         start: the config without any patch.
         best: what mends it.
+        second: other remedies that do, each to be joined with the best.
     """
     config, known = best.config, load_remedies()
-    rates = [(name, {RATE: float(f"{config.optimizer.lr * factor:.3g}")}) for name, factor in NEAR.items()]
-    adaptive = [("adaptive-optimizer", patch) for patch in known["adaptive-optimizer"].propose(config)]
-    falling = [("falling-rate", patch) for patch in known["falling-rate"].propose(config)][:1]
-    made = [
-        _make(start, best, name, known[name].reason, patch, best.codes)
-        for name, patch in (*adaptive, *falling, *(rates if config.optimizer.lr else ()))
+    patches: list[tuple[str, Patch]] = [
+        (each.remedies[-1], each.patch) for each in second if each.remedies[-1] not in best.remedies
     ]
+    for name, most in TUNINGS.items():
+        patches += [(name, patch) for patch in islice(known[name].propose(config), most)]
+    if config.optimizer.lr:
+        patches += [(name, {RATE: float(f"{config.optimizer.lr * factor:.3g}")}) for name, factor in NEAR.items()]
+    made = [_make(start, best, name, known[name].reason, patch, best.codes) for name, patch in patches]
     return [change for change in made if change is not None and change.config != config]

@@ -142,7 +142,7 @@ def test_to_write_there_must_be_something_to_try_and_a_place(capsys: pytest.Capt
 
 def test_help_says_when_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert "[default: error]" in carry_out(capsys, "check", "--help").out
-    assert "[default: 30x]" in carry_out(capsys, "check", "--help").out
+    assert "[default: 40x]" in carry_out(capsys, "check", "--help").out
     assert "[default: never]" in carry_out(capsys, "overfit", "--help").out
 
 

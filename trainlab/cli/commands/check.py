@@ -8,7 +8,7 @@ import typer
 from trainlab.cli.options import Chosen, study
 
 
-@study(fail_on="error", budget="30x")
+@study(fail_on="error", budget="40x")
 def check(
     diagnose: Annotated[bool, typer.Option("--diagnose", help="Only say what is wrong: try no remedies.")] = False,
     write: Annotated[

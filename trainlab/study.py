@@ -60,6 +60,7 @@ class Estimate:
     Attributes:
         looks: seconds at most, by probe, of measuring what the runs have come to; of the probes that this takes long.
         is_least: the study goes on from what these runs show; how far cannot be known.
+        most: trainings of the config that it stops at; None where nothing but its own plan bounds it.
     """
 
     runs: int
@@ -69,6 +70,7 @@ class Estimate:
     skipped: tuple[Skipped, ...]
     looks: Mapping[str, float] = field(default_factory=dict)
     is_least: bool = False
+    most: float | None = None
 
 
 def run(
@@ -324,4 +326,5 @@ def estimate(command: str, config: Config, options: Options, settings: Settings)
         looks=looks,
         skipped=(*skipped, *left_out),
         is_least=hasattr(study, "then") and getattr(study, "goes_on", lambda _: True)(options),
+        most=options.budget,
     )

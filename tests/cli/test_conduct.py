@@ -171,9 +171,16 @@ class TestDryRun:
     @pytest.mark.parametrize("command", ["check", "overfit", "underfit"])
     def test_is_the_least_where_more_runs_follow_from_the_first(self, command: str, capsys: pytest.CaptureFixture[str]) -> None:
         outcome = carry_out(capsys, command, "--dry-run", "--epochs", "1", "--format", "table", "--format", "json:cost")
-        assert re.match(r"runs     at least \d+\nupdates  at least \d+\nmemory   at least .*\ntime     at least ", outcome.out)
+        assert re.match(r"runs     at least \d+.*\nupdates  at least \d+\nmemory   at least .*\ntime     at least ", outcome.out)
         assert json.loads(Path("cost").read_text())["at_least"] is True
         assert "at least" not in carry_out(capsys, "check", "--diagnose", "--dry-run", "--epochs", "1").out
+
+    def test_a_budget_bounds_it(self, capsys: pytest.CaptureFixture[str]) -> None:
+        shown = carry_out(capsys, "check", "--dry-run", "--epochs", "1").out
+        assert shown.startswith("runs     at least 1, at most 40 trainings of the config\n")
+        cost = carry_out(capsys, "check", "--dry-run", "--epochs", "1", "--budget", "12x", "--format", "json").out
+        assert json.loads(cost)["most_trainings"] == 12
+        assert "at most" not in carry_out(capsys, "check", "--diagnose", "--dry-run", "--epochs", "1").out
 
     def test_in_the_formats_asked_for(self, capsys: pytest.CaptureFixture[str]) -> None:
         outcome = carry_out(capsys, "gradients", "--vs", "model.norm=batch", "--dry-run", "--format", "json", "--format", "table:t")

@@ -47,6 +47,11 @@ def test_copies_of_the_samples_cost_what_they_cost() -> None:
     assert not room.take(Change(name="x", patch={}, config=copied), runs=2)
 
 
+def test_more_of_the_data_costs_more() -> None:
+    few = apply_patch(CONFIG, {"data.fraction": 0.25}).config
+    assert Room(40, few, 1).weigh(Change(name="x", patch={}, config=CONFIG)) == 4
+
+
 def test_batch_norm_is_not_tried_where_the_last_batch_of_the_config_has_one_sample() -> None:
     """With a part held back it has more."""
 

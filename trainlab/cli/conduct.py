@@ -360,8 +360,9 @@ def warn(messages: list[str], shared: Shared) -> None:
 def write_cost(cost: Estimate, destinations: list[streams.Destination]) -> None:
     """What the study would take, in every format asked for."""
     least = "at least " if cost.is_least else ""
+    most = f", at most {cost.most:g} trainings of the config" if cost.is_least and cost.most is not None else ""
     lines = [
-        f"runs     {least}{cost.runs}",
+        f"runs     {least}{cost.runs}{most}",
         f"updates  {least}{cost.updates}",
         f"memory   {least}{cost.bytes / 2**20:.3g} MiB beside torch and the data",
         f"time     {least}{_say_seconds(cost.seconds)} of training{_say_looks(cost)}",
@@ -375,6 +376,7 @@ def write_cost(cost: Estimate, destinations: list[streams.Destination]) -> None:
         "seconds": cost.seconds,
         "looks": dict(cost.looks),
         "at_least": cost.is_least,
+        "most_trainings": cost.most,
         "skipped": skipped,
     }
     for destination in destinations:

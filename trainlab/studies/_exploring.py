@@ -98,7 +98,7 @@ class Room:
         """What one run of a change costs."""
         own, base = change.config.train, self._base.train
         cost = own.epochs * (base.batch_size or 1) / (base.epochs * (own.batch_size or base.batch_size or 1))
-        return cost * _count_copies(change.config) / _count_copies(self._base)
+        return cost * _count_shown(change.config) / _count_shown(self._base)
 
     def take(self, change: Change, keep: float = 0.0, runs: int = 1) -> bool:
         """Whether there is room for so many runs of a change, and then for `keep` more trainings; it is taken if so."""
@@ -109,10 +109,10 @@ class Room:
         return True
 
 
-def _count_copies(config: Config) -> int:
-    """How often augmentation shows each sample in an epoch."""
-    augment = getattr(config.data, "augment", None)
-    return 1 + (augment.copies if augment is not None else 0)
+def _count_shown(config: Config) -> float:
+    """Samples that an epoch shows, in parts of those that there are: with augmentation each more than once."""
+    augment, fraction = getattr(config.data, "augment", None), getattr(config.data, "fraction", 1.0)
+    return float(fraction * (1 + (augment.copies if augment is not None else 0)))
 
 
 def explore(

@@ -198,13 +198,13 @@ def test_only_a_rate_is_changed_twice() -> None:
     ):
         base = replace(start(apply_patch(CONFIG, patch).config), remedies=(remedy,))
         proposed = propose(start(), base, [make_finding(finding)])
-        assert any(change.remedies == (remedy, remedy) for change in proposed) is again
+        assert any(change.remedies[-1] == remedy for change in proposed) is again
 
 
 def test_a_later_patch_takes_the_place_of_an_earlier_one() -> None:
     first = next(change for change in propose(start(), start(), [make_finding("L001")]) if change.patch == {"optimizer.lr": 0.3})
     again: dict[str, Any] = {str(change.patch): change for change in propose(start(), first, [make_finding("L001")])}
-    assert again["{'optimizer.lr': 0.03}"].remedies == ("lower-rate", "lower-rate")
+    assert again["{'optimizer.lr': 0.03}"].remedies == ("lower-rate",)
     assert again["{'optimizer.lr': 0.3, 'schedule': {'name': 'cosine'}}"].config.schedule.name == "cosine"
 
 
@@ -304,7 +304,7 @@ def test_where_much_is_left_to_gain_what_mends_is_tuned() -> None:
     outcome, made = look(share, too_high)
     assert outcome.kept is not None
     assert outcome.kept.change.patch == {"optimizer.name": "adam", "optimizer.lr": 0.03}
-    assert outcome.kept.change.remedies == ("lower-rate", "adaptive-optimizer", "higher-rate")
+    assert outcome.kept.change.remedies == ("adaptive-optimizer", "higher-rate"), "the lower rate gave way to Adam's"
     fresh = {run.name.removesuffix(AGAIN) for run in made if run.name.endswith(AGAIN)}
     assert "optimizer.name=adam,optimizer.lr=0.01" not in fresh, "of the tuning, only what it ends at"
     assert "optimizer.lr=0.3" in fresh

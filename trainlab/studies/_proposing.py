@@ -25,7 +25,7 @@ class Change:
     Attributes:
         name: the patch as text.
         patch: with all those before it.
-        remedies: whose patches they are.
+        remedies: whose patches they are, the last one's last.
         reason: the last one's.
         codes: of the findings that they are for.
     """
@@ -93,7 +93,7 @@ def _make(start: Change, base: Change, remedy: str, reason: str, patch: Patch, c
         name=name_patch(whole),
         patch=whole,
         config=config,
-        remedies=(*base.remedies, remedy),
+        remedies=(*(base.remedies if len(whole) > len(patch) else ()), remedy),  # nothing of those before it may be left
         reason=reason,
         codes=tuple(dict.fromkeys([*base.codes, *codes])),
     )

@@ -8,7 +8,7 @@ from typing import ClassVar
 from trainlab.config import Config
 from trainlab.report import Finding, Patch
 
-RATES = (0.001, 0.01)  # the usual one; small recurrent networks and transformers bear more
+RATES = (0.001, 0.01, 0.003)  # the usual one; small recurrent networks and transformers bear more
 
 
 class AdaptiveOptimizer:

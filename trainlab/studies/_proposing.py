@@ -13,7 +13,7 @@ from trainlab.report import Finding, Patch
 from trainlab.studies._remedies import load_remedies
 
 RATE = "optimizer.lr"
-TUNINGS = {"adaptive-optimizer": 2, "normalisation": 1, "falling-rate": 1}  # tried on what mends, and of each so many strengths
+TUNINGS = {"adaptive-optimizer": 3, "normalisation": 1, "falling-rate": 1}  # tried on what mends, and of each so many strengths
 NEAR = {"higher-rate": 3, "lower-rate": 1 / 3}  # times the rate, to tune it
 BEYOND = {"lower-rate": (1 / 3, 1 / 10), "higher-rate": (3.0, 10.0)}  # of the best rate, where it is the last one tried
 

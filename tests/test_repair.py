@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import yaml
 
 from tests.benchmarks.repair import (
     BUDGET,
+    CPU,
     Repair,
     does_as_well,
     find_kind,
@@ -25,7 +27,8 @@ from tests.benchmarks.repair import (
 from tests.readme import README, make_marks
 from tests.studies.plans import make_run
 from tests.zoo import files
-from tests.zoo.cases import Case, list_cases, make_config
+from tests.zoo.cases import FOLDER, Case, list_cases, make_config
+from trainlab import engine
 from trainlab.report import Trace
 
 CASES = {case.name: case for case in list_cases() if case.kind == "fault"}
@@ -72,6 +75,19 @@ def test_the_twin_trains_as_long_unless_that_is_the_fault() -> None:
     long = make_case("train.epochs=99,optimizer.lr=3")
     assert undo(long).train.epochs == 99
     assert undo(replace(long, codes=("F004",))) == make_config(make_case(""), 0)
+
+
+def test_every_twin_can_be_trained() -> None:
+    """On data that are made anew here: what a fault is put into may have other targets than the network as it is."""
+    files.write_all()
+    for case in list_mendable("tuning", "") + list_mendable("reporting", ""):
+        if not is_data(case):
+            engine.prepare(undo(case), CPU)
+
+
+def test_every_twin_that_is_written_out_belongs_to_a_fault() -> None:
+    for entry in yaml.safe_load((FOLDER / "faults.yaml").read_text(encoding="utf-8")):
+        assert set(entry.get("twins", ())) <= set(entry["in"])
 
 
 def test_a_twin_may_be_another_network() -> None:

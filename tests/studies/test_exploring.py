@@ -10,7 +10,7 @@ from trainlab.config import Config, apply_patch
 from trainlab.report import Finding
 from trainlab.studies._exploring import ONCE, Measured, Room
 from trainlab.studies._mending import follow, search
-from trainlab.studies._proposing import Change
+from trainlab.studies._proposing import Change, tune
 
 
 def list_tried(share: Callable[[Config], float], faults: Callable[[Config], list[Finding]]) -> set[str]:
@@ -45,6 +45,25 @@ def test_copies_of_the_samples_cost_what_they_cost() -> None:
     assert room.take(Change(name="x", patch={}, config=copied))
     assert room.left == 10 - 1 - 4
     assert not room.take(Change(name="x", patch={}, config=copied), runs=2)
+
+
+def test_what_came_second_is_joined_with_the_best() -> None:
+    """Unless both are values of the same; two patches of one remedy may be different things."""
+
+    def share(config: Config) -> float:
+        norm, init = config.model.norm.name, config.model.init.name  # type: ignore[union-attr]
+        return {("batch", "default"): 0.7, ("none", "auto"): 0.6}.get((norm, init), 0.1)
+
+    def lost(config: Config) -> list[Finding]:
+        return [make_finding("G007")] if share(config) < 0.5 else []
+
+    assert "model.norm=batch,model.init={name: auto}" in list_tried(share, lost)
+    best = Change(name="a", patch={"model.norm": "batch"}, config=CONFIG, remedies=("rectifier",))
+    second = Change(name="b", patch={"model.residual": True}, config=CONFIG, remedies=("rectifier",))
+    start = Change(name="control", patch={}, config=CONFIG)
+    assert "model.norm=batch,model.residual=true" in [change.name for change in tune(start, best, [second])]
+    rates = list_tried(lambda config: {0.3: 0.7, 0.03: 0.6}.get(config.optimizer.lr, 0.1), too_high)
+    assert not [name for name in rates if name.count("optimizer.lr") > 1]
 
 
 def test_more_of_the_data_costs_more() -> None:

@@ -137,12 +137,11 @@ def tune(start: Change, best: Change, second: Sequence[Change] = ()) -> list[Cha
     Args:
         start: the config without any patch.
         best: what mends it.
-        second: other remedies that do, each to be joined with the best.
+        second: other changes that do, each to be joined with the best, if it changes more than other values of the same.
     """
     config, known = best.config, load_remedies()
-    patches: list[tuple[str, Patch]] = [
-        (each.remedies[-1], each.patch) for each in second if each.remedies[-1] not in best.remedies
-    ]
+    more = [each for each in second if not set(each.patch) <= set(best.patch)]
+    patches: list[tuple[str, Patch]] = [(each.remedies[-1], each.patch) for each in more]
     for name, most in TUNINGS.items():
         patches += [(name, patch) for patch in islice(known[name].propose(config), most)]
     if config.optimizer.lr:

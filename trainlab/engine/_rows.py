@@ -168,11 +168,11 @@ def _find_least(model: nn.Module, sample: Tensor, multiple: int) -> int:
 
     A stack's filters are those of one convolution in groups, and the code that computes it depends on how many channels it reads in
     all, on their layout, and on whether a gradient is asked for: nothing to look up, so it is tried, with two samples and weights
-    that hang on the shape alone.
+    that hang on the shape alone. Bits are promised on a CPU only.
     """
     filters = [module for module in model.modules() if isinstance(module, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d)]
     narrowest = min((min(each.in_channels, each.out_channels) // each.groups for each in filters), default=LANES)
-    if narrowest >= BLOCKS[0]:
+    if narrowest >= BLOCKS[0] or sample.device.type != "cpu":
         return 2
     *fewer, many = [math.ceil(block / narrowest / multiple) * multiple for block in (1, *BLOCKS, 2 * BLOCKS[-1])]
     wanted = _compute_first(model, sample[:2], many)

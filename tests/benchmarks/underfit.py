@@ -91,11 +91,13 @@ CAUSES = (
     Injected(
         what="initial weights all zero",
         codes=("G007",),
+        words=("initial weights do not suit",),
         into={MLP: "model.init=zeros", CNN: "model.init=zeros", GRU: "model.init=zeros", RESNET: "model.init=zeros"},
     ),
     Injected(
         what="initial weights too large",
         codes=("G007", "G002", "G004"),
+        words=("initial weights do not suit",),
         into={
             MLP: "model.init={name: normal, std: 10.0}",
             CNN: "model.init={name: normal, std: 5.0}",
@@ -106,6 +108,7 @@ CAUSES = (
     Injected(
         what="initial weights too small",
         codes=("G007", "G001"),
+        words=("initial weights do not suit",),
         into={
             MLP: "model.layers=6,model.init={name: normal, std: 0.01}",
             CNN: "model.layers=6,model.init={name: normal, std: 0.0001}",

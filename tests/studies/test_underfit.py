@@ -240,9 +240,15 @@ class TestCause:
         cause = find_cause([fault], [norm, make_tried("start", 0.0, model__init="auto"), make_tried("penalty", 0.95)])
         assert cause is not None
         assert (cause.code, cause.kind, cause.doubt) == ("", "penalty", "G007")
-        cause = find_cause([fault], [norm, init])
+        for tried in ([norm, init], [norm, make_tried("start", 0.0, model__init="auto")]):
+            cause = find_cause([fault], tried)
+            assert cause is not None
+            assert (cause.code, cause.proof) == ("G007", norm), "where nothing else mends as much, they do"
+
+    def test_initial_weights_that_mend_are_named(self) -> None:
+        cause = find_cause([], [make_tried("start", 0.9, model__init="auto")])
         assert cause is not None
-        assert (cause.code, cause.proof) == ("G007", init)
+        assert cause.words == "the initial weights do not suit the network"
 
     def test_faults_that_no_patch_mends_are_not_doubted(self) -> None:
         fault = make_finding("D003", name="label-noise")

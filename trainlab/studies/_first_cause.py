@@ -89,7 +89,9 @@ def find_cause(faults: Sequence[Finding], tried: Sequence[Tried]) -> Cause | Non
         return None if best is None else name_trial(best)
     named = tops[0]
     kinds = () if named.code in SINGLE else PROVES[named.code[0]]
-    own = [each for each in tried if each.trial.kind in kinds and (named.code != "G007" or "model.init" in each.arm[0].patch)]
+    own = [each for each in tried if each.trial.kind in kinds]
+    if named.code == "G007" and best is not None and best.trial.kind not in kinds:
+        own = [each for each in own if "model.init" in each.arm[0].patch]  # norms mend too much to prove anything
     proof = choose(own)
     if own and best is not None and (proof.gain if proof else 0.0) < FAR * best.gain:
         shown = name_trial(best)
@@ -140,7 +142,9 @@ def name_trial(tried: Tried) -> Cause:
         "model": "the network has no biases",
         "capacity": "the network is too small",
     }[trial.kind]
-    if trial.kind == "rate" and "clip.mode" in patch:
+    if trial.kind == "start" and "model.init" in patch:
+        words = "the initial weights do not suit the network"
+    elif trial.kind == "rate" and "clip.mode" in patch:
         words = "the clipping leaves too little of the gradient"
     elif trial.kind == "rate" and lr is not None:
         words = f"the learning rate is too {'high' if trial.lowers else 'low'}"

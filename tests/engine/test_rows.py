@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from trainlab.engine import _rows
+from trainlab.engine import _grouping, _rows, _ways
 from trainlab.engine._rows import ALONE, Rows, choose_rows, find_inexact
 
-from .runs import prepare
+from .runs import prepare, train
 
 CLASSES: dict[str, Any] = {"data": {"name": "random", "samples": 100, "features": 3, "classes": 2}, "loss": "cross_entropy"}
 
@@ -131,6 +131,21 @@ def test_filters_compute_the_same_in_the_first_row_however_many_there_are():
     assert len(wanted) == 2 + len(list(work.model.parameters()))
     for rows in range(least, 12):
         assert all(map(torch.equal, _rows._compute_first(work.model, work.train.inputs[:2], rows), wanted))
+
+
+def test_they_are_tried_out_once_for_all_stacks_of_a_network(monkeypatch):
+    compute, tried = _rows._compute_first, []
+    monkeypatch.setattr(_rows, "_compute_first", lambda model, inputs, rows: tried.append(rows) or compute(model, inputs, rows))
+
+    def count(most: int) -> int:
+        tried.clear()
+        monkeypatch.setattr(_grouping, "MAX_ROWS", most)
+        _ways.forget_ways()
+        values = {**FILTERS, "model": {"kind": "cnn", "width": 8}, "train": {"epochs": 1}}
+        train(*[{**values, "seed": seed} for seed in range(6)], probes=["accuracy"])
+        return len(tried)
+
+    assert count(2) == count(1024) == 2
 
 
 def test_torch_still_needs_this():

@@ -270,7 +270,8 @@ def _train_group(
     find_due = plan_measures(probes, work.updates)
     stack = Stack(works, way.room, lambda update: bool(find_due(update)))
     parts = [len(part.inputs) for part in (work.train, work.validation, work.test) if part is not None]
-    room = find_room(work, program, {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)})
+    sizes = {size for part in parts for size in (min(part, PIECE), part % PIECE or PIECE)}
+    room = find_room(work, program, sizes, way.room.least)
 
     late = math.inf
 

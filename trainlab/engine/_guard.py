@@ -83,14 +83,14 @@ def list_operations(model: nn.Module, loss: Loss, batch: Batch) -> Operations:
     return noted
 
 
-def choose_own_rows(work: Work, sizes: Iterable[int]) -> Rows:
+def choose_own_rows(work: Work, sizes: Iterable[int], least: int | None = None) -> Rows:
     """See `choose_rows`, which knows the modules that there are; here every operation counts."""
     numbers: list[int] = []
     for size in sorted(set(sizes)):
         target = None if work.train.target is None else work.train.target[:size]
         noted = list_operations(work.model, find_loss(work.loss), Batch(inputs=work.train.inputs[:size], target=target))
         numbers += noted.numbers
-    return make_rows(work.model, work.train.inputs, numbers)
+    return make_rows(work.model, work.train.inputs, numbers, least)
 
 
 def choose_own_program(work: Work, batch: Batch) -> Program:

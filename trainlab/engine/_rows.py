@@ -71,14 +71,14 @@ EXACT = frozenset(
 EACH = frozenset(("CELU", "ELU", "GELU", "Mish", "SELU", "SiLU", "Sigmoid", "Softplus"))
 """Modules that do so where the numbers of all rows fill whole registers."""
 
-POINTS = frozenset(("BatchNorm2d", "Conv1d", "Conv2d", "ConvTranspose2d"))
-"""Modules that do so where each channel is more than one number, or the channels of all rows fill whole registers."""
-
 BLOCKS = (8, 16, 32)
 """Channels that convolutions take at a time, on one processor or another."""
 
 CONVOLUTIONS = frozenset(("Conv1d", "Conv2d", "ConvTranspose2d"))
 """Modules that are exact with one thread only."""
+
+POINTS = CONVOLUTIONS | {"BatchNorm2d"}
+"""Modules that are exact where each channel is more than one number, or the channels of all rows fill whole registers."""
 
 EACH_LOSSES = frozenset({"bce", "bce_logits"})
 
@@ -120,7 +120,9 @@ def find_inexact(model: nn.Module) -> str | None:
     return next((kind for kind in kinds if kind not in known), None)
 
 
-def choose_rows(model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int], *, by_hand: bool = False) -> Rows:
+def choose_rows(
+    model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int], *, least: int | None = None, by_hand: bool = False
+) -> Rows:
     """How many rows the stacks of a network need. A function of its shape alone: neither of weights nor of how many runs there are.
 
     Args:
@@ -128,6 +130,7 @@ def choose_rows(model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int
         loss: name of the loss.
         sample: `[sample, ...]` inputs, two of them at least where there are as many.
         sizes: how many samples are computed together: the batches of an epoch, say.
+        least: rows that filters need, of an earlier choice for this network; None to try it out.
         by_hand: see `trainlab.engine._mlp`: samples lie last, and batch norm takes each unit of each run by itself.
     """
     portions: list[int] = []  # numbers a row, of each tensor that must fill whole registers
@@ -154,13 +157,18 @@ def choose_rows(model: nn.Module, loss: str, sample: Tensor, sizes: Iterable[int
             hook.remove()
     if loss in EACH_LOSSES:
         portions.extend(size * output[0].numel() for size in sizes)
-    return make_rows(model, sample, portions)
+    return make_rows(model, sample, portions, least)
 
 
-def make_rows(model: nn.Module, sample: Tensor, portions: Iterable[int]) -> Rows:
-    """Rows that fill whole registers with each of the `portions`, and in which filters compute what they do in more rows."""
+def make_rows(model: nn.Module, sample: Tensor, portions: Iterable[int], least: int | None) -> Rows:
+    """Rows that fill whole registers with each of the `portions`, and in which filters compute what they do in more rows.
+
+    See `choose_rows`.
+    """
     multiple = LANES // math.gcd(LANES, *portions)
-    return Rows(_find_least(model, sample, multiple), multiple)
+    if least is None:
+        least = _find_least(model, sample, multiple)
+    return Rows(least if least <= 2 else math.ceil(least / multiple) * multiple, multiple)
 
 
 def _find_least(model: nn.Module, sample: Tensor, multiple: int) -> int:
@@ -174,9 +182,9 @@ def _find_least(model: nn.Module, sample: Tensor, multiple: int) -> int:
     narrowest = min((min(each.in_channels, each.out_channels) // each.groups for each in filters), default=LANES)
     if narrowest >= BLOCKS[0] or sample.device.type != "cpu":
         return 2
-    *fewer, many = [math.ceil(block / narrowest / multiple) * multiple for block in (1, *BLOCKS, 2 * BLOCKS[-1])]
+    tried = [max(2, math.ceil(block / narrowest / multiple) * multiple) for block in (1, *BLOCKS, 2 * BLOCKS[-1])]
+    *fewer, many = dict.fromkeys(tried)  # of several alike one
     wanted = _compute_first(model, sample[:2], many)
-    fewer = [max(2, rows) for rows in fewer]
     return next((rows for rows in fewer if all(map(torch.equal, _compute_first(model, sample[:2], rows), wanted))), many)
 
 

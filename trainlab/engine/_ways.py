@@ -60,13 +60,14 @@ def forget_ways() -> None:
     _chosen.clear()
 
 
-def find_room(work: Work, program: Program, sizes: Iterable[int]) -> Rows:
-    """The rows that a stack must have where so many samples are computed together."""
+def find_room(work: Work, program: Program, sizes: Iterable[int], least: int | None = None) -> Rows:
+    """The rows that a stack must have where so many samples are computed together; `least` as in `choose_rows`."""
     if isinstance(program, OneByOne):
         return ALONE
     if work.is_own:
-        return choose_own_rows(work, sizes)
-    return choose_rows(work.model, name_loss(work.loss), work.train.inputs, sizes, by_hand=isinstance(program, HandWritten))
+        return choose_own_rows(work, sizes, least)
+    by_hand = isinstance(program, HandWritten)
+    return choose_rows(work.model, name_loss(work.loss), work.train.inputs, sizes, least=least, by_hand=by_hand)
 
 
 def count_products(model: nn.Module, sample: Tensor) -> int:

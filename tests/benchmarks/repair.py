@@ -40,7 +40,8 @@ from trainlab.errors import UserError
 from trainlab.judging import list_rules
 from trainlab.plan import Arm, Options, PlannedRun
 from trainlab.report import Trace
-from trainlab.studies._exploring import CONTROL, HELD_BACK
+from trainlab.studies._arms import hold_back
+from trainlab.studies._exploring import CONTROL
 from trainlab.studies._remedies import load_remedies
 from trainlab.studies._standing import Standing, choose, read_loss
 from trainlab.study import Settings, run
@@ -174,7 +175,7 @@ def mend_at_random(case: Case, config: Config, count: int) -> Config:
     stream = random.Random(case.name)
     patches = [patch for remedy in load_remedies().values() for patch in remedy.propose(config)]
     chosen = stream.sample(patches, min(count, len(patches)))
-    held = {"data.validation_fraction": HELD_BACK} if getattr(config.data, "validation_fraction", None) == 0 else {}
+    held = hold_back(config)
     arms = {CONTROL: {}, **{str(place): patch for place, patch in enumerate(chosen)}}
     runs = []
     for name, patch in arms.items():

@@ -14,6 +14,7 @@ from trainlab.report import Finding, Trace
 
 MISTAKES = ("non-finite-data", "loss-mismatch", "output-mismatch", "loss-broadcast")  # rules: no rate and no clipping mends these
 SEEDS = 3  # of a search, where none are asked for
+HELD_BACK = 0.2  # of the samples, to choose by, where the config has no validation part
 
 
 def plan_runs(
@@ -31,6 +32,11 @@ def make_arm(config: Config, patch: Mapping[str, Any], beside: Mapping[str, Any]
     """The arm that `patch` makes of `config`, which is the base with the patch `beside`; named after both."""
     whole = {**(beside or {}), **patch}
     return Arm(name=name_patch(whole), patch=whole, config=apply_patch(config, dict(patch)).config)
+
+
+def hold_back(config: Config) -> dict[str, Any]:
+    """The patch that makes a validation part where there is none, and can be one."""
+    return {"data.validation_fraction": HELD_BACK} if getattr(config.data, "validation_fraction", None) == 0 else {}
 
 
 def list_seeds(options: Options, usual: int = SEEDS) -> tuple[int, ...]:

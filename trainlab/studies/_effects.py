@@ -12,11 +12,10 @@ from trainlab.comparing import compare_accuracy
 from trainlab.config import Config
 from trainlab.plan import Conclusion, Options
 from trainlab.report import Answer, Column, Comparison, Finding, Skipped, Table, Trace
-from trainlab.studies._arms import by_arm, count_held, mean, say_seeds
+from trainlab.studies._arms import HELD_BACK, by_arm, count_held, mean, say_seeds
 from trainlab.studies._gap import count_tested, gap_interval, judge_base, name_measure, read_parts, say_gap
 from trainlab.studies._trials import (
     ENSEMBLE,
-    HELD_BACK,
     MC,
     choose_strengths,
     list_curve,

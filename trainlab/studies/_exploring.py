@@ -5,18 +5,18 @@ Written as a conversation: a generator asks for runs and is given what was measu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 from trainlab import causes
 from trainlab.config import Config, apply_patch
-from trainlab.plan import PlannedRun
+from trainlab.plan import Arm, PlannedRun
 from trainlab.report import Finding, Patch, Trace
+from trainlab.studies._arms import plan_runs
 from trainlab.studies._proposing import Change, extend, leaves_one, propose, tune
 from trainlab.studies._standing import Standing, choose, is_ahead, leaves_room
 
-HELD_BACK = 0.2  # of the samples, to choose by, where the config has no validation part
 STAGE = 6  # remedies tried at once
 STAGES = 2  # such portions, the second where the first has nothing that leaves no fault
 STEPS = 3  # patches combined at most
@@ -132,20 +132,23 @@ def explore(
     chain: list[Change] = []
     for _ in range(STEPS):
         found = yield from walk.step(queue, chain)
-        if found is None or walk.reached is None:
+        if found is None:
             break
-        chain.append(found)
-        if not any(walk.reached.faults):
+        change, reached = found
+        chain.append(change)
+        if not any(reached.faults):
             break
-        queue = propose(start, found, walk.reached.findings)
+        queue = propose(start, change, reached.findings)
     second, tuned = walk.second, None
     for _ in range(TUNINGS if chain else 0):
         before = walk.reached
-        if before is None or walk.reached is None or not leaves_room(before):
+        if before is None or not leaves_room(before):
             break
         found = yield from walk.step(tune(start, tuned or chain[-1], () if tuned else second), chain)
-        tuned = found or tuned
-        if found is None or not is_ahead(walk.reached, before):
+        if found is None:
+            break
+        tuned, reached = found
+        if not is_ahead(reached, before):
             break
     return Explored(measured=walk.measured, chain=tuple(chain), tuned=tuned, second=second, tried=walk.tried, control=walk.control)
 
@@ -169,8 +172,10 @@ class _Walk:
         self.second: tuple[Change, ...] = ()
         self.tried: dict[str, Change] = {}
 
-    def step(self, queue: Sequence[Change], chain: Sequence[Change]) -> Generator[list[PlannedRun], Measured, Change | None]:
-        """Try a queue in portions, and go on from the best of it; None if nothing is better than what there is.
+    def step(
+        self, queue: Sequence[Change], chain: Sequence[Change]
+    ) -> Generator[list[PlannedRun], Measured, tuple[Change, Standing] | None]:
+        """Try a queue in portions, and go on from the best of it, with its run; None if nothing is better than what there is.
 
         Args:
             queue: the likeliest first.
@@ -188,7 +193,7 @@ class _Walk:
             return None
         self.second = tuple(filter(None, [self._choose({name: each for name, each in found.items() if name != best.name})]))
         self.reached = found[best.name]
-        return best
+        return best, self.reached
 
     def _count_fresh(self, change: Change, chain: Sequence[Change]) -> float:
         """Trainings with fresh seeds, if the search ends at this change: with the control, the chain, and what came second."""
@@ -219,13 +224,11 @@ class _Walk:
         return next((self.tried[name] for name, each in found.items() if each is best), None)
 
 
-def plan_change(change: Change, name: str, held: Patch, seeds: Collection[int]) -> list[PlannedRun]:
+def plan_change(change: Change, name: str, held: Patch, seeds: Sequence[int]) -> list[PlannedRun]:
     """Runs of one arm, with a validation part."""
     more = {key: value for key, value in held.items() if key not in change.patch}
     config = apply_patch(change.config, more).config
-    return [
-        PlannedRun(name=name, patch={**more, **change.patch}, config=replace(config, seed=seed, vs=[], vary={})) for seed in seeds
-    ]
+    return list(plan_runs([Arm(name=name, patch={**more, **change.patch}, config=config)], seeds))
 
 
 def name_once(change: Change) -> str:
@@ -236,8 +239,3 @@ def name_once(change: Change) -> str:
 def name_again(change: Change) -> str:
     """Of its runs with fresh seeds."""
     return f"{change.name}{AGAIN}"
-
-
-def hold_back(config: Config) -> dict[str, Any]:
-    """The patch that makes a validation part where there is none, and can be one."""
-    return {"data.validation_fraction": HELD_BACK} if getattr(config.data, "validation_fraction", None) == 0 else {}

@@ -13,6 +13,7 @@ from trainlab import causes
 from trainlab.config import Config
 from trainlab.plan import PlannedRun
 from trainlab.report import Finding
+from trainlab.studies._arms import hold_back
 from trainlab.studies._exploring import (
     CONTROL,
     FRESH,
@@ -20,7 +21,6 @@ from trainlab.studies._exploring import (
     Measured,
     Room,
     explore,
-    hold_back,
     keep_usual,
     name_again,
     name_once,
@@ -145,8 +145,8 @@ def _conclude(
                 break
             trial = _weigh(change, fresh, found)
             trials.append(trial)
-            adds = _adds(before, found, clearly=change is explored.tuned)
-            if trial.verdict != "harms" and (adds or (change in explored.second and kept is not None and _is_ahead(before, found))):
+            second = kept is not None and change in explored.second
+            if trial.verdict != "harms" and _adds(before, found, tuned=change is explored.tuned, second=second):
                 kept, before = trial, found
     seen = {trial.change.name for trial in trials}
     for name, change in explored.tried.items():
@@ -165,19 +165,16 @@ def _weigh(change: Change, before: Standing, after: Standing) -> Trial:
     return Trial(change=change, effects=tuple(effects), standing=after, seeds=len(after.traces), verdict=verdict)
 
 
-def _adds(before: Standing, after: Standing, *, clearly: bool = False) -> bool:
+def _adds(before: Standing, after: Standing, *, tuned: bool = False, second: bool = False) -> bool:
     """Whether the later arm is better by more than noise, or has fewer faults and is not worse.
 
-    `clearly` it is better in the measure that counts, and has no more faults.
+    One that is `tuned` must be better in the measure that counts, and have no more faults. What came `second` takes the place of
+    what came first also where chance may tell them apart: if it has no more faults and is better on average.
     """
-    effects = compare(before, after)
-    if clearly:
-        return judge(effects[:1]) == "helps" and count_faults(before, after) <= before.faults
+    effects, faults = compare(before, after), count_faults(before, after)
+    if tuned:
+        return judge(effects[:1]) == "helps" and faults <= before.faults
     verdict = judge(effects)
-    return verdict == "helps" or (verdict == "no difference" and count_faults(before, after) < before.faults)
-
-
-def _is_ahead(before: Standing, after: Standing) -> bool:
-    """Of two that chance may tell apart, whether the later one is the better guess: no more faults, and better on average."""
-    effects = compare(before, after)
-    return bool(effects) and is_better(effects[0]) and judge(effects) != "harms" and count_faults(before, after) <= before.faults
+    if verdict != "no difference":
+        return verdict == "helps"
+    return faults < before.faults or (second and faults <= before.faults and bool(effects) and is_better(effects[0]))

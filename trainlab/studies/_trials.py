@@ -12,14 +12,13 @@ from trainlab.config import Config, apply_patch
 from trainlab.errors import Problem, UserError, find_nearest
 from trainlab.plan import Arm, Group, Options, Plan, PlannedRun
 from trainlab.report import Trace
-from trainlab.studies._arms import list_seeds, make_arm, plan_runs
+from trainlab.studies._arms import hold_back, list_seeds, make_arm, plan_runs
 from trainlab.studies._remedies import choose_remedies
 
 PROBES = ("accuracy", "robustness", "sparsity", "mc-dropout", "votes")
 CODES = {"F001", "F004"}  # what a remedy of this study mends
 SEEDS = 5  # where none are asked for
 CHOOSING = 3  # of them, by which a strength is chosen
-HELD_BACK = 0.2  # of the samples, where the config has no validation part
 FRACTIONS = (0.25, 0.5)  # of the training part, beside all of it
 MEMBERS = 5
 CURVE, ENSEMBLE, MC = "more-data", "ensemble", "mc-dropout"
@@ -70,7 +69,7 @@ def list_trials(config: Config, options: Options) -> dict[str, list[Trial]]:
     remedies = choose_remedies(CODES)
     asked = [name for name in options.chosen.get("remedy") or () if name != "all"]
     problems = [_miss(name) for name in asked if name not in {*remedies, *OWN}]
-    held = _hold_back(config)
+    held = hold_back(config)
     found: dict[str, list[Trial]] = {}
     for name, remedy in remedies.items():
         if not (wants(options, name) or (name == "dropout" and wants(options, MC))):
@@ -104,7 +103,7 @@ def plan_trials(config: Config, options: Options, arms: Sequence[Arm]) -> tuple[
     runs = list(plan_runs(arms, seeds))
     tried: dict[tuple[str, int], PlannedRun] = {}
     for trials in list_trials(config, options).values():
-        if len(trials) == 1 or not _hold_back(config):
+        if len(trials) == 1 or not hold_back(config):
             extra = plan_runs([trial.arm for trial in trials], seeds)
         else:
             extra = plan_runs([trial.choosing for trial in trials], seeds[:CHOOSING])
@@ -129,7 +128,7 @@ def list_curve(config: Config) -> list[tuple[float, Arm]]:
 
 def plan_chosen(config: Config, options: Options, traces: Sequence[Trace]) -> Plan | None:
     """The strengths that were chosen, on the whole training part; None where they were trained on it already."""
-    if not _hold_back(config):
+    if not hold_back(config):
         return None
     trained = {(trace.name, trace.seed) for trace in traces}
     names = {name for name, _ in trained}
@@ -197,11 +196,6 @@ def _miss(name: str) -> Problem:
         choices=tuple(choices),
         nearest=find_nearest(name.replace("_", "-"), choices),
     )
-
-
-def _hold_back(config: Config) -> dict[str, float]:
-    """The patch that makes a validation part; nothing where there is one."""
-    return {} if getattr(config.data, "validation_fraction", 1.0) else {"data.validation_fraction": HELD_BACK}
 
 
 def _mean(runs: Sequence[Trace], name: str) -> float:
